@@ -1,0 +1,33 @@
+/* prov/catalog.h - what every decision may consult without asking the store: groups with prepared keys, linked hubs,
+ * the ID scope. A view: whoever keeps the catalog (server/front/catalog.c) owns all of it. */
+#ifndef BERTH_PROV_CATALOG_H
+#define BERTH_PROV_CATALOG_H
+
+#include "prov/enrollment.h"
+
+struct berth_hub {
+    berth_str host_name; /* lower case; the hub's key */
+    int32_t weight;      /* 1 to 1000, for hashed allocation */
+    bool takes_devices;  /* takes part in allocation */
+    uint64_t version;
+};
+
+struct berth_group {
+    const struct berth_enrollment *enrollment;
+    berth_str key; /* lower-case ID */
+    struct berth_hmac_key *primary;   /* NULL unless symmetric key */
+    struct berth_hmac_key *secondary; /* NULL unless symmetric key */
+};
+
+struct berth_catalog {
+    berth_str id_scope;
+    const struct berth_group *groups;
+    size_t group_count;
+    const struct berth_hub *hubs;
+    size_t hub_count;
+};
+
+const struct berth_group *berth_catalog_group(const struct berth_catalog *c, berth_str key);
+const struct berth_hub *berth_catalog_hub(const struct berth_catalog *c, berth_str host_name);
+
+#endif

@@ -1,0 +1,57 @@
+/* net/loop.h - one thread, one libuv loop, its clock, its deadlines, its mailbox and its scratch buffers. Nothing of a loop is touched
+ * from another thread but loop_post. */
+#ifndef NET_LOOP_H
+#define NET_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "berth/err.h"
+
+#define LOOP_SCRATCH_SIZE 65536 /* bytes read, and bytes of TLS records written, at once */
+#define LOOP_TICK_MS      100   /* deadlines are coarse: they fire up to this much late */
+
+struct loop;
+
+BERTH_MUST_USE berth_err loop_new(unsigned index, struct loop **out);
+/* After loop_run has returned. */
+void loop_free(struct loop *l);
+/* Runs in the calling thread until loop_stop; BERTH_E_IO when libuv fails. */
+BERTH_MUST_USE berth_err loop_run(struct loop *l);
+/* Any thread. */
+void loop_stop(struct loop *l);
+
+uv_loop_t *loop_uv(struct loop *l);
+unsigned loop_index(const struct loop *l);
+/* Milliseconds since 1970 and monotonic ones, both as of the present event: one clock read per turn. */
+int64_t loop_now_ms(const struct loop *l);
+int64_t loop_mono_ms(const struct loop *l);
+
+/* Any thread: runs FN(ARG) on the loop soon. Order per poster is kept. Never fails (aborts when memory is out). */
+void loop_post(struct loop *l, void (*fn)(void *arg), void *arg);
+
+/* Work to be done after every event the loop has handled, before it sleeps: the store's completions. One per loop. */
+void loop_after_event(struct loop *l, void (*fn)(void *arg), void *arg);
+/* Called by whoever handled an event on the loop (layers' roots, timers); runs the above. */
+void loop_event_done(struct loop *l);
+
+/* A coarse one-shot timer, embedded in its owner. All on the loop's thread. A wheel with one uv_timer, that only runs
+ * while a deadline is set. */
+struct deadline {
+    struct deadline *next, **prev; /* prev NULL: not set */
+    int64_t due_ms;
+    void (*fn)(struct deadline *d);
+};
+/* (Re)sets D to fire AFTER_MS from now. */
+void deadline_set(struct loop *l, struct deadline *d, int64_t after_ms, void (*fn)(struct deadline *d));
+/* Safe when not set. */
+void deadline_clear(struct deadline *d);
+
+/* Shared by all connections of the loop, valid within one event. */
+uint8_t *loop_rx(struct loop *l);
+uint8_t *loop_tx(struct loop *l);
+
+#endif

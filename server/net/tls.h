@@ -1,0 +1,47 @@
+/* net/tls.h - the tls layer: OpenSSL over buffers of the loop, no socket. One context per loop in its own OSSL_LIB_CTX: a shared one
+ * costs 29 % with two threads (docs/performance.md). TLS 1.2 and 1.3; a client certificate is requested and never required. */
+#ifndef NET_TLS_H
+#define NET_TLS_H
+
+#include "net/layer.h"
+#include "net/loop.h"
+
+struct tls_context;
+
+struct tls_files {
+    const char *chain_file;     /* PEM: ECDSA P-256 leaf, then issuers */
+    const char *key_file;       /* PEM */
+    const char *rsa_chain_file; /* PEM for devices without ECDSA; NULL: none */
+    const char *rsa_key_file;
+};
+
+#define TLS_HANDSHAKE_MS 15000 /* from accept to the end of the handshake */
+
+/* What a connection's handshake came to, for whoever stands on it. */
+struct tls_info {
+    char server_name[256]; /* SNI, lower case; "" when not sent */
+    const char *version;   /* "TLSv1.3"; static */
+    const char *cipher;    /* static */
+};
+
+/* PROBLEM gets words for the operator. */
+BERTH_MUST_USE berth_err tls_context_new(const struct tls_files *f, struct tls_context **out, char *problem, size_t problem_size);
+void tls_context_free(struct tls_context *c);
+
+/* Called once the handshake is done: makes the layer above, or NULL to close. */
+typedef struct layer *tls_up(void *user, struct layer *tls, const struct tls_info *info);
+/* Called when a handshake failed; REASON such as "tlsv1 alert unknown ca"; static or valid for the call. */
+typedef void tls_failed(void *user, struct layer *tls, const char *reason);
+
+struct tls_options {
+    tls_up *up;
+    tls_failed *failed; /* NULL: none */
+    void *user;
+};
+
+/* A layer for TCP (which stays its ->below). NULL when memory is out. O is borrowed for the layer's life. */
+struct layer *tls_layer_new(struct tls_context *c, struct layer *tcp, const struct tls_options *o);
+/* The info of the tls layer below ANY; blanks when there is none (plain port). */
+const struct tls_info *layer_tls_info(const struct layer *any);
+
+#endif

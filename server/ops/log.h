@@ -1,0 +1,31 @@
+/* ops/log.h - one JSON object a line on standard error, each with a journald priority prefix when not on a terminal. Any thread. */
+#ifndef OPS_LOG_H
+#define OPS_LOG_H
+
+#include <stdint.h>
+
+#include "berth/str.h"
+
+enum log_level { LOG_ERROR = 3, LOG_WARNING = 4, LOG_NOTICE = 5, LOG_INFO = 6, LOG_DEBUG = 7 };
+
+/* A field of a line. Secrets never become fields. */
+struct log_field {
+    const char *name;
+    berth_str text; /* used when text.p is not NULL */
+    int64_t number;
+};
+#define LOG_TEXT(n, s) ((struct log_field){ .name = (n), .text = (s) })
+#define LOG_NUM(n, v)  ((struct log_field){ .name = (n), .number = (v) })
+
+/* Lines above LEVEL are dropped. AS_TEXT: human lines ("12:00:00 notice message name=value") instead of JSON. */
+void log_setup(enum log_level level, bool as_text);
+/* EVENT is a short fixed phrase; time is added. */
+void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count);
+#define log_event(level, event, ...)                                                                                              \
+    log_write((level), (event), (const struct log_field[]){ __VA_ARGS__ },                                                        \
+              sizeof((const struct log_field[]){ __VA_ARGS__ }) / sizeof(struct log_field))
+
+/* Writes to DESCRIPTOR instead of standard error (tests). */
+void log_to(int descriptor);
+
+#endif
