@@ -1,0 +1,32 @@
+/* front/front.h - what every adapter on a loop may use. One per loop; nothing here is shared between loops but CONFIG. */
+#ifndef FRONT_FRONT_H
+#define FRONT_FRONT_H
+
+#include "berth/crypto.h"
+#include "front/catalog.h"
+#include "front/limits.h"
+#include "net/loop.h"
+#include "ops/config.h"
+#include "ops/metrics.h"
+#include "store/store.h"
+
+#define FRONT_TRACKING_SIZE 37 /* a random UUID in text, and NUL */
+
+struct registrar;
+
+struct front {
+    struct loop *loop;
+    struct store_port *store;
+    const struct berth_crypto *crypto; /* this loop's */
+    const struct config *config;
+    struct catalog *catalog;
+    struct limits *limits;
+    struct registrar *registrar;
+    struct metrics *metrics;
+    bool stopping; /* new requests get BERTH_WHY_STOPPING */
+};
+
+/* A random UUID: the tracking ID of a request, in its answer and in its log lines. */
+void front_tracking_id(struct front *f, char out[FRONT_TRACKING_SIZE]);
+
+#endif
