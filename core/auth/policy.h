@@ -1,4 +1,5 @@
-/* auth/policy.h - shared access policies of the service APIs: rights, default policies, the check of a service token. */
+/* auth/policy.h - shared access policies of the service APIs: rights, default policies, the check
+ * of a service token. */
 #ifndef BERTH_AUTH_POLICY_H
 #define BERTH_AUTH_POLICY_H
 
@@ -8,15 +9,15 @@
 #include "berth/sas.h"
 
 enum berth_right { /* the provisioning service's, then a hub's; wire names in berth_right_name */
-    BERTH_RIGHT_SERVICE_CONFIG = 1 << 0,
-    BERTH_RIGHT_ENROLLMENT_READ = 1 << 1,
-    BERTH_RIGHT_ENROLLMENT_WRITE = 1 << 2,
-    BERTH_RIGHT_REGISTRATION_READ = 1 << 3,
-    BERTH_RIGHT_REGISTRATION_WRITE = 1 << 4,
-    BERTH_RIGHT_REGISTRY_READ = 1 << 5,
-    BERTH_RIGHT_REGISTRY_WRITE = 1 << 6,
-    BERTH_RIGHT_SERVICE_CONNECT = 1 << 7,
-    BERTH_RIGHT_DEVICE_CONNECT = 1 << 8,
+                   BERTH_RIGHT_SERVICE_CONFIG = 1 << 0,
+                   BERTH_RIGHT_ENROLLMENT_READ = 1 << 1,
+                   BERTH_RIGHT_ENROLLMENT_WRITE = 1 << 2,
+                   BERTH_RIGHT_REGISTRATION_READ = 1 << 3,
+                   BERTH_RIGHT_REGISTRATION_WRITE = 1 << 4,
+                   BERTH_RIGHT_REGISTRY_READ = 1 << 5,
+                   BERTH_RIGHT_REGISTRY_WRITE = 1 << 6,
+                   BERTH_RIGHT_SERVICE_CONNECT = 1 << 7,
+                   BERTH_RIGHT_DEVICE_CONNECT = 1 << 8,
 };
 
 #define BERTH_POLICY_KEY_SIZE 32 /* bytes of a key made here */
@@ -35,16 +36,19 @@ struct berth_policy_default {
     unsigned rights;
 };
 extern const struct berth_policy_default berth_service_policies[]; /* provisioningserviceowner */
-extern const struct berth_policy_default berth_hub_policies[];     /* iothubowner, service, device, registryRead, registryReadWrite */
+extern const struct berth_policy_default
+    berth_hub_policies[]; /* iothubowner, service, device, registryRead, registryReadWrite */
 
 /* "EnrollmentRead" for one bit; "" for others. */
 const char *berth_right_name(unsigned bit);
 /* {"keyName":..,"rights":"A, B"[,"primaryKey":..,"secondaryKey":..]} */
 void berth_policy_put(struct berth_buf *b, const struct berth_policy *p, bool with_keys);
 
-BERTH_MUST_USE berth_err berth_policy_decode(const struct berth_record *rec, struct berth_arena *a, struct berth_policy *out);
+BERTH_MUST_USE berth_err berth_policy_decode(const struct berth_record *rec, struct berth_arena *a,
+                                             struct berth_policy *out);
 /* Record: scope hub's key, key and name the policy's name. */
-BERTH_MUST_USE berth_err berth_policy_encode(const struct berth_policy *p, struct berth_arena *a, struct berth_record *out);
+BERTH_MUST_USE berth_err berth_policy_encode(const struct berth_policy *p, struct berth_arena *a,
+                                             struct berth_record *out);
 
 /* What a service request offers and asks for. */
 struct berth_service_request {
@@ -54,10 +58,12 @@ struct berth_service_request {
     unsigned rights;         /* any one of these bits suffices */
 };
 
-/* POLICIES: those of the service or hub addressed, COUNT of them. *WHY none: allowed; *POLICY (may be NULL) the one used. Errors are
- * crypto failures only. */
-BERTH_MUST_USE berth_err berth_policy_judge(const struct berth_crypto *c, const struct berth_service_request *req,
-                                            const struct berth_policy *policies, size_t count, int64_t now_s,
-                                            enum berth_reason *why, const struct berth_policy **policy);
+/* POLICIES: those of the service or hub addressed, COUNT of them. *WHY none: allowed; *POLICY (may
+ * be NULL) the one used. Errors are crypto failures only. */
+BERTH_MUST_USE berth_err berth_policy_judge(const struct berth_crypto *c,
+                                            const struct berth_service_request *req,
+                                            const struct berth_policy *policies, size_t count,
+                                            int64_t now_s, enum berth_reason *why,
+                                            const struct berth_policy **policy);
 
 #endif

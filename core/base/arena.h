@@ -1,4 +1,5 @@
-/* base/arena.h - memory that lives until a request ends: handed out in order, given back all at once. */
+/* base/arena.h - memory that lives until a request ends: handed out in order, given back all at
+ * once. */
 #ifndef BERTH_BASE_ARENA_H
 #define BERTH_BASE_ARENA_H
 
@@ -22,9 +23,10 @@ BERTH_MUST_USE berth_err berth_arena_dup(struct berth_arena *a, berth_str s, ber
 /* The same with ASCII letters in lower case: the lookup form of an ID. */
 BERTH_MUST_USE berth_err berth_arena_lower(struct berth_arena *a, berth_str s, berth_str *out);
 
-/* Lends all that is left as a buffer; berth_arena_keep then claims what was written. Nothing else may
- * be taken from the arena between the two. */
+/* Lends all that is left as a buffer; berth_arena_keep then claims what was written. Nothing else
+ * may be taken from the arena between the two. */
 void berth_arena_lend(struct berth_arena *a, struct berth_buf *b);
-BERTH_MUST_USE berth_err berth_arena_keep(struct berth_arena *a, const struct berth_buf *b, berth_str *out);
+BERTH_MUST_USE berth_err berth_arena_keep(struct berth_arena *a, const struct berth_buf *b,
+                                          berth_str *out);
 
 #endif

@@ -2,7 +2,8 @@
 
 static const struct berth_reason_row rows[BERTH_REASON_COUNT] = {
     [BERTH_WHY_NONE] = { "", 0, 0, "", "", "", "", "" },
-#define X(name, status, code, word, hub, peer, text, remedy) { #name, status, code, word, hub, peer, text, remedy },
+#define X(name, status, code, word, hub, peer, text, remedy)                                       \
+    { #name, status, code, word, hub, peer, text, remedy },
     BERTH_REASONS(X)
 #undef X
 };

@@ -1,125 +1,144 @@
-/* base/reason.h - every way in which a peer is refused: what goes on the wire, what the operator reads, what helps.
- * One row a cause; two causes never share a row. docs/errors.md has an entry for each (checked). */
+/* base/reason.h - every way in which a peer is refused: what goes on the wire, what the operator
+ * reads, what helps. One row a cause; two causes never share a row. docs/errors.md has an entry for
+ * each (checked). */
 #ifndef BERTH_BASE_REASON_H
 #define BERTH_BASE_REASON_H
 
 #include "berth/str.h"
 
-/* name, HTTP status, DPS error code, registration status word or "", hub error name or "", what the peer reads,
- * what the operator reads, remedy */
-#define BERTH_REASONS(X)                                                                                               \
-    /* a device's registration */                                                                                      \
-    X(WRONG_ID_SCOPE, 401, 401002, "", "", "Unauthorized", "the ID scope is not this service's",                       \
-      "give the device the ID scope that `berth connection-string show` prints")                                       \
-    X(REGISTRATION_ID_INVALID, 400, 400202, "", "", "Invalid registration ID.",                                        \
-      "the registration ID breaks the rules",                                                                          \
-      "use 1 to 128 letters, digits, '-', '.', '_' or ':', ending in a letter, digit or '-'")                          \
-    X(CREDENTIAL_MISSING, 401, 401002, "", "", "Unauthorized", "the device sent no credential",                        \
-      "send a SAS token: HTTP Authorization header, MQTT password")                                                    \
-    X(TOKEN_MALFORMED, 401, 401002, "", "", "Unauthorized", "the SAS token cannot be taken apart",                     \
-      "build it as SharedAccessSignature sr=..&sig=..&se=..[&skn=registration]")                                       \
-    X(TOKEN_FOR_OTHER, 401, 401002, "", "", "Unauthorized",                                                            \
-      "the token's sr is not this device's {scope}/registrations/{id}",                                                \
-      "sign {id scope}/registrations/{registration ID}")                                                               \
-    X(TOKEN_EXPIRED, 401, 401002, "", "", "Unauthorized", "the token was made with the right key and has expired",     \
-      "set the device's clock (UTC), or give tokens a longer life")                                                    \
-    X(SIGNATURE_WRONG, 401, 401002, "", "", "Unauthorized",                                                            \
-      "no key of the individual enrollment made this signature",                                                       \
-      "compare the device's key with `berth enrollment show --show-keys`")                                             \
-    X(SIGNATURE_UNKNOWN, 401, 401002, "", "", "Unauthorized",                                                          \
-      "no enrollment group's derived key made this signature",                                                         \
-      "derive the device's key again: `berth key derive`, from the group's key and exactly this registration ID")      \
-    X(NOT_ENROLLED, 401, 401002, "", "", "Unauthorized",                                                               \
-      "no individual enrollment has this ID and there is no symmetric-key group",                                      \
-      "create an enrollment group or an individual enrollment")                                                        \
-    X(ATTESTATION_OTHER, 401, 401002, "", "", "Unauthorized",                                                          \
-      "the enrollment wants another attestation than the device offered",                                              \
-      "change the enrollment's attestation or the device's")                                                           \
-    X(ENROLLMENT_DISABLED, 200, 401003, "disabled", "", "The enrollment is disabled.",                                 \
-      "the device attested well, but its enrollment is disabled", "enable the enrollment or the group")                \
-    X(NO_HUB, 200, 400208, "failed", "", "No IoT hub is available for this enrollment.",                               \
-      "no linked hub can take the device",                                                                             \
-      "link a hub with `berth hub create`, or let one take part in allocation")                                        \
-    X(HUB_NOT_LINKED, 200, 400208, "failed", "", "The IoT hub of the enrollment is not linked.",                       \
-      "the enrollment names a hub that is not linked", "create the hub, or change the enrollment's iotHubs")           \
-    X(STATIC_WITHOUT_HUB, 200, 400208, "failed", "", "Static allocation needs exactly one IoT hub.",                   \
-      "static allocation needs exactly one hub in the enrollment", "set iotHubs to that one hub")                      \
-    X(CUSTOM_ALLOCATION, 200, 400207, "failed", "", "Custom allocation failed.",                                       \
-      "the enrollment asks for custom allocation, which this version does not serve",                                  \
-      "use static or hashed allocation")                                                                               \
-    X(OPERATION_UNKNOWN, 404, 404203, "", "", "Operation not found.",                                                  \
-      "the operation ID is not one of this device, or is over ten minutes old", "register again")                      \
-    X(PAYLOAD_MALFORMED, 400, 400004, "", "", "The request body is not valid JSON of the expected shape.",             \
-      "the request body is not valid JSON of the expected shape", "send a JSON object")                                \
-    X(BODY_ID_DIFFERS, 400, 400202, "", "", "The registration ID in the body differs from the one addressed.",         \
-      "the body names another registration ID than path or user name", "send one and the same ID")                     \
-    X(CONTENDED, 503, 503001, "", "ServiceUnavailable", "Try again.",                                                  \
-      "the record kept changing while the request was decided", "the client may simply try again")                     \
-    X(STORE_FAILED, 503, 503001, "", "ServiceUnavailable", "Try again later.",                                         \
-      "the database could not write or read", "look at the log for the database's own words: disk full, read-only?")   \
-    X(STOPPING, 503, 503001, "", "ServiceUnavailable", "Try again later.", "the daemon is stopping",                   \
-      "the client may try again when it is back")                                                                      \
-    X(THROTTLED_DEVICE, 429, 429001, "", "", "Too many requests.", "one device sent more requests than its limit",     \
-      "mend the device's retry loop, or raise [limits] device-requests in the configuration")                          \
-    X(THROTTLED_PEER, 429, 429001, "", "ThrottlingException", "Too many requests.",                                    \
-      "one address failed to authenticate more often than its limit",                                                  \
-      "mend the key or clock of the devices behind it, or raise [limits] peer-failures")                               \
-    /* the service APIs */                                                                                             \
-    X(SERVICE_TOKEN_MISSING, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",                              \
-      "a service request carried no SAS token", "use a service connection string: `berth connection-string show`")     \
-    X(SERVICE_TOKEN_MALFORMED, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",                            \
-      "a service request's SAS token cannot be taken apart", "use a current SDK, or build it as docs/wire.md says")    \
-    X(POLICY_UNKNOWN, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",                                     \
-      "the token's skn names no policy of this service", "compare SharedAccessKeyName with the policies")              \
-    X(SERVICE_SIGNATURE_WRONG, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",                            \
-      "neither key of the policy made this signature", "copy the connection string anew")                              \
-    X(SERVICE_TOKEN_EXPIRED, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",                              \
-      "the service token has expired", "set the client's clock (UTC)")                                                 \
-    X(SERVICE_TOKEN_FOR_OTHER, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",                            \
-      "the token's sr does not cover the address asked for", "sign the service's own host name")                       \
-    X(RIGHT_MISSING, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",                                      \
-      "the policy lacks the right that the call needs", "use a policy that has it")                                    \
-    X(API_VERSION_MISSING, 400, 400004, "", "InvalidProtocolVersion", "The api-version is missing or malformed.",      \
-      "the api-version is missing or malformed", "add ?api-version=2021-10-01")                                        \
-    X(REQUEST_INVALID, 400, 400004, "", "ArgumentInvalid", "The request is not valid.", "the request is not valid",    \
-      "see the message")                                                                                               \
-    X(GROUP_ID_INVALID, 400, 400204, "", "", "Invalid enrollment group ID.", "the group ID breaks the rules",          \
-      "use 1 to 128 letters, digits, '-', '.', '_' or ':', ending in a letter, digit or '-'")                          \
-    X(ROUTE_UNKNOWN, 404, 404001, "", "ArgumentInvalid", "No such resource.", "no API has this path",                  \
-      "compare the path with docs/api.md")                                                                             \
-    X(METHOD_NOT_ALLOWED, 405, 405001, "", "InvalidOperation", "Method not allowed.",                                  \
-      "the path exists, but not with this method", "compare the method with docs/api.md")                              \
-    X(MEDIA_TYPE_WRONG, 415, 415001, "", "InvalidOperation", "The content type must be application/json.",             \
-      "the body's content type is not JSON", "send Content-Type: application/json")                                    \
-    X(ENROLLMENT_NOT_FOUND, 404, 404201, "", "", "Enrollment not found.", "no individual enrollment has this ID",      \
-      "`berth enrollment list` shows those there are")                                                                 \
-    X(REGISTRATION_NOT_FOUND, 404, 404202, "", "", "Registration not found.", "no registration has this ID",           \
-      "`berth registration list` shows those there are")                                                               \
-    X(GROUP_NOT_FOUND, 404, 404204, "", "", "Enrollment group not found.", "no enrollment group has this ID",          \
-      "`berth enrollment-group list` shows those there are")                                                           \
-    X(HUB_NOT_FOUND, 404, 404210, "", "IotHubNotFound", "IoT hub not found.", "no hub has this name",                  \
-      "`berth hub list` shows those there are")                                                                        \
-    X(ENROLLMENT_EXISTS, 409, 409201, "", "", "The enrollment already exists.", "the enrollment already exists",       \
-      "update it with If-Match, or choose another ID")                                                                 \
-    X(GROUP_EXISTS, 409, 409202, "", "", "The enrollment group already exists.", "the group already exists",           \
-      "update it with If-Match, or choose another ID")                                                                 \
-    X(HUB_EXISTS, 409, 409210, "", "", "The IoT hub already exists.", "the hub already exists",                        \
-      "update it with If-Match, or choose another name")                                                               \
-    X(ETAG_STALE, 412, 412001, "", "PreconditionFailed", "The record has changed since it was read.",                  \
-      "the record has changed since it was read", "read it again, then repeat the change")                             \
-    X(DEVICE_NOT_FOUND, 404, 404001, "", "DeviceNotFound", "Device not registered.", "the hub has no such device",     \
-      "`berth device list` shows those there are")                                                                     \
-    X(DEVICE_EXISTS, 409, 409001, "", "DeviceAlreadyExists", "Device already exists.", "the hub has this device",      \
-      "update it with If-Match, or choose another ID")                                                                 \
-    X(DEVICE_ID_INVALID, 400, 400004, "", "ArgumentInvalid", "Invalid device ID.", "the device ID breaks the rules",   \
-      "use 1 to 128 of letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ '")                                       \
-    X(TWIN_TOO_LARGE, 413, 413001, "", "MessageTooLarge", "The twin is too large.",                                    \
-      "a twin section is over its bound", "tags 8 KiB; desired and reported 32 KiB each")                              \
-    X(BODY_TOO_LARGE, 413, 413001, "", "MessageTooLarge", "The request body is too large.",                            \
-      "the request body is over its bound", "send at most 96 KiB")                                                     \
-    /* what only berth serves */                                                                                       \
-    X(HUB_SESSION_UNSERVED, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",                               \
-      "a device connected to its hub, which this version does not serve yet", "wait for the next version")
+/* name, HTTP status, DPS error code, registration status word or "", hub error name or "", what the
+ * peer reads, what the operator reads, remedy */
+#define BERTH_REASONS(X)                                                                           \
+    /* a device's registration */                                                                  \
+    X(WRONG_ID_SCOPE, 401, 401002, "", "", "Unauthorized", "the ID scope is not this service's",   \
+      "give the device the ID scope that `berth connection-string show` prints")                   \
+    X(REGISTRATION_ID_INVALID, 400, 400202, "", "", "Invalid registration ID.",                    \
+      "the registration ID breaks the rules",                                                      \
+      "use 1 to 128 letters, digits, '-', '.', '_' or ':', ending in a letter, digit or '-'")      \
+    X(CREDENTIAL_MISSING, 401, 401002, "", "", "Unauthorized", "the device sent no credential",    \
+      "send a SAS token: HTTP Authorization header, MQTT password")                                \
+    X(TOKEN_MALFORMED, 401, 401002, "", "", "Unauthorized", "the SAS token cannot be taken apart", \
+      "build it as SharedAccessSignature sr=..&sig=..&se=..[&skn=registration]")                   \
+    X(TOKEN_FOR_OTHER, 401, 401002, "", "", "Unauthorized",                                        \
+      "the token's sr is not this device's {scope}/registrations/{id}",                            \
+      "sign {id scope}/registrations/{registration ID}")                                           \
+    X(TOKEN_EXPIRED, 401, 401002, "", "", "Unauthorized",                                          \
+      "the token was made with the right key and has expired",                                     \
+      "set the device's clock (UTC), or give tokens a longer life")                                \
+    X(SIGNATURE_WRONG, 401, 401002, "", "", "Unauthorized",                                        \
+      "no key of the individual enrollment made this signature",                                   \
+      "compare the device's key with `berth enrollment show --show-keys`")                         \
+    X(SIGNATURE_UNKNOWN, 401, 401002, "", "", "Unauthorized",                                      \
+      "no enrollment group's derived key made this signature",                                     \
+      "derive the device's key again: `berth key derive`, from the group's key and exactly this "  \
+      "registration ID")                                                                           \
+    X(NOT_ENROLLED, 401, 401002, "", "", "Unauthorized",                                           \
+      "no individual enrollment has this ID and there is no symmetric-key group",                  \
+      "create an enrollment group or an individual enrollment")                                    \
+    X(ATTESTATION_OTHER, 401, 401002, "", "", "Unauthorized",                                      \
+      "the enrollment wants another attestation than the device offered",                          \
+      "change the enrollment's attestation or the device's")                                       \
+    X(ENROLLMENT_DISABLED, 200, 401003, "disabled", "", "The enrollment is disabled.",             \
+      "the device attested well, but its enrollment is disabled",                                  \
+      "enable the enrollment or the group")                                                        \
+    X(NO_HUB, 200, 400208, "failed", "", "No IoT hub is available for this enrollment.",           \
+      "no linked hub can take the device",                                                         \
+      "link a hub with `berth hub create`, or let one take part in allocation")                    \
+    X(HUB_NOT_LINKED, 200, 400208, "failed", "", "The IoT hub of the enrollment is not linked.",   \
+      "the enrollment names a hub that is not linked",                                             \
+      "create the hub, or change the enrollment's iotHubs")                                        \
+    X(STATIC_WITHOUT_HUB, 200, 400208, "failed", "",                                               \
+      "Static allocation needs exactly one IoT hub.",                                              \
+      "static allocation needs exactly one hub in the enrollment", "set iotHubs to that one hub")  \
+    X(CUSTOM_ALLOCATION, 200, 400207, "failed", "", "Custom allocation failed.",                   \
+      "the enrollment asks for custom allocation, which this version does not serve",              \
+      "use static or hashed allocation")                                                           \
+    X(OPERATION_UNKNOWN, 404, 404203, "", "", "Operation not found.",                              \
+      "the operation ID is not one of this device, or is over ten minutes old", "register again")  \
+    X(PAYLOAD_MALFORMED, 400, 400004, "", "",                                                      \
+      "The request body is not valid JSON of the expected shape.",                                 \
+      "the request body is not valid JSON of the expected shape", "send a JSON object")            \
+    X(BODY_ID_DIFFERS, 400, 400202, "", "",                                                        \
+      "The registration ID in the body differs from the one addressed.",                           \
+      "the body names another registration ID than path or user name", "send one and the same ID") \
+    X(CONTENDED, 503, 503001, "", "ServiceUnavailable", "Try again.",                              \
+      "the record kept changing while the request was decided", "the client may simply try again") \
+    X(STORE_FAILED, 503, 503001, "", "ServiceUnavailable", "Try again later.",                     \
+      "the database could not write or read",                                                      \
+      "look at the log for the database's own words: disk full, read-only?")                       \
+    X(STOPPING, 503, 503001, "", "ServiceUnavailable", "Try again later.",                         \
+      "the daemon is stopping", "the client may try again when it is back")                        \
+    X(THROTTLED_DEVICE, 429, 429001, "", "", "Too many requests.",                                 \
+      "one device sent more requests than its limit",                                              \
+      "mend the device's retry loop, or raise [limits] device-requests in the configuration")      \
+    X(THROTTLED_PEER, 429, 429001, "", "ThrottlingException", "Too many requests.",                \
+      "one address failed to authenticate more often than its limit",                              \
+      "mend the key or clock of the devices behind it, or raise [limits] peer-failures")           \
+    /* the service APIs */                                                                         \
+    X(SERVICE_TOKEN_MISSING, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",          \
+      "a service request carried no SAS token",                                                    \
+      "use a service connection string: `berth connection-string show`")                           \
+    X(SERVICE_TOKEN_MALFORMED, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",        \
+      "a service request's SAS token cannot be taken apart",                                       \
+      "use a current SDK, or build it as docs/wire.md says")                                       \
+    X(POLICY_UNKNOWN, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",                 \
+      "the token's skn names no policy of this service",                                           \
+      "compare SharedAccessKeyName with the policies")                                             \
+    X(SERVICE_SIGNATURE_WRONG, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",        \
+      "neither key of the policy made this signature", "copy the connection string anew")          \
+    X(SERVICE_TOKEN_EXPIRED, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",          \
+      "the service token has expired", "set the client's clock (UTC)")                             \
+    X(SERVICE_TOKEN_FOR_OTHER, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",        \
+      "the token's sr does not cover the address asked for", "sign the service's own host name")   \
+    X(RIGHT_MISSING, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",                  \
+      "the policy lacks the right that the call needs", "use a policy that has it")                \
+    X(API_VERSION_MISSING, 400, 400004, "", "InvalidProtocolVersion",                              \
+      "The api-version is missing or malformed.", "the api-version is missing or malformed",       \
+      "add ?api-version=2021-10-01")                                                               \
+    X(REQUEST_INVALID, 400, 400004, "", "ArgumentInvalid", "The request is not valid.",            \
+      "the request is not valid", "see the message")                                               \
+    X(GROUP_ID_INVALID, 400, 400204, "", "", "Invalid enrollment group ID.",                       \
+      "the group ID breaks the rules",                                                             \
+      "use 1 to 128 letters, digits, '-', '.', '_' or ':', ending in a letter, digit or '-'")      \
+    X(ROUTE_UNKNOWN, 404, 404001, "", "ArgumentInvalid", "No such resource.",                      \
+      "no API has this path", "compare the path with docs/api.md")                                 \
+    X(METHOD_NOT_ALLOWED, 405, 405001, "", "InvalidOperation", "Method not allowed.",              \
+      "the path exists, but not with this method", "compare the method with docs/api.md")          \
+    X(MEDIA_TYPE_WRONG, 415, 415001, "", "InvalidOperation",                                       \
+      "The content type must be application/json.", "the body's content type is not JSON",         \
+      "send Content-Type: application/json")                                                       \
+    X(ENROLLMENT_NOT_FOUND, 404, 404201, "", "", "Enrollment not found.",                          \
+      "no individual enrollment has this ID", "`berth enrollment list` shows those there are")     \
+    X(REGISTRATION_NOT_FOUND, 404, 404202, "", "", "Registration not found.",                      \
+      "no registration has this ID", "`berth registration list` shows those there are")            \
+    X(GROUP_NOT_FOUND, 404, 404204, "", "", "Enrollment group not found.",                         \
+      "no enrollment group has this ID", "`berth enrollment-group list` shows those there are")    \
+    X(HUB_NOT_FOUND, 404, 404210, "", "IotHubNotFound", "IoT hub not found.",                      \
+      "no hub has this name", "`berth hub list` shows those there are")                            \
+    X(ENROLLMENT_EXISTS, 409, 409201, "", "", "The enrollment already exists.",                    \
+      "the enrollment already exists", "update it with If-Match, or choose another ID")            \
+    X(GROUP_EXISTS, 409, 409202, "", "", "The enrollment group already exists.",                   \
+      "the group already exists", "update it with If-Match, or choose another ID")                 \
+    X(HUB_EXISTS, 409, 409210, "", "", "The IoT hub already exists.", "the hub already exists",    \
+      "update it with If-Match, or choose another name")                                           \
+    X(ETAG_STALE, 412, 412001, "", "PreconditionFailed",                                           \
+      "The record has changed since it was read.", "the record has changed since it was read",     \
+      "read it again, then repeat the change")                                                     \
+    X(DEVICE_NOT_FOUND, 404, 404001, "", "DeviceNotFound", "Device not registered.",               \
+      "the hub has no such device", "`berth device list` shows those there are")                   \
+    X(DEVICE_EXISTS, 409, 409001, "", "DeviceAlreadyExists", "Device already exists.",             \
+      "the hub has this device", "update it with If-Match, or choose another ID")                  \
+    X(DEVICE_ID_INVALID, 400, 400004, "", "ArgumentInvalid", "Invalid device ID.",                 \
+      "the device ID breaks the rules",                                                            \
+      "use 1 to 128 of letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ '")                   \
+    X(TWIN_TOO_LARGE, 413, 413001, "", "MessageTooLarge", "The twin is too large.",                \
+      "a twin section is over its bound", "tags 8 KiB; desired and reported 32 KiB each")          \
+    X(BODY_TOO_LARGE, 413, 413001, "", "MessageTooLarge", "The request body is too large.",        \
+      "the request body is over its bound", "send at most 96 KiB")                                 \
+    /* what only berth serves */                                                                   \
+    X(HUB_SESSION_UNSERVED, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",           \
+      "a device connected to its hub, which this version does not serve yet",                      \
+      "wait for the next version")
 
 enum berth_reason {
     BERTH_WHY_NONE = 0,

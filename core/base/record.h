@@ -1,4 +1,5 @@
-/* base/record.h - what the registry keeps, in the one form that core decides on and every store can hold. */
+/* base/record.h - what the registry keeps, in the one form that core decides on and every store can
+ * hold. */
 #ifndef BERTH_BASE_RECORD_H
 #define BERTH_BASE_RECORD_H
 
@@ -6,13 +7,16 @@
 
 /* Stored as numbers: append only. */
 enum berth_kind {
-    BERTH_KIND_SETTING = 0,      /* key: setting's name */
-    BERTH_KIND_POLICY = 1,       /* scope: hub name, empty for the provisioning service; secret: key pair */
-    BERTH_KIND_HUB = 2,          /* key: host name in lower case */
-    BERTH_KIND_GROUP = 3,        /* key: group ID in lower case; secret: key pair */
-    BERTH_KIND_ENROLLMENT = 4,   /* key: registration ID in lower case; secret: key pair */
-    BERTH_KIND_REGISTRATION = 5, /* key: registration ID in lower case; owner: group's key, empty if individual */
-    BERTH_KIND_DEVICE = 6,       /* scope: hub's key; key: device ID as given (case counts there); secret: key pair */
+    BERTH_KIND_SETTING = 0, /* key: setting's name */
+    BERTH_KIND_POLICY =
+        1,              /* scope: hub name, empty for the provisioning service; secret: key pair */
+    BERTH_KIND_HUB = 2, /* key: host name in lower case */
+    BERTH_KIND_GROUP = 3,      /* key: group ID in lower case; secret: key pair */
+    BERTH_KIND_ENROLLMENT = 4, /* key: registration ID in lower case; secret: key pair */
+    BERTH_KIND_REGISTRATION =
+        5, /* key: registration ID in lower case; owner: group's key, empty if individual */
+    BERTH_KIND_DEVICE =
+        6, /* scope: hub's key; key: device ID as given (case counts there); secret: key pair */
     BERTH_KINDS
 };
 
@@ -22,11 +26,13 @@ enum berth_kind {
 struct berth_record {
     enum berth_kind kind;
     berth_str scope;
-    berth_str key;      /* lookup form */
-    berth_str name;     /* as first given */
-    berth_str owner;    /* what it can be listed by besides its key */
-    int32_t tag;        /* small number that can be counted by; meaning is the kind's (device: 1 enabled, 0 disabled) */
-    uint64_t version;   /* given by the store at each commit, grows for ever, never reused; 0 on the way in */
+    berth_str key;   /* lookup form */
+    berth_str name;  /* as first given */
+    berth_str owner; /* what it can be listed by besides its key */
+    int32_t tag; /* small number that can be counted by; meaning is the kind's (device: 1 enabled, 0
+                    disabled) */
+    uint64_t version;   /* given by the store at each commit, grows for ever, never reused; 0 on the
+                           way in */
     int64_t created_ms; /* set by the store at the first write, kept on later ones */
     int64_t updated_ms; /* set by the store at each write */
     berth_str body;     /* JSON, no secrets */
@@ -39,8 +45,8 @@ enum berth_change_type {
     BERTH_DELETE, /* removing what is not there succeeds under BERTH_ANY */
 };
 
-#define BERTH_ABSENT 0ull              /* there must be no such record */
-#define BERTH_ANY    UINT64_MAX        /* whatever is there, also nothing */
+#define BERTH_ABSENT  0ull             /* there must be no such record */
+#define BERTH_ANY     UINT64_MAX       /* whatever is there, also nothing */
 #define BERTH_PRESENT (UINT64_MAX - 1) /* there must be one, of any version */
 
 /* One step of a commit. All steps of a commit happen, or none. */

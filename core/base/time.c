@@ -12,13 +12,15 @@ static void put_padded(struct berth_buf *b, uint64_t v, unsigned digits)
         berth_buf_put_char(b, (char)('0' + v / unit % 10));
 }
 
-/* Civil date of a day number; days are counted in eras of 400 years from 0000-03-01, so that leap days end a year. */
+/* Civil date of a day number; days are counted in eras of 400 years from 0000-03-01, so that leap
+ * days end a year. */
 static void civil(int64_t days, int64_t *year, unsigned *month, unsigned *day)
 {
     int64_t since_era = days + 719468; /* days from 0000-03-01 to 1970-01-01 */
     int64_t era = (since_era >= 0 ? since_era : since_era - 146096) / 146097;
     unsigned day_of_era = (unsigned)(since_era - era * 146097);
-    unsigned year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    unsigned year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     unsigned shifted = (5 * day_of_year + 2) / 153; /* month counted from March */
 

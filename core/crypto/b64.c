@@ -8,8 +8,10 @@ void berth_b64_put(struct berth_buf *b, const uint8_t *p, size_t n)
 {
     for (size_t i = 0; i < n; i += 3) {
         size_t have = n - i < 3 ? n - i : 3;
-        uint32_t v = (uint32_t)p[i] << 16 | (have > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (have > 2 ? p[i + 2] : 0u);
-        char quad[4] = { alphabet[v >> 18], alphabet[v >> 12 & 63], have > 1 ? alphabet[v >> 6 & 63] : '=',
+        uint32_t v = (uint32_t)p[i] << 16 | (have > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
+                     (have > 2 ? p[i + 2] : 0u);
+        char quad[4] = { alphabet[v >> 18], alphabet[v >> 12 & 63],
+                         have > 1 ? alphabet[v >> 6 & 63] : '=',
                          have > 2 ? alphabet[v & 63] : '=' };
         berth_buf_put(b, (berth_str){ quad, sizeof quad });
     }
@@ -27,7 +29,8 @@ static int digit(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* Four characters to 1, 2 or 3 bytes; 0 when they are not base64. Padding is for the LAST quad only, and the bits under it are zero. */
+/* Four characters to 1, 2 or 3 bytes; 0 when they are not base64. Padding is for the LAST quad
+ * only, and the bits under it are zero. */
 static size_t decode_quad(const char *q, bool last, uint8_t out[3])
 {
     size_t padding = !last || q[3] != '=' ? 0 : q[2] == '=' ? 2 : 1;

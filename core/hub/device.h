@@ -1,5 +1,5 @@
-/* hub/device.h - a device in a hub: its identity and its twin, one record. JSON as the hub service API shows it.
- * Source: IoT Hub service API 2021-04-12; bounds from its documentation. */
+/* hub/device.h - a device in a hub: its identity and its twin, one record. JSON as the hub service
+ * API shows it. Source: IoT Hub service API 2021-04-12; bounds from its documentation. */
 #ifndef BERTH_HUB_DEVICE_H
 #define BERTH_HUB_DEVICE_H
 
@@ -10,10 +10,10 @@
 #include "berth/crypto.h"
 #include "berth/registration_id.h"
 
-#define BERTH_TWIN_TAGS_MAX    (8 * 1024) /* bytes of compact JSON without metadata */
-#define BERTH_TWIN_SECTION_MAX (32 * 1024)
-#define BERTH_TWIN_DEPTH_MAX   10
-#define BERTH_DEVICE_KEY_SIZE  32 /* bytes of a key made here */
+#define BERTH_TWIN_TAGS_MAX     (8 * 1024) /* bytes of compact JSON without metadata */
+#define BERTH_TWIN_SECTION_MAX  (32 * 1024)
+#define BERTH_TWIN_DEPTH_MAX    10
+#define BERTH_DEVICE_KEY_SIZE   32 /* bytes of a key made here */
 #define BERTH_STATUS_REASON_MAX 128
 
 enum berth_device_auth {
@@ -31,7 +31,7 @@ struct berth_twin_section {
 };
 
 struct berth_device {
-    berth_str hub;       /* host name, the record's scope */
+    berth_str hub; /* host name, the record's scope */
     berth_str device_id;
     uint64_t generation; /* decimal on the wire; new at each creation */
     bool enabled;
@@ -41,55 +41,67 @@ struct berth_device {
     berth_str primary_thumbprint; /* absent: null */
     berth_str secondary_thumbprint;
     bool iot_edge;
-    berth_str device_scope;  /* absent when unset */
-    berth_str parent_scopes; /* JSON array text, absent when unset */
+    berth_str device_scope;        /* absent when unset */
+    berth_str parent_scopes;       /* JSON array text, absent when unset */
     int64_t status_updated_ms;     /* BERTH_TIME_NEVER */
     int64_t connection_updated_ms; /* BERTH_TIME_NEVER */
     int64_t last_activity_ms;      /* BERTH_TIME_NEVER */
-    uint64_t identity_revision; /* its etag; changes with the identity alone */
-    uint64_t twin_revision;     /* its etag; changes with tags and desired */
-    int64_t twin_version;       /* the twin's "version" */
-    berth_str tags;             /* JSON object text */
+    uint64_t identity_revision;    /* its etag; changes with the identity alone */
+    uint64_t twin_revision;        /* its etag; changes with tags and desired */
+    int64_t twin_version;          /* the twin's "version" */
+    berth_str tags;                /* JSON object text */
     struct berth_twin_section desired;
     struct berth_twin_section reported;
     uint64_t version; /* the record's */
 };
 
-/* A new enabled sas device with an empty twin, both revisions and versions at 1. Strings are borrowed. */
-void berth_device_init(struct berth_device *d, berth_str hub, berth_str device_id, uint64_t generation, int64_t now_ms);
+/* A new enabled sas device with an empty twin, both revisions and versions at 1. Strings are
+ * borrowed. */
+void berth_device_init(struct berth_device *d, berth_str hub, berth_str device_id,
+                       uint64_t generation, int64_t now_ms);
 
-/* The document of PUT /devices/{id}, applied to D: writable members are replaced, those left out take their defaults, read-only
- * ones are ignored. Keys that are absent, null or empty stay n == 0 in D (the caller keeps or makes them). ID is the addressed
- * device's. Bumps identity_revision. Error with *WHY filled. */
-BERTH_MUST_USE berth_err berth_device_apply(struct berth_device *d, berth_str id, berth_str json, int64_t now_ms,
-                                            struct berth_arena *a, struct berth_refusal *why);
+/* The document of PUT /devices/{id}, applied to D: writable members are replaced, those left out
+ * take their defaults, read-only ones are ignored. Keys that are absent, null or empty stay n == 0
+ * in D (the caller keeps or makes them). ID is the addressed device's. Bumps identity_revision.
+ * Error with *WHY filled. */
+BERTH_MUST_USE berth_err berth_device_apply(struct berth_device *d, berth_str id, berth_str json,
+                                            int64_t now_ms, struct berth_arena *a,
+                                            struct berth_refusal *why);
 
-/* The identity document; keys in clear, as registry rights allow. "type" last in "authentication". */
+/* The identity document; keys in clear, as registry rights allow. "type" last in "authentication".
+ */
 void berth_device_put(struct berth_buf *b, const struct berth_device *d);
 /* The twin document. */
 void berth_twin_put(struct berth_buf *b, const struct berth_device *d);
 /* What the device itself reads: {"desired":{..,"$version":n},"reported":{..,"$version":n}}. */
 void berth_twin_device_put(struct berth_buf *b, const struct berth_device *d);
 
-/* Sets tags and desired to those of INITIAL_TWIN ({"tags":{},"properties":{"desired":{}}}, absent: empty), reported to empty.
- * BERTH_E_SYNTAX or _RANGE with *WHY filled when it breaks a twin rule. */
-BERTH_MUST_USE berth_err berth_twin_reset(struct berth_device *d, berth_str initial_twin, int64_t now_ms,
-                                          struct berth_arena *a, struct berth_refusal *why);
-/* PATCH (merge, null removes) or PUT (replace) of tags and properties.desired as the service sends it. */
-BERTH_MUST_USE berth_err berth_twin_update(struct berth_device *d, berth_str json, bool replace, int64_t now_ms,
-                                           struct berth_arena *a, struct berth_refusal *why);
-/* The device's PATCH of its reported properties. */
-BERTH_MUST_USE berth_err berth_twin_report(struct berth_device *d, berth_str json, int64_t now_ms, struct berth_arena *a,
+/* Sets tags and desired to those of INITIAL_TWIN ({"tags":{},"properties":{"desired":{}}}, absent:
+ * empty), reported to empty. BERTH_E_SYNTAX or _RANGE with *WHY filled when it breaks a twin rule.
+ */
+BERTH_MUST_USE berth_err berth_twin_reset(struct berth_device *d, berth_str initial_twin,
+                                          int64_t now_ms, struct berth_arena *a,
+                                          struct berth_refusal *why);
+/* PATCH (merge, null removes) or PUT (replace) of tags and properties.desired as the service sends
+ * it. */
+BERTH_MUST_USE berth_err berth_twin_update(struct berth_device *d, berth_str json, bool replace,
+                                           int64_t now_ms, struct berth_arena *a,
                                            struct berth_refusal *why);
+/* The device's PATCH of its reported properties. */
+BERTH_MUST_USE berth_err berth_twin_report(struct berth_device *d, berth_str json, int64_t now_ms,
+                                           struct berth_arena *a, struct berth_refusal *why);
 
 /* Unquoted base64 of 8 bytes, big-endian: "AAAAAAAAAAE=". */
 void berth_device_etag_put(struct berth_buf *b, uint64_t revision);
-/* An If-Match in any spelling; absent gives BERTH_ANY, a star BERTH_PRESENT, what cannot be one of ours a value that no
- * device has. */
+/* An If-Match in any spelling; absent gives BERTH_ANY, a star BERTH_PRESENT, what cannot be one of
+ * ours a value that no device has. */
 uint64_t berth_device_etag_parse(berth_str header);
 
-/* DECODE borrows from REC (secret: keys); ENCODE writes into A. Record: scope hub, key and name device ID, tag 1 when enabled. */
-BERTH_MUST_USE berth_err berth_device_decode(const struct berth_record *rec, struct berth_arena *a, struct berth_device *out);
-BERTH_MUST_USE berth_err berth_device_encode(const struct berth_device *d, struct berth_arena *a, struct berth_record *out);
+/* DECODE borrows from REC (secret: keys); ENCODE writes into A. Record: scope hub, key and name
+ * device ID, tag 1 when enabled. */
+BERTH_MUST_USE berth_err berth_device_decode(const struct berth_record *rec, struct berth_arena *a,
+                                             struct berth_device *out);
+BERTH_MUST_USE berth_err berth_device_encode(const struct berth_device *d, struct berth_arena *a,
+                                             struct berth_record *out);
 
 #endif

@@ -4,11 +4,14 @@
 
 #include "prov/attest.h"
 
-/* Hashed allocation is weighted rendezvous hashing over SHA-256(key of the registration ID, NUL, hub name): a new hub takes its
- * share and moves nobody between the others. REGISTRATION_KEY is in lower case. BERTH_OK with *WHY none and *HUB in the
- * catalog, or with *WHY set and *HUB NULL. Errors are crypto failures only. */
-BERTH_MUST_USE berth_err berth_allocate(const struct berth_crypto *c, const struct berth_enrollment *e,
-                                        const struct berth_catalog *catalog, berth_str registration_key,
-                                        const struct berth_hub **hub, enum berth_reason *why);
+/* Hashed allocation is weighted rendezvous hashing over SHA-256(key of the registration ID, NUL,
+ * hub name): a new hub takes its share and moves nobody between the others. REGISTRATION_KEY is in
+ * lower case. BERTH_OK with *WHY none and *HUB in the catalog, or with *WHY set and *HUB NULL.
+ * Errors are crypto failures only. */
+BERTH_MUST_USE berth_err berth_allocate(const struct berth_crypto *c,
+                                        const struct berth_enrollment *e,
+                                        const struct berth_catalog *catalog,
+                                        berth_str registration_key, const struct berth_hub **hub,
+                                        enum berth_reason *why);
 
 #endif

@@ -24,10 +24,10 @@ struct berth_registration_request {
     berth_str id_scope;        /* as the device spelled it */
     berth_str registration_id; /* as the device spelled it */
     struct berth_credential credential;
-    berth_str payload;         /* checked JSON source text or absent */
-    berth_str peer;            /* address for the operator */
-    bool is_poll;              /* asks about operation_id instead of starting it */
-    berth_str operation_id;    /* new and random, or the one asked about */
+    berth_str payload;      /* checked JSON source text or absent */
+    berth_str peer;         /* address for the operator */
+    bool is_poll;           /* asks about operation_id instead of starting it */
+    berth_str operation_id; /* new and random, or the one asked about */
 };
 
 enum berth_verdict {
@@ -40,18 +40,23 @@ enum berth_key_slot { BERTH_SLOT_PRIMARY, BERTH_SLOT_SECONDARY };
 
 struct berth_attestation {
     enum berth_verdict verdict;
-    enum berth_reason reason;                  /* with BERTH_REFUSE */
-    const struct berth_enrollment *enrollment; /* with BERTH_ACCEPT: the one that vouches, possibly disabled */
-    const struct berth_group *group;           /* NULL for an individual enrollment */
+    enum berth_reason reason; /* with BERTH_REFUSE */
+    const struct berth_enrollment
+        *enrollment; /* with BERTH_ACCEPT: the one that vouches, possibly disabled */
+    const struct berth_group *group; /* NULL for an individual enrollment */
     enum berth_key_slot slot;
-    struct berth_key_pair device_keys;         /* the device's own: enrollment's, or derived from the group's */
+    struct berth_key_pair
+        device_keys; /* the device's own: enrollment's, or derived from the group's */
 };
 
-/* INDIVIDUAL: the enrollment with this registration ID, or NULL; it wins over every group. LAST_GROUP: key of the group of the
- * last registration, tried first; may be empty. Errors are crypto failures only: a bad token is a refusal.
- * Wipe OUT->device_keys after use. */
-BERTH_MUST_USE berth_err berth_attest(const struct berth_crypto *c, const struct berth_registration_request *req,
-                                      const struct berth_catalog *catalog, const struct berth_enrollment *individual,
-                                      berth_str last_group, int64_t now_s, struct berth_attestation *out);
+/* INDIVIDUAL: the enrollment with this registration ID, or NULL; it wins over every group.
+ * LAST_GROUP: key of the group of the last registration, tried first; may be empty. Errors are
+ * crypto failures only: a bad token is a refusal. Wipe OUT->device_keys after use. */
+BERTH_MUST_USE berth_err berth_attest(const struct berth_crypto *c,
+                                      const struct berth_registration_request *req,
+                                      const struct berth_catalog *catalog,
+                                      const struct berth_enrollment *individual,
+                                      berth_str last_group, int64_t now_s,
+                                      struct berth_attestation *out);
 
 #endif

@@ -1,5 +1,6 @@
-/* prov/catalog.h - what every decision may consult without asking the store: groups with prepared keys, linked hubs,
- * the ID scope. A view: whoever keeps the catalog (server/front/catalog.c) owns all of it. */
+/* prov/catalog.h - what every decision may consult without asking the store: groups with prepared
+ * keys, linked hubs, the ID scope. A view: whoever keeps the catalog (server/front/catalog.c) owns
+ * all of it. */
 #ifndef BERTH_PROV_CATALOG_H
 #define BERTH_PROV_CATALOG_H
 
@@ -14,7 +15,7 @@ struct berth_hub {
 
 struct berth_group {
     const struct berth_enrollment *enrollment;
-    berth_str key; /* lower-case ID */
+    berth_str key;                    /* lower-case ID */
     struct berth_hmac_key *primary;   /* NULL unless symmetric key */
     struct berth_hmac_key *secondary; /* NULL unless symmetric key */
 };

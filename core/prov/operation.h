@@ -1,39 +1,41 @@
-/* prov/operation.h - one registration, from request to answer: a durable operation advanced by events.
- * step(operation, event, now) says what to do next; whoever drives it (server/front/registrar.c) does it and comes back with
- * the result as the next event. The machine does no I/O and cannot tell a fast store from a slow one. */
+/* prov/operation.h - one registration, from request to answer: a durable operation advanced by
+ * events. step(operation, event, now) says what to do next; whoever drives it
+ * (server/front/registrar.c) does it and comes back with the result as the next event. The machine
+ * does no I/O and cannot tell a fast store from a slow one. */
 #ifndef BERTH_PROV_OPERATION_H
 #define BERTH_PROV_OPERATION_H
 
 #include "prov/reprovision.h"
 
-#define BERTH_OPERATION_TRIES_MAX 8           /* decisions taken again because a record had changed */
+#define BERTH_OPERATION_TRIES_MAX 8 /* decisions taken again because a record had changed */
 #define BERTH_OPERATION_LIFE_MS   (600 * 1000) /* an operation ID stays pollable for this long */
 #define BERTH_OPERATION_ID_SIZE   57           /* "5." 16 hex of the start "." UUID, and NUL */
 #define BERTH_RETRY_AFTER_S       3            /* what Azure sends; good for every SDK */
 
 enum berth_event_type {
     BERTH_EV_START = 1,
-    BERTH_EV_LOADED,    /* individual enrollment and registration */
-    BERTH_EV_DEVICES,   /* the device in the chosen and in the present hub */
+    BERTH_EV_LOADED,  /* individual enrollment and registration */
+    BERTH_EV_DEVICES, /* the device in the chosen and in the present hub */
     BERTH_EV_COMMITTED,
-    BERTH_EV_STALE,     /* the store refused: a record changed since it was read */
-    BERTH_EV_FAILED,    /* the store could not */
-    BERTH_EV_DEADLINE,  /* a second has passed without an answer */
+    BERTH_EV_STALE,    /* the store refused: a record changed since it was read */
+    BERTH_EV_FAILED,   /* the store could not */
+    BERTH_EV_DEADLINE, /* a second has passed without an answer */
 };
 
 /* Records are borrowed for the call; NULL: there is none. */
 struct berth_event {
     enum berth_event_type type;
-    const struct berth_record *enrollment;   /* LOADED */
-    const struct berth_record *registration; /* LOADED */
-    const struct berth_record *device_there; /* DEVICES */
-    const struct berth_record *device_before;/* DEVICES */
-    uint64_t committed_version;              /* COMMITTED */
+    const struct berth_record *enrollment;    /* LOADED */
+    const struct berth_record *registration;  /* LOADED */
+    const struct berth_record *device_there;  /* DEVICES */
+    const struct berth_record *device_before; /* DEVICES */
+    uint64_t committed_version;               /* COMMITTED */
 };
 
 enum berth_action_type {
     BERTH_DO_LOAD = 1,     /* read enrollment and registration KEY, then LOADED */
-    BERTH_DO_LOAD_DEVICES, /* read DEVICE_THERE and, unless its hub is empty, DEVICE_BEFORE, then DEVICES */
+    BERTH_DO_LOAD_DEVICES, /* read DEVICE_THERE and, unless its hub is empty, DEVICE_BEFORE, then
+                              DEVICES */
     BERTH_DO_COMMIT,       /* commit CHANGES, then COMMITTED, STALE or FAILED */
     BERTH_DO_ANSWER,       /* tell the peer; the operation goes on if another action follows */
     BERTH_DO_END,          /* nothing more will come: release the operation */
@@ -41,23 +43,26 @@ enum berth_action_type {
 
 /* What an adapter tells the device. */
 struct berth_answer {
-    enum berth_reason reason;         /* set: refused. With a status word in the reasons table STATE is told beside it */
+    enum berth_reason
+        reason; /* set: refused. With a status word in the reasons table STATE is told beside it */
     berth_str operation_id;
-    struct berth_registration state;  /* status BERTH_ASSIGNING: only that is known */
+    struct berth_registration state; /* status BERTH_ASSIGNING: only that is known */
     bool has_state;
-    int retry_after_s;                /* 0: none */
-    const struct berth_hub *hub;      /* unused by adapters; kept for the log */
-    enum berth_key_slot slot;         /* for the log */
-    berth_str enrollment_id;          /* for the log; empty when nobody vouched */
+    int retry_after_s;           /* 0: none */
+    const struct berth_hub *hub; /* unused by adapters; kept for the log */
+    enum berth_key_slot slot;    /* for the log */
+    berth_str enrollment_id;     /* for the log; empty when nobody vouched */
 };
 
 struct berth_action {
     enum berth_action_type type;
-    berth_str key;                                       /* LOAD: registration ID in lower case */
-    struct { berth_str hub, device_id; } there, before;  /* LOAD_DEVICES */
-    const struct berth_change *changes;                  /* COMMIT */
+    berth_str key; /* LOAD: registration ID in lower case */
+    struct {
+        berth_str hub, device_id;
+    } there, before;                    /* LOAD_DEVICES */
+    const struct berth_change *changes; /* COMMIT */
     size_t change_count;
-    struct berth_answer answer;                          /* ANSWER */
+    struct berth_answer answer; /* ANSWER */
 };
 
 #define BERTH_ACTIONS_MAX 3
@@ -70,11 +75,11 @@ struct berth_operation {
     const struct berth_crypto *crypto;
     struct berth_registration_request req;
     struct berth_arena *arena;
-    size_t arena_mark;                /* where a decision taken again starts */
+    size_t arena_mark; /* where a decision taken again starts */
     int phase;
     int tries;
     bool answered;
-    berth_str key;                    /* registration ID in lower case */
+    berth_str key; /* registration ID in lower case */
     struct berth_attestation attested;
     struct berth_enrollment enrollment; /* own copy: the catalog may change between events */
     bool has_previous;
@@ -85,24 +90,27 @@ struct berth_operation {
     struct berth_registration result;
     bool result_is_final;
     enum berth_reason result_reason;
-    uint8_t random[8];                /* for a generation ID */
+    uint8_t random[8]; /* for a generation ID */
 };
 
-/* REQ and the memory of A are borrowed until BERTH_DO_END; views in actions live in A until the next step.
- * A needs BERTH_OPERATION_ARENA bytes. */
+/* REQ and the memory of A are borrowed until BERTH_DO_END; views in actions live in A until the
+ * next step. A needs BERTH_OPERATION_ARENA bytes. */
 #define BERTH_OPERATION_ARENA (512 * 1024)
 void berth_operation_init(struct berth_operation *op, const struct berth_crypto *crypto,
                           const struct berth_registration_request *req, struct berth_arena *a);
 
-/* Events that the present phase does not wait for are the driver's bug (assert). NOW_MS: since 1970. */
-void berth_operation_step(struct berth_operation *op, const struct berth_event *ev, const struct berth_catalog *catalog,
-                          int64_t now_ms, struct berth_actions *out);
+/* Events that the present phase does not wait for are the driver's bug (assert). NOW_MS: since
+ * 1970. */
+void berth_operation_step(struct berth_operation *op, const struct berth_event *ev,
+                          const struct berth_catalog *catalog, int64_t now_ms,
+                          struct berth_actions *out);
 
 /* Wipes derived keys; safe twice. */
 void berth_operation_deinit(struct berth_operation *op);
 
 /* A new operation ID from 16 random bytes and the time. */
-void berth_operation_id_make(char out[BERTH_OPERATION_ID_SIZE], const uint8_t random[16], int64_t now_ms);
+void berth_operation_id_make(char out[BERTH_OPERATION_ID_SIZE], const uint8_t random[16],
+                             int64_t now_ms);
 /* When it was made, in ms since 1970; BERTH_E_SYNTAX when it is not one of ours. */
 BERTH_MUST_USE berth_err berth_operation_id_time(berth_str id, int64_t *ms);
 

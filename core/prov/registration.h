@@ -1,4 +1,5 @@
-/* prov/registration.h - the record of a registration: which hub, which device, how it came about. */
+/* prov/registration.h - the record of a registration: which hub, which device, how it came about.
+ */
 #ifndef BERTH_PROV_REGISTRATION_H
 #define BERTH_PROV_REGISTRATION_H
 
@@ -22,13 +23,13 @@ enum berth_substatus {
 };
 
 struct berth_registration {
-    berth_str id;           /* as first given */
-    berth_str group;        /* group's key; empty for an individual enrollment */
+    berth_str id;    /* as first given */
+    berth_str group; /* group's key; empty for an individual enrollment */
     enum berth_registration_status status;
     enum berth_substatus substatus;
     berth_str assigned_hub; /* host name; with device_id or not at all */
     berth_str device_id;
-    int32_t error_code;     /* with BERTH_FAILED and BERTH_DISABLED */
+    int32_t error_code; /* with BERTH_FAILED and BERTH_DISABLED */
     berth_str error_message;
     berth_str operation_id; /* of the latest operation */
     berth_str payload;      /* JSON source text, absent when unset */
@@ -44,9 +45,10 @@ const char *berth_substatus_text(enum berth_substatus s);
 void berth_registration_put(struct berth_buf *b, const struct berth_registration *r);
 
 /* DECODE borrows from REC; ENCODE writes into A. BERTH_E_SYNTAX: the record is damaged. */
-BERTH_MUST_USE berth_err berth_registration_decode(const struct berth_record *rec, struct berth_arena *a,
+BERTH_MUST_USE berth_err berth_registration_decode(const struct berth_record *rec,
+                                                   struct berth_arena *a,
                                                    struct berth_registration *out);
-BERTH_MUST_USE berth_err berth_registration_encode(const struct berth_registration *r, struct berth_arena *a,
-                                                   struct berth_record *out);
+BERTH_MUST_USE berth_err berth_registration_encode(const struct berth_registration *r,
+                                                   struct berth_arena *a, struct berth_record *out);
 
 #endif

@@ -1,4 +1,5 @@
-/* prov/reprovision.h - what a registration changes: previous record and policy against the hub chosen now. */
+/* prov/reprovision.h - what a registration changes: previous record and policy against the hub
+ * chosen now. */
 #ifndef BERTH_PROV_REPROVISION_H
 #define BERTH_PROV_REPROVISION_H
 
@@ -6,28 +7,32 @@
 #include "prov/attest.h"
 
 /* The hub where the device goes: the chosen one, or the present one when the policy keeps it. */
-berth_str berth_reprovision_hub(const struct berth_enrollment *e, const struct berth_registration *previous,
-                                const struct berth_hub *chosen, const struct berth_catalog *catalog);
+berth_str berth_reprovision_hub(const struct berth_enrollment *e,
+                                const struct berth_registration *previous,
+                                const struct berth_hub *chosen,
+                                const struct berth_catalog *catalog);
 
 struct berth_move {
     const struct berth_attestation *attestation;
     const struct berth_registration *previous; /* NULL: no record */
     berth_str registration_id;                 /* as the device spelled it now */
     berth_str operation_id;
-    berth_str hub;                             /* from berth_reprovision_hub */
-    const struct berth_device *there;          /* the device in HUB, NULL when absent */
-    const struct berth_device *before;         /* the device in the previous, other hub; NULL when absent or same hub */
-    uint64_t generation;                       /* for a device made now */
+    berth_str hub;                    /* from berth_reprovision_hub */
+    const struct berth_device *there; /* the device in HUB, NULL when absent */
+    const struct berth_device
+        *before;         /* the device in the previous, other hub; NULL when absent or same hub */
+    uint64_t generation; /* for a device made now */
     int64_t now_ms;
 };
 
 #define BERTH_MOVE_CHANGES_MAX 4
 
-/* The changes to commit, each with the version it was decided on: CHECK of the enrollment, PUT of the registration, PUT of the
- * device, DELETE of the device in the hub it leaves. *RESULT is the new registration. Everything lies in A.
- * A twin that breaks a rule gives *WHY. */
+/* The changes to commit, each with the version it was decided on: CHECK of the enrollment, PUT of
+ * the registration, PUT of the device, DELETE of the device in the hub it leaves. *RESULT is the
+ * new registration. Everything lies in A. A twin that breaks a rule gives *WHY. */
 BERTH_MUST_USE berth_err berth_reprovision(const struct berth_move *m, struct berth_arena *a,
-                                           struct berth_change changes[BERTH_MOVE_CHANGES_MAX], size_t *count,
-                                           struct berth_registration *result, struct berth_refusal *why);
+                                           struct berth_change changes[BERTH_MOVE_CHANGES_MAX],
+                                           size_t *count, struct berth_registration *result,
+                                           struct berth_refusal *why);
 
 #endif

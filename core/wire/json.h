@@ -1,6 +1,7 @@
-/* wire/json.h - one strict JSON reader without allocation that keeps each value's source text, and a writer.
- * Why our own: numbers must come back as they were written (1.10, integers of 20 digits), and a device may not
- * allocate. RFC 8259, and stricter: UTF-8 only, no duplicate names, no lone surrogates, no NUL in names. */
+/* wire/json.h - one strict JSON reader without allocation that keeps each value's source text, and
+ * a writer. Why our own: numbers must come back as they were written (1.10, integers of 20 digits),
+ * and a device may not allocate. RFC 8259, and stricter: UTF-8 only, no duplicate names, no lone
+ * surrogates, no NUL in names. */
 #ifndef BERTH_WIRE_JSON_H
 #define BERTH_WIRE_JSON_H
 
@@ -27,29 +28,34 @@ struct berth_json {
     berth_str text;
 };
 
-/* Judges the whole of TEXT: exactly one value with blanks around it. On success *OUT is that value. On error
- * *OUT is absent, and *POSITION (may be NULL) the offset of the first byte that is wrong.
- * BERTH_E_SYNTAX; BERTH_E_RANGE for a bound of this file. All other functions take only what passed here. */
+/* Judges the whole of TEXT: exactly one value with blanks around it. On success *OUT is that value.
+ * On error *OUT is absent, and *POSITION (may be NULL) the offset of the first byte that is wrong.
+ * BERTH_E_SYNTAX; BERTH_E_RANGE for a bound of this file. All other functions take only what passed
+ * here. */
 BERTH_MUST_USE berth_err berth_json_check(berth_str text, struct berth_json *out, size_t *position);
 
-/* Member NAME (plain text, compared with the decoded name; case counts) of OBJECT. Absent when OBJECT is
- * not an object or has no such member. */
+/* Member NAME (plain text, compared with the decoded name; case counts) of OBJECT. Absent when
+ * OBJECT is not an object or has no such member. */
 struct berth_json berth_json_get(struct berth_json object, berth_str name);
 
-/* Walks an array or object in source order: start with *IT zeroed; false at the end. In an object NAME gets the
- * name's source text without quotes (still escaped); in an array it is absent. NAME may be NULL. */
+/* Walks an array or object in source order: start with *IT zeroed; false at the end. In an object
+ * NAME gets the name's source text without quotes (still escaped); in an array it is absent. NAME
+ * may be NULL. */
 struct berth_json_iter {
     size_t at;
 };
-bool berth_json_next(struct berth_json container, struct berth_json_iter *it, berth_str *name, struct berth_json *value);
+bool berth_json_next(struct berth_json container, struct berth_json_iter *it, berth_str *name,
+                     struct berth_json *value);
 size_t berth_json_count(struct berth_json container);
 
-/* The string's text, decoded into A; borrows from the source when nothing is escaped. BERTH_E_SYNTAX for another
- * type. *OUT is empty but not absent for "". */
-BERTH_MUST_USE berth_err berth_json_string(struct berth_json v, struct berth_arena *a, berth_str *out);
+/* The string's text, decoded into A; borrows from the source when nothing is escaped.
+ * BERTH_E_SYNTAX for another type. *OUT is empty but not absent for "". */
+BERTH_MUST_USE berth_err berth_json_string(struct berth_json v, struct berth_arena *a,
+                                           berth_str *out);
 /* Whether V is a string that decodes to PLAIN. */
 bool berth_json_is(struct berth_json v, berth_str plain);
-/* An integer written without fraction or exponent. BERTH_E_SYNTAX for another type, BERTH_E_RANGE. */
+/* An integer written without fraction or exponent. BERTH_E_SYNTAX for another type, BERTH_E_RANGE.
+ */
 BERTH_MUST_USE berth_err berth_json_i64(struct berth_json v, int64_t *out);
 /* true or false; BERTH_E_SYNTAX otherwise. */
 BERTH_MUST_USE berth_err berth_json_bool(struct berth_json v, bool *out);
@@ -78,7 +84,8 @@ void berth_json_member_i64(struct berth_json_out *j, const char *name, int64_t v
 void berth_json_member_bool(struct berth_json_out *j, const char *name, bool v);
 void berth_json_member_raw(struct berth_json_out *j, const char *name, berth_str source);
 
-/* S with " \ and control characters escaped, without quotes around it. Invalid UTF-8 becomes U+FFFD. */
+/* S with " \ and control characters escaped, without quotes around it. Invalid UTF-8 becomes
+ * U+FFFD. */
 void berth_json_escape(struct berth_buf *b, berth_str s);
 
 #endif

@@ -4,7 +4,8 @@
 
 #include "berth/str.h"
 
-/* The value of NAME (compared without regard to case) in QUERY ("a=1&b=2", no '?'), still percent-encoded; absent when missing. */
+/* The value of NAME (compared without regard to case) in QUERY ("a=1&b=2", no '?'), still
+ * percent-encoded; absent when missing. */
 berth_str berth_query_get(berth_str query, berth_str name);
 
 /* YYYY-MM-DD with an optional -preview, from 2016-01-01 on. */

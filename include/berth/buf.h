@@ -1,5 +1,5 @@
-/* berth/buf.h - text written into storage of the caller, with a maximum. Overflow is remembered, so a
- * message is built without looking at each step and judged once at the end. */
+/* berth/buf.h - text written into storage of the caller, with a maximum. Overflow is remembered, so
+ * a message is built without looking at each step and judged once at the end. */
 #ifndef BERTH_BUF_H
 #define BERTH_BUF_H
 

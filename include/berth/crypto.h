@@ -1,5 +1,6 @@
-/* berth/crypto.h - the crypto seam: the few functions berth needs, handed in by whoever builds on core.
- * The daemon and the desktop client hand in OpenSSL (client/openssl_crypto.h); a small target its own. */
+/* berth/crypto.h - the crypto seam: the few functions berth needs, handed in by whoever builds on
+ * core. The daemon and the desktop client hand in OpenSSL (client/openssl_crypto.h); a small target
+ * its own. */
 #ifndef BERTH_CRYPTO_H
 #define BERTH_CRYPTO_H
 
@@ -37,7 +38,8 @@ struct berth_crypto {
     /* Safe on a zeroed key and twice. */
     void (*hmac_release)(void *ctx, struct berth_hmac_key *key);
 
-    berth_err (*sha256)(void *ctx, const berth_str *parts, size_t count, uint8_t out[BERTH_SHA256_SIZE]);
+    berth_err (*sha256)(void *ctx, const berth_str *parts, size_t count,
+                        uint8_t out[BERTH_SHA256_SIZE]);
     /* Unpredictable bytes. */
     berth_err (*random)(void *ctx, uint8_t *out, size_t n);
     /* True when equal; takes the same time wherever they differ. */

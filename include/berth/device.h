@@ -1,4 +1,5 @@
-/* berth/device.h - provision a device from a desktop program: the state machine of berth/provisioning.h over OpenSSL and sockets. */
+/* berth/device.h - provision a device from a desktop program: the state machine of
+ * berth/provisioning.h over OpenSSL and sockets. */
 #ifndef BERTH_DEVICE_H
 #define BERTH_DEVICE_H
 
@@ -6,16 +7,19 @@
 
 struct berth_device_options {
     struct berth_prov_options prov; /* prov.host is what the certificate must name */
-    uint16_t port;          /* 0: 443 or 8883 */
-    const char *connect_to; /* address to connect to instead of prov.host; NULL: the same */
-    const char *ca_file;    /* PEM to trust; NULL: the system's store */
-    /* Told of each change, may be NULL. STATUS: "connected", "registering", "assigning", "assigned", .. */
+    uint16_t port;                  /* 0: 443 or 8883 */
+    const char *connect_to;         /* address to connect to instead of prov.host; NULL: the same */
+    const char *ca_file;            /* PEM to trust; NULL: the system's store */
+    /* Told of each change, may be NULL. STATUS: "connected", "registering", "assigning",
+     * "assigned", .. */
     void (*status)(void *user, const char *status);
     void *user;
     const volatile int *cancel; /* stop soon when it becomes non-zero; NULL: never */
 };
 
-/* Blocks until done. BERTH_OK with *RESULT assigned, or the error with what is known in *RESULT (message has words). */
-BERTH_MUST_USE berth_err berth_device_provision(const struct berth_device_options *o, struct berth_prov_result *result);
+/* Blocks until done. BERTH_OK with *RESULT assigned, or the error with what is known in *RESULT
+ * (message has words). */
+BERTH_MUST_USE berth_err berth_device_provision(const struct berth_device_options *o,
+                                                struct berth_prov_result *result);
 
 #endif

@@ -1,4 +1,5 @@
-/* berth/err.h - why a call could not be carried out. A refused peer is not an error: see core/base/reason.h. */
+/* berth/err.h - why a call could not be carried out. A refused peer is not an error: see
+ * core/base/reason.h. */
 #ifndef BERTH_ERR_H
 #define BERTH_ERR_H
 

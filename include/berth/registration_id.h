@@ -1,10 +1,12 @@
-/* berth/registration_id.h - which names a device may register under. Source: DPS service API limits. */
+/* berth/registration_id.h - which names a device may register under. Source: DPS service API
+ * limits. */
 #ifndef BERTH_REGISTRATION_ID_H
 #define BERTH_REGISTRATION_ID_H
 
 #include "berth/str.h"
 
-#define BERTH_ID_MAX 128 /* characters of a registration ID, an enrollment group ID, a device ID */
+#define BERTH_ID_MAX 128 /* characters of a registration ID, an enrollment group ID, a device ID   \
+                          */
 
 enum berth_id_fault {
     BERTH_ID_FINE = 0,

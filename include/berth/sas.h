@@ -1,4 +1,5 @@
-/* berth/sas.h - shared access signature tokens: take apart, build, judge. Wire form: docs/wire.md#sas */
+/* berth/sas.h - shared access signature tokens: take apart, build, judge. Wire form:
+ * docs/wire.md#sas */
 #ifndef BERTH_SAS_H
 #define BERTH_SAS_H
 
@@ -17,11 +18,12 @@ struct berth_sas {
     uint8_t signature[BERTH_SHA256_SIZE]; /* sig, percent- and base64-decoded */
 };
 
-/* Field order and escape case are free; an unknown, empty or repeated field is BERTH_E_SYNTAX, a token over
- * BERTH_SAS_MAX or an se outside int64 BERTH_E_RANGE. *OUT is zeroed on error. */
+/* Field order and escape case are free; an unknown, empty or repeated field is BERTH_E_SYNTAX, a
+ * token over BERTH_SAS_MAX or an se outside int64 BERTH_E_RANGE. *OUT is zeroed on error. */
 BERTH_MUST_USE berth_err berth_sas_parse(berth_str text, struct berth_sas *out);
 
-/* Whether KEY made the token: HMAC over sr as received, LF, se as received; compared in constant time. */
+/* Whether KEY made the token: HMAC over sr as received, LF, se as received; compared in constant
+ * time. */
 BERTH_MUST_USE berth_err berth_sas_verify(const struct berth_crypto *c, const struct berth_sas *t,
                                           struct berth_hmac_key *key, bool *ok);
 
@@ -33,9 +35,10 @@ bool berth_sas_is_for(const struct berth_sas *t, berth_str resource);
 /* Whether sr is RESOURCE or a prefix of it that ends at a '/': the rule of service tokens. */
 bool berth_sas_covers(const struct berth_sas *t, berth_str resource);
 
-/* Appends "SharedAccessSignature sr=..&sig=..&se=..&skn=..": RESOURCE is percent-encoded here, POLICY may
- * be absent. EXPIRY in seconds since 1970. */
-BERTH_MUST_USE berth_err berth_sas_build(const struct berth_crypto *c, struct berth_hmac_key *key, berth_str resource,
-                                         int64_t expiry, berth_str policy, struct berth_buf *out);
+/* Appends "SharedAccessSignature sr=..&sig=..&se=..&skn=..": RESOURCE is percent-encoded here,
+ * POLICY may be absent. EXPIRY in seconds since 1970. */
+BERTH_MUST_USE berth_err berth_sas_build(const struct berth_crypto *c, struct berth_hmac_key *key,
+                                         berth_str resource, int64_t expiry, berth_str policy,
+                                         struct berth_buf *out);
 
 #endif

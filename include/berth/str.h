@@ -8,15 +8,19 @@
 
 #include "berth/err.h"
 
-/* Not NUL-terminated. Valid as long as what it was cut from. p == NULL means absent, n == 0 empty. */
+/* Not NUL-terminated. Valid as long as what it was cut from. p == NULL means absent, n == 0 empty.
+ */
 typedef struct berth_str {
     const char *p;
     size_t n;
 } berth_str;
 
-#define BERTH_STR(literal)      ((berth_str){ "" literal, sizeof(literal) - 1 })
-#define BERTH_STR_INIT(literal) { "" literal, sizeof(literal) - 1 } /* for static initialisers */
-#define BERTH_STR_ARG(s)        (int)(s).n, (s).p                   /* for "%.*s" */
+#define BERTH_STR(literal) ((berth_str){ "" literal, sizeof(literal) - 1 })
+#define BERTH_STR_INIT(literal)                                                                    \
+    {                                                                                              \
+        "" literal, sizeof(literal) - 1                                                            \
+    }                                      /* for static initialisers */
+#define BERTH_STR_ARG(s) (int)(s).n, (s).p /* for "%.*s" */
 
 /* TEXT up to its NUL; NULL gives the absent string. */
 berth_str berth_str_of(const char *text);
@@ -42,8 +46,8 @@ berth_str berth_str_sub(berth_str s, size_t from, size_t n);
 /* Without leading and trailing blanks and tabs. */
 berth_str berth_str_trim(berth_str s);
 
-/* Decimal digits only, the whole of S, no sign but '-' for i64. BERTH_E_SYNTAX for other bytes or an
- * empty string, BERTH_E_RANGE when it does not fit; *OUT is untouched on error. */
+/* Decimal digits only, the whole of S, no sign but '-' for i64. BERTH_E_SYNTAX for other bytes or
+ * an empty string, BERTH_E_RANGE when it does not fit; *OUT is untouched on error. */
 BERTH_MUST_USE berth_err berth_str_to_i64(berth_str s, int64_t *out);
 BERTH_MUST_USE berth_err berth_str_to_u64(berth_str s, uint64_t *out);
 

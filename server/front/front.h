@@ -1,4 +1,5 @@
-/* front/front.h - what every adapter on a loop may use. One per loop; nothing here is shared between loops but CONFIG. */
+/* front/front.h - what every adapter on a loop may use. One per loop; nothing here is shared
+ * between loops but CONFIG. */
 #ifndef FRONT_FRONT_H
 #define FRONT_FRONT_H
 

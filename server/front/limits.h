@@ -1,5 +1,6 @@
-/* front/limits.h - rate limits of one loop: authenticated requests count against the device, failures against the peer's address.
- * Fixed tables: the oldest entry makes room, so a flood of names costs no memory. */
+/* front/limits.h - rate limits of one loop: authenticated requests count against the device,
+ * failures against the peer's address. Fixed tables: the oldest entry makes room, so a flood of
+ * names costs no memory. */
 #ifndef FRONT_LIMITS_H
 #define FRONT_LIMITS_H
 

@@ -1,6 +1,7 @@
-/* net/layer.h - a connection is a stack of layers: tcp, then tls, then http or mqtt. Each takes bytes from the one below, says how
- * many it consumed, and is told when it may write again. No layer but the lowest knows a socket, so each is tested and fuzzed
- * from buffers (tests/unit/layer_rig.h). */
+/* net/layer.h - a connection is a stack of layers: tcp, then tls, then http or mqtt. Each takes
+ * bytes from the one below, says how many it consumed, and is told when it may write again. No
+ * layer but the lowest knows a socket, so each is tested and fuzzed from buffers
+ * (tests/unit/layer_rig.h). */
 #ifndef NET_LAYER_H
 #define NET_LAYER_H
 
@@ -12,17 +13,21 @@ struct loop;
 struct layer;
 
 struct layer_ops {
-    /* From below: N bytes at P, borrowed for the call. Returns how many were consumed. With fewer than N the layer below keeps the
-     * rest, reads no more, and offers it again (with what came since) after layer_resume. */
+    /* From below: N bytes at P, borrowed for the call. Returns how many were consumed. With fewer
+     * than N the layer below keeps the rest, reads no more, and offers it again (with what came
+     * since) after layer_resume. */
     size_t (*input)(struct layer *l, const uint8_t *p, size_t n);
     /* From below: a write that was not taken whole may be tried again. */
     void (*writable)(struct layer *l);
-    /* From below, once: no more bytes will come or go. The layer passes it up, then frees itself. */
+    /* From below, once: no more bytes will come or go. The layer passes it up, then frees itself.
+     */
     void (*closed)(struct layer *l);
 
-    /* From above: send. Returns how many bytes were taken: fewer than N means full, WRITABLE follows. */
+    /* From above: send. Returns how many bytes were taken: fewer than N means full, WRITABLE
+     * follows. */
     size_t (*write)(struct layer *l, const uint8_t *p, size_t n);
-    /* From above: offer the kept input again. Never calls input from inside: it comes with a later event. */
+    /* From above: offer the kept input again. Never calls input from inside: it comes with a later
+     * event. */
     void (*resume)(struct layer *l);
     /* From above: send what was taken, then close; CLOSED follows in a later event. */
     void (*close)(struct layer *l);

@@ -1,4 +1,5 @@
-/* net/listener.h - listening sockets of one loop (SO_REUSEPORT), and the tcp layer under every accepted connection. */
+/* net/listener.h - listening sockets of one loop (SO_REUSEPORT), and the tcp layer under every
+ * accepted connection. */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
 
@@ -7,8 +8,9 @@
 #include "net/layer.h"
 #include "net/loop.h"
 
-#define PEER_TEXT_SIZE 64 /* "[2001:db8::1]:65535" and NUL */
-#define TCP_TAIL_MAX   (1024 * 1024) /* unsent bytes a connection may hold before it counts as full */
+#define PEER_TEXT_SIZE 64            /* "[2001:db8::1]:65535" and NUL */
+#define TCP_TAIL_MAX   (1024 * 1024) /* unsent bytes a connection may hold before it counts as full \
+                                      */
 
 struct listener;
 
@@ -18,20 +20,21 @@ struct peer {
     struct sockaddr_storage addr;
 };
 
-/* Makes what stands on a new connection: TCP is its lowest layer, to be set as ->below of the layer made, whose pointer becomes
- * TCP->above. Returns NULL to close at once. */
+/* Makes what stands on a new connection: TCP is its lowest layer, to be set as ->below of the layer
+ * made, whose pointer becomes TCP->above. Returns NULL to close at once. */
 typedef struct layer *listener_accept(void *user, struct layer *tcp, const struct peer *peer);
 
 struct listener_options {
     struct sockaddr_storage addr; /* where; port 0 picks one */
     int backlog;                  /* 0: 1024 */
-    size_t connections_max;       /* of this loop and listener; beyond it accepting pauses and says so */
+    size_t connections_max; /* of this loop and listener; beyond it accepting pauses and says so */
     listener_accept *accept;
     void *user;
 };
 
 /* BERTH_E_IO with errno kept: EACCES and EADDRINUSE are what callers explain. */
-BERTH_MUST_USE berth_err listener_start(struct loop *l, const struct listener_options *o, struct listener **out);
+BERTH_MUST_USE berth_err listener_start(struct loop *l, const struct listener_options *o,
+                                        struct listener **out);
 /* The port bound, in host order. */
 uint16_t listener_port(const struct listener *l);
 size_t listener_connections(const struct listener *l);

@@ -1,5 +1,5 @@
-/* net/loop.h - one thread, one libuv loop, its clock, its deadlines, its mailbox and its scratch buffers. Nothing of a loop is touched
- * from another thread but loop_post. */
+/* net/loop.h - one thread, one libuv loop, its clock, its deadlines, its mailbox and its scratch
+ * buffers. Nothing of a loop is touched from another thread but loop_post. */
 #ifndef NET_LOOP_H
 #define NET_LOOP_H
 
@@ -26,27 +26,31 @@ void loop_stop(struct loop *l);
 
 uv_loop_t *loop_uv(struct loop *l);
 unsigned loop_index(const struct loop *l);
-/* Milliseconds since 1970 and monotonic ones, both as of the present event: one clock read per turn. */
+/* Milliseconds since 1970 and monotonic ones, both as of the present event: one clock read per
+ * turn. */
 int64_t loop_now_ms(const struct loop *l);
 int64_t loop_mono_ms(const struct loop *l);
 
-/* Any thread: runs FN(ARG) on the loop soon. Order per poster is kept. Never fails (aborts when memory is out). */
+/* Any thread: runs FN(ARG) on the loop soon. Order per poster is kept. Never fails (aborts when
+ * memory is out). */
 void loop_post(struct loop *l, void (*fn)(void *arg), void *arg);
 
-/* Work to be done after every event the loop has handled, before it sleeps: the store's completions. One per loop. */
+/* Work to be done after every event the loop has handled, before it sleeps: the store's
+ * completions. One per loop. */
 void loop_after_event(struct loop *l, void (*fn)(void *arg), void *arg);
 /* Called by whoever handled an event on the loop (layers' roots, timers); runs the above. */
 void loop_event_done(struct loop *l);
 
-/* A coarse one-shot timer, embedded in its owner. All on the loop's thread. A wheel with one uv_timer, that only runs
- * while a deadline is set. */
+/* A coarse one-shot timer, embedded in its owner. All on the loop's thread. A wheel with one
+ * uv_timer, that only runs while a deadline is set. */
 struct deadline {
     struct deadline *next, **prev; /* prev NULL: not set */
     int64_t due_ms;
     void (*fn)(struct deadline *d);
 };
 /* (Re)sets D to fire AFTER_MS from now. */
-void deadline_set(struct loop *l, struct deadline *d, int64_t after_ms, void (*fn)(struct deadline *d));
+void deadline_set(struct loop *l, struct deadline *d, int64_t after_ms,
+                  void (*fn)(struct deadline *d));
 /* Safe when not set. */
 void deadline_clear(struct deadline *d);
 

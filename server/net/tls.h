@@ -1,5 +1,6 @@
-/* net/tls.h - the tls layer: OpenSSL over buffers of the loop, no socket. One context per loop in its own OSSL_LIB_CTX: a shared one
- * costs 29 % with two threads (docs/performance.md). TLS 1.2 and 1.3; a client certificate is requested and never required. */
+/* net/tls.h - the tls layer: OpenSSL over buffers of the loop, no socket. One context per loop in
+ * its own OSSL_LIB_CTX: a shared one costs 29 % with two threads (docs/performance.md). TLS 1.2
+ * and 1.3; a client certificate is requested and never required. */
 #ifndef NET_TLS_H
 #define NET_TLS_H
 
@@ -25,12 +26,14 @@ struct tls_info {
 };
 
 /* PROBLEM gets words for the operator. */
-BERTH_MUST_USE berth_err tls_context_new(const struct tls_files *f, struct tls_context **out, char *problem, size_t problem_size);
+BERTH_MUST_USE berth_err tls_context_new(const struct tls_files *f, struct tls_context **out,
+                                         char *problem, size_t problem_size);
 void tls_context_free(struct tls_context *c);
 
 /* Called once the handshake is done: makes the layer above, or NULL to close. */
 typedef struct layer *tls_up(void *user, struct layer *tls, const struct tls_info *info);
-/* Called when a handshake failed; REASON such as "tlsv1 alert unknown ca"; static or valid for the call. */
+/* Called when a handshake failed; REASON such as "tlsv1 alert unknown ca"; static or valid for the
+ * call. */
 typedef void tls_failed(void *user, struct layer *tls, const char *reason);
 
 struct tls_options {
@@ -39,7 +42,8 @@ struct tls_options {
     void *user;
 };
 
-/* A layer for TCP (which stays its ->below). NULL when memory is out. O is borrowed for the layer's life. */
+/* A layer for TCP (which stays its ->below). NULL when memory is out. O is borrowed for the layer's
+ * life. */
 struct layer *tls_layer_new(struct tls_context *c, struct layer *tcp, const struct tls_options *o);
 /* The info of the tls layer below ANY; blanks when there is none (plain port). */
 const struct tls_info *layer_tls_info(const struct layer *any);

@@ -1,5 +1,6 @@
-/* ops/config.h - what `berth serve` is told: defaults, then /etc/berth/berth.conf or --config FILE (INI), then BERTH_* of the environment, then
- * options. Every key is one row of the table in config.c, documented in docs/operations.md. */
+/* ops/config.h - what `berth serve` is told: defaults, then /etc/berth/berth.conf or --config FILE
+ * (INI), then BERTH_* of the environment, then options. Every key is one row of the table in
+ * config.c, documented in docs/operations.md. */
 #ifndef OPS_CONFIG_H
 #define OPS_CONFIG_H
 
@@ -9,21 +10,23 @@
 
 #include "berth/err.h"
 
-#define CONFIG_HOSTS_MAX   16
-#define CONFIG_LISTEN_MAX  8
-#define CONFIG_TEXT_MAX    1024
+#define CONFIG_HOSTS_MAX  16
+#define CONFIG_LISTEN_MAX 8
+#define CONFIG_TEXT_MAX   1024
 
 struct config {
     char data_dir[CONFIG_TEXT_MAX];
-    char hosts[CONFIG_HOSTS_MAX][256];   /* --hostname, names and IPs; the first is the service's and the first hub's name */
+    char hosts[CONFIG_HOSTS_MAX][256]; /* --hostname, names and IPs; the first is the service's and
+                                          the first hub's name */
     size_t host_count;
-    char listen[CONFIG_LISTEN_MAX][64];  /* addresses; default "::" (dual stack), or 0.0.0.0 where there is no IPv6 */
+    char listen[CONFIG_LISTEN_MAX]
+               [64]; /* addresses; default "::" (dual stack), or 0.0.0.0 where there is no IPv6 */
     size_t listen_count;
-    uint16_t https_port;  /* 443 */
-    uint16_t mqtts_port;  /* 8883 */
-    char ops_listen[64];  /* 127.0.0.1 */
-    uint16_t ops_port;    /* 9464; 0: off. /healthz and /metrics */
-    unsigned loops;       /* 0: one per core, at most 8 */
+    uint16_t https_port;    /* 443 */
+    uint16_t mqtts_port;    /* 8883 */
+    char ops_listen[64];    /* 127.0.0.1 */
+    uint16_t ops_port;      /* 9464; 0: off. /healthz and /metrics */
+    unsigned loops;         /* 0: one per core, at most 8 */
     size_t connections_max; /* of the whole daemon; 0: by the file limit */
     /* limits, docs/operations.md */
     uint32_t device_requests_per_min; /* authenticated requests of one device, 120 */
@@ -31,16 +34,22 @@ struct config {
     char key_file[CONFIG_TEXT_MAX];   /* "": store.key in the data directory */
     char log_level[16];               /* error warning notice info debug */
     char log_format[8];               /* json, text, auto (text on a terminal) */
-    bool unsafe_answer_before_commit; /* tests only, from BERTH_TEST_ANSWER_BEFORE_COMMIT=1; warns loudly */
-    bool bare_tls;                    /* bench only, from BERTH_BENCH_BARE_TLS=1: echo after the handshake, no protocol */
+    bool unsafe_answer_before_commit; /* tests only, from BERTH_TEST_ANSWER_BEFORE_COMMIT=1; warns
+                                         loudly */
+    bool bare_tls; /* bench only, from BERTH_BENCH_BARE_TLS=1: echo after the handshake, no protocol
+                    */
 };
 
 void config_defaults(struct config *c);
-/* BERTH_E_NOT_FOUND when PATH does not exist; BERTH_E_SYNTAX with "path:line: what is wrong" in PROBLEM. */
-BERTH_MUST_USE berth_err config_read_file(struct config *c, const char *path, char *problem, size_t problem_size);
-BERTH_MUST_USE berth_err config_read_environment(struct config *c, char *problem, size_t problem_size);
+/* BERTH_E_NOT_FOUND when PATH does not exist; BERTH_E_SYNTAX with "path:line: what is wrong" in
+ * PROBLEM. */
+BERTH_MUST_USE berth_err config_read_file(struct config *c, const char *path, char *problem,
+                                          size_t problem_size);
+BERTH_MUST_USE berth_err config_read_environment(struct config *c, char *problem,
+                                                 size_t problem_size);
 /* One key as in the file ("https-port", "8443"): what options use too. */
-BERTH_MUST_USE berth_err config_set(struct config *c, const char *key, const char *value, char *problem, size_t problem_size);
+BERTH_MUST_USE berth_err config_set(struct config *c, const char *key, const char *value,
+                                    char *problem, size_t problem_size);
 /* Fills in what depends on the machine and checks what belongs together. */
 BERTH_MUST_USE berth_err config_finish(struct config *c, char *problem, size_t problem_size);
 

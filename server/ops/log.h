@@ -1,4 +1,5 @@
-/* ops/log.h - one JSON object a line on standard error, each with a journald priority prefix when not on a terminal. Any thread. */
+/* ops/log.h - one JSON object a line on standard error, each with a journald priority prefix when
+ * not on a terminal. Any thread. */
 #ifndef OPS_LOG_H
 #define OPS_LOG_H
 
@@ -17,12 +18,14 @@ struct log_field {
 #define LOG_TEXT(n, s) ((struct log_field){ .name = (n), .text = (s) })
 #define LOG_NUM(n, v)  ((struct log_field){ .name = (n), .number = (v) })
 
-/* Lines above LEVEL are dropped. AS_TEXT: human lines ("12:00:00 notice message name=value") instead of JSON. */
+/* Lines above LEVEL are dropped. AS_TEXT: human lines ("12:00:00 notice message name=value")
+ * instead of JSON. */
 void log_setup(enum log_level level, bool as_text);
 /* EVENT is a short fixed phrase; time is added. */
-void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count);
-#define log_event(level, event, ...)                                                                                              \
-    log_write((level), (event), (const struct log_field[]){ __VA_ARGS__ },                                                        \
+void log_write(enum log_level level, const char *event, const struct log_field *fields,
+               size_t count);
+#define log_event(level, event, ...)                                                               \
+    log_write((level), (event), (const struct log_field[]){ __VA_ARGS__ },                         \
               sizeof((const struct log_field[]){ __VA_ARGS__ }) / sizeof(struct log_field))
 
 /* Writes to DESCRIPTOR instead of standard error (tests). */

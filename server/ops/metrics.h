@@ -1,4 +1,5 @@
-/* ops/metrics.h - counters for /metrics, Prometheus text. Each loop counts in its own block; the reader adds them up. */
+/* ops/metrics.h - counters for /metrics, Prometheus text. Each loop counts in its own block; the
+ * reader adds them up. */
 #ifndef OPS_METRICS_H
 #define OPS_METRICS_H
 
@@ -8,19 +9,27 @@
 #include "berth/buf.h"
 
 /* name in C, name in Prometheus, type, help */
-#define METRICS(X)                                                                                                                \
-    X(connections_accepted, "berth_connections_accepted_total", "counter", "TCP connections accepted")                            \
-    X(connections_open, "berth_connections_open", "gauge", "TCP connections open now")                                            \
-    X(handshakes_failed, "berth_tls_handshakes_failed_total", "counter", "TLS handshakes that failed")                            \
-    X(http_requests, "berth_http_requests_total", "counter", "HTTP requests taken whole")                                         \
-    X(http_refused, "berth_http_refused_total", "counter", "HTTP requests refused as malformed, too large or too slow")           \
-    X(mqtt_packets, "berth_mqtt_packets_total", "counter", "MQTT packets taken")                                                  \
-    X(registrations_started, "berth_registrations_started_total", "counter", "registration operations begun")                     \
-    X(registrations_assigned, "berth_registrations_assigned_total", "counter", "registrations answered assigned")                 \
-    X(registrations_assigning, "berth_registrations_assigning_total", "counter", "registrations answered assigning")              \
-    X(registrations_refused, "berth_registrations_refused_total", "counter", "registrations refused, failed or disabled")         \
-    X(decisions_repeated, "berth_decisions_repeated_total", "counter", "decisions taken again because a record had changed")      \
-    X(service_requests, "berth_service_requests_total", "counter", "service API requests")                                        \
+#define METRICS(X)                                                                                 \
+    X(connections_accepted, "berth_connections_accepted_total", "counter",                         \
+      "TCP connections accepted")                                                                  \
+    X(connections_open, "berth_connections_open", "gauge", "TCP connections open now")             \
+    X(handshakes_failed, "berth_tls_handshakes_failed_total", "counter",                           \
+      "TLS handshakes that failed")                                                                \
+    X(http_requests, "berth_http_requests_total", "counter", "HTTP requests taken whole")          \
+    X(http_refused, "berth_http_refused_total", "counter",                                         \
+      "HTTP requests refused as malformed, too large or too slow")                                 \
+    X(mqtt_packets, "berth_mqtt_packets_total", "counter", "MQTT packets taken")                   \
+    X(registrations_started, "berth_registrations_started_total", "counter",                       \
+      "registration operations begun")                                                             \
+    X(registrations_assigned, "berth_registrations_assigned_total", "counter",                     \
+      "registrations answered assigned")                                                           \
+    X(registrations_assigning, "berth_registrations_assigning_total", "counter",                   \
+      "registrations answered assigning")                                                          \
+    X(registrations_refused, "berth_registrations_refused_total", "counter",                       \
+      "registrations refused, failed or disabled")                                                 \
+    X(decisions_repeated, "berth_decisions_repeated_total", "counter",                             \
+      "decisions taken again because a record had changed")                                        \
+    X(service_requests, "berth_service_requests_total", "counter", "service API requests")         \
     X(throttled, "berth_throttled_total", "counter", "requests refused by a rate limit")
 
 struct metrics {
@@ -31,7 +40,8 @@ struct metrics {
 };
 
 /* Relaxed; written by one thread, read by another. */
-#define metrics_add(m, field, n) ((void)__atomic_fetch_add((uint64_t *)&(m)->field, (uint64_t)(n), __ATOMIC_RELAXED))
+#define metrics_add(m, field, n)                                                                   \
+    ((void)__atomic_fetch_add((uint64_t *)&(m)->field, (uint64_t)(n), __ATOMIC_RELAXED))
 
 /* The sum over COUNT blocks as Prometheus text. */
 void metrics_put(struct berth_buf *b, struct metrics *const *blocks, size_t count);

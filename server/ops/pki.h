@@ -1,5 +1,6 @@
-/* ops/pki.h - the CA and server certificates that the first start makes. Files in {data}/tls: ca.pem, ca.key, server.pem, server.key
- * (ECDSA P-256), server-rsa.pem, server-rsa.key (RSA 2048, same CA). Private keys 0600. */
+/* ops/pki.h - the CA and server certificates that the first start makes. Files in {data}/tls:
+ * ca.pem, ca.key, server.pem, server.key (ECDSA P-256), server-rsa.pem, server-rsa.key (RSA 2048,
+ * same CA). Private keys 0600. */
 #ifndef OPS_PKI_H
 #define OPS_PKI_H
 
@@ -16,9 +17,10 @@ struct pki_report {
     bool made_leaf; /* first start, names were added, or expiry is under 30 days away */
 };
 
-/* Makes what is missing in DIRECTORY (which exists) so that the leaves cover all NAMES (DNS names and IP literals). Each file is written
- * whole or not at all. PROBLEM gets words for the operator. */
-BERTH_MUST_USE berth_err pki_ensure(const char *directory, const char *const *names, size_t count, struct pki_report *report,
-                                    char *problem, size_t problem_size);
+/* Makes what is missing in DIRECTORY (which exists) so that the leaves cover all NAMES (DNS names
+ * and IP literals). Each file is written whole or not at all. PROBLEM gets words for the operator.
+ */
+BERTH_MUST_USE berth_err pki_ensure(const char *directory, const char *const *names, size_t count,
+                                    struct pki_report *report, char *problem, size_t problem_size);
 
 #endif

@@ -1,6 +1,7 @@
-/* store/store.h - the registry's storage. Every call, reads included, completes by event: its callback runs later, on the
- * loop that asked, from store_deliver; never from inside the call. Implementations: sqlite/ here; tests/store/fake.c delays,
- * reorders and fails completions. tests/store/conformance.c is what any implementation must pass. */
+/* store/store.h - the registry's storage. Every call, reads included, completes by event: its
+ * callback runs later, on the loop that asked, from store_deliver; never from inside the call.
+ * Implementations: sqlite/ here; tests/store/fake.c delays, reorders and fails completions.
+ * tests/store/conformance.c is what any implementation must pass. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -12,7 +13,8 @@
 #define STORE_LIST_MAX    1000 /* records in one reply */
 
 struct store;      /* one database */
-struct store_port; /* one loop's door to it: all calls and callbacks of a port happen on its loop's thread */
+struct store_port; /* one loop's door to it: all calls and callbacks of a port happen on its loop's
+                      thread */
 
 enum store_result {
     STORE_OK,
@@ -46,16 +48,20 @@ struct store_query {
 
 /* Arguments are borrowed for the call only: what is needed later is copied. */
 struct store_ops {
-    void (*get)(struct store_port *p, enum berth_kind kind, berth_str scope, berth_str key, store_done *done, void *user);
+    void (*get)(struct store_port *p, enum berth_kind kind, berth_str scope, berth_str key,
+                store_done *done, void *user);
     void (*list)(struct store_port *p, const struct store_query *q, store_done *done, void *user);
     /* How many of KIND in SCOPE have TAG (any when negative). */
-    void (*count)(struct store_port *p, enum berth_kind kind, berth_str scope, int32_t tag, store_done *done, void *user);
-    /* All CHANGES or none; done runs after they are durable. NOW_MS becomes updated_ms (and created_ms of new records). */
-    void (*commit)(struct store_port *p, const struct berth_change *changes, size_t count, int64_t now_ms, store_done *done,
-                   void *user);
+    void (*count)(struct store_port *p, enum berth_kind kind, berth_str scope, int32_t tag,
+                  store_done *done, void *user);
+    /* All CHANGES or none; done runs after they are durable. NOW_MS becomes updated_ms (and
+     * created_ms of new records). */
+    void (*commit)(struct store_port *p, const struct berth_change *changes, size_t count,
+                   int64_t now_ms, store_done *done, void *user);
     /* Runs callbacks that are due on this loop, changes first; returns how many ran. */
     size_t (*deliver)(struct store_port *p);
-    /* Runs only the watcher's due calls: after it the watcher has seen every change whose commit anyone was told of. */
+    /* Runs only the watcher's due calls: after it the watcher has seen every change whose commit
+     * anyone was told of. */
     void (*deliver_changes)(struct store_port *p);
     /* Ends the port: waits for calls under way, runs no further callback. */
     void (*detach)(struct store_port *p);
@@ -65,38 +71,40 @@ struct store_port {
     const struct store_ops *ops;
 };
 
-/* Called on the port's loop for each committed change of the watched kinds, made by any port; REC has kind, scope, key only when
- * DELETED. The watcher may not call the store. */
+/* Called on the port's loop for each committed change of the watched kinds, made by any port; REC
+ * has kind, scope, key only when DELETED. The watcher may not call the store. */
 typedef void store_watcher(void *user, const struct berth_record *rec, bool deleted);
 
 /* How a port reaches its loop. */
 struct store_attach {
-    void (*wake)(void *user); /* any thread: something is due, have the loop call store_deliver soon */
+    void (*wake)(
+        void *user); /* any thread: something is due, have the loop call store_deliver soon */
     void *wake_user;
     store_watcher *watcher; /* NULL: none */
     void *watch_user;
     unsigned watch_kinds; /* bit 1 << kind */
 };
 
-static inline void store_get(struct store_port *p, enum berth_kind kind, berth_str scope, berth_str key, store_done *done,
-                             void *user)
+static inline void store_get(struct store_port *p, enum berth_kind kind, berth_str scope,
+                             berth_str key, store_done *done, void *user)
 {
     p->ops->get(p, kind, scope, key, done, user);
 }
 
-static inline void store_list(struct store_port *p, const struct store_query *q, store_done *done, void *user)
+static inline void store_list(struct store_port *p, const struct store_query *q, store_done *done,
+                              void *user)
 {
     p->ops->list(p, q, done, user);
 }
 
-static inline void store_count(struct store_port *p, enum berth_kind kind, berth_str scope, int32_t tag, store_done *done,
-                               void *user)
+static inline void store_count(struct store_port *p, enum berth_kind kind, berth_str scope,
+                               int32_t tag, store_done *done, void *user)
 {
     p->ops->count(p, kind, scope, tag, done, user);
 }
 
-static inline void store_commit(struct store_port *p, const struct berth_change *changes, size_t count, int64_t now_ms,
-                                store_done *done, void *user)
+static inline void store_commit(struct store_port *p, const struct berth_change *changes,
+                                size_t count, int64_t now_ms, store_done *done, void *user)
 {
     p->ops->commit(p, changes, count, now_ms, done, user);
 }

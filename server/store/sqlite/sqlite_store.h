@@ -1,5 +1,6 @@
-/* store/sqlite/sqlite_store.h - the embedded store: one SQLite file, one writer thread with the only writing connection, group
- * commit, symmetric keys sealed under a key file. Why one writer: Debian's SQLite has the WAL-reset fault (docs/internals/store.md). */
+/* store/sqlite/sqlite_store.h - the embedded store: one SQLite file, one writer thread with the
+ * only writing connection, group commit, symmetric keys sealed under a key file. Why one writer:
+ * Debian's SQLite has the WAL-reset fault (docs/internals/store.md). */
 #ifndef STORE_SQLITE_SQLITE_STORE_H
 #define STORE_SQLITE_SQLITE_STORE_H
 
@@ -10,10 +11,11 @@
 
 struct sqlite_store_options {
     const char *directory;
-    const char *key_file;   /* NULL: SQLITE_STORE_KEYFILE in DIRECTORY */
+    const char *key_file;              /* NULL: SQLITE_STORE_KEYFILE in DIRECTORY */
     const struct berth_crypto *crypto; /* random and wipe; any thread */
-    int window_ms;          /* how long a small batch waits for company; < 0: the default, 2 */
-    bool answer_before_commit; /* tests only: completes commits before they are durable, to prove that the crash test sees it */
+    int window_ms;             /* how long a small batch waits for company; < 0: the default, 2 */
+    bool answer_before_commit; /* tests only: completes commits before they are durable, to prove
+                                  that the crash test sees it */
 };
 
 /* What an open found wrong: cause and remedy in words for the operator. */
@@ -21,11 +23,13 @@ struct sqlite_store_problem {
     char text[512];
 };
 
-/* Opens, or makes and migrates, the database in DIRECTORY, which exists. Takes a lock on it: a second daemon is refused with a
- * clear problem. BERTH_E_MISMATCH: wrong key file, newer schema, or locked; BERTH_E_IO: disk full, read-only, damaged. */
+/* Opens, or makes and migrates, the database in DIRECTORY, which exists. Takes a lock on it: a
+ * second daemon is refused with a clear problem. BERTH_E_MISMATCH: wrong key file, newer schema, or
+ * locked; BERTH_E_IO: disk full, read-only, damaged. */
 BERTH_MUST_USE berth_err sqlite_store_open(const struct sqlite_store_options *o, struct store **out,
                                            struct sqlite_store_problem *problem);
-BERTH_MUST_USE berth_err sqlite_store_attach(struct store *s, const struct store_attach *a, struct store_port **out);
+BERTH_MUST_USE berth_err sqlite_store_attach(struct store *s, const struct store_attach *a,
+                                             struct store_port **out);
 /* After every port was detached: writes what is queued, checkpoints, closes. */
 void sqlite_store_close(struct store *s);
 
