@@ -9,6 +9,7 @@
 #include "base/record.h"
 #include "berth/crypto.h"
 #include "berth/registration_id.h"
+#include "crypto/key_pair.h"
 
 #define BERTH_ENROLLMENT_HUBS_MAX 50    /* as many as can be linked */
 #define BERTH_HOST_NAME_MAX       253   /* bytes of a hub's host name */
@@ -79,10 +80,5 @@ void berth_etag_put(struct berth_buf *b, uint64_t version);
 /* An If-Match value in any of its spellings: abc, "abc", W/"abc", *, "*". Absent gives BERTH_ANY, a
  * star BERTH_PRESENT. What cannot be one of ours gives a version that no record has. */
 uint64_t berth_etag_parse(berth_str header);
-
-/* Two keys as a record's secret, and back. */
-BERTH_MUST_USE berth_err berth_key_pair_encode(const struct berth_key_pair *k,
-                                               struct berth_arena *a, berth_str *out);
-BERTH_MUST_USE berth_err berth_key_pair_decode(berth_str secret, struct berth_key_pair *out);
 
 #endif
