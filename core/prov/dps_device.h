@@ -20,17 +20,21 @@ BERTH_MUST_USE berth_err berth_dps_user_parse(berth_str user, struct berth_dps_u
 void berth_dps_user_put(struct berth_buf *b, berth_str id_scope, berth_str registration_id,
                         berth_str client_version);
 
-/* Topics of a device's publishes: register and operation status. rid is kept byte for byte. */
+#define BERTH_DPS_RID_MAX 256 /* bytes of a request ID; SDKs send up to 36 */
+
+/* Topics of a device's publishes: register and operation status. rid is kept byte for byte.
+ * BERTH_E_SYNTAX when it is neither, BERTH_E_RANGE for a rid over its bound. */
 struct berth_dps_topic {
     bool is_poll;
     berth_str rid;          /* absent when not given */
-    berth_str operation_id; /* of a poll */
+    berth_str operation_id; /* of a poll; absent when not given */
 };
 BERTH_MUST_USE berth_err berth_dps_topic_parse(berth_str topic, struct berth_dps_topic *out);
 void berth_dps_topic_register_put(struct berth_buf *b, berth_str rid);
 void berth_dps_topic_poll_put(struct berth_buf *b, berth_str rid, berth_str operation_id);
 
-/* $dps/registrations/res/{status}/?$rid={rid}[&retry-after={n}] */
+/* $dps/registrations/res/{status}/?$rid={rid}[&retry-after={n}]. Parsing takes status 100 to 599
+ * (else BERTH_E_RANGE); a retry-after that is no number counts as absent. */
 void berth_dps_answer_topic_put(struct berth_buf *b, int status, berth_str rid, int retry_after_s);
 struct berth_dps_answer_topic {
     int status;
@@ -64,14 +68,16 @@ BERTH_MUST_USE berth_err berth_dps_register_parse(berth_str body, struct berth_a
                                                   struct berth_dps_register *out);
 void berth_dps_register_put(struct berth_buf *b, berth_str registration_id, berth_str payload);
 
-/* Body of an answer: {"operationId","status"[,"registrationState"]}. */
+/* Body of an answer: {"operationId","status"[,"registrationState"]}. A refusal with a status word
+ * in the reasons table is told as a result: word, code and message come from the table. */
 void berth_dps_answer_put(struct berth_buf *b, const struct berth_answer *answer);
 /* Body of an error: {"errorCode","trackingId","message","timestampUtc"}. MESSAGE absent: the
  * reason's own. */
 void berth_dps_error_put(struct berth_buf *b, enum berth_reason why, berth_str message,
                          berth_str tracking_id, int64_t now_ms);
 
-/* What a client reads out of an answer's body. */
+/* What a client reads out of an answer's body. Views borrow from BODY or lie in A. BERTH_E_SYNTAX
+ * also for a status word that is not known. */
 struct berth_dps_result {
     berth_str operation_id;
     enum berth_registration_status status;
