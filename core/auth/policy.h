@@ -44,6 +44,7 @@ const char *berth_right_name(unsigned bit);
 /* {"keyName":..,"rights":"A, B"[,"primaryKey":..,"secondaryKey":..]} */
 void berth_policy_put(struct berth_buf *b, const struct berth_policy *p, bool with_keys);
 
+/* Borrows from REC. BERTH_E_SYNTAX: the record is damaged. *OUT is zeroed on error. */
 BERTH_MUST_USE berth_err berth_policy_decode(const struct berth_record *rec, struct berth_arena *a,
                                              struct berth_policy *out);
 /* Record: scope hub's key, key and name the policy's name. */
@@ -58,8 +59,10 @@ struct berth_service_request {
     unsigned rights;         /* any one of these bits suffices */
 };
 
-/* POLICIES: those of the service or hub addressed, COUNT of them. *WHY none: allowed; *POLICY (may
- * be NULL) the one used. Errors are crypto failures only. */
+/* POLICIES: those of the service or hub addressed, COUNT of them. *WHY none: allowed, and *POLICY
+ * (may be NULL) is the one used; else *POLICY is NULL. A token that is not signed by one of the
+ * keys is never called expired or short of a right. RegistryWrite implies RegistryRead. Errors are
+ * crypto failures only. */
 BERTH_MUST_USE berth_err berth_policy_judge(const struct berth_crypto *c,
                                             const struct berth_service_request *req,
                                             const struct berth_policy *policies, size_t count,

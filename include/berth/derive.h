@@ -7,7 +7,8 @@
 #include "berth/crypto.h"
 
 /* HMAC-SHA256 over the bytes of REGISTRATION_ID, exactly as given, under GROUP_KEY. 32 bytes into
- * OUT. */
+ * OUT, which is zeroed on error. BERTH_E_RANGE for a group key shorter or longer than a key may be.
+ */
 BERTH_MUST_USE berth_err berth_derive_key(const struct berth_crypto *c,
                                           const struct berth_key *group_key,
                                           berth_str registration_id, struct berth_key *out);
@@ -19,7 +20,7 @@ BERTH_MUST_USE berth_err berth_derive_key_prepared(const struct berth_crypto *c,
                                                    struct berth_key *out);
 
 /* Text to text: both base64. OUT gets 44 characters and a NUL. BERTH_E_SYNTAX or _RANGE for a bad
- * key. */
+ * key; OUT is empty on error. */
 #define BERTH_DERIVED_TEXT_SIZE 45
 BERTH_MUST_USE berth_err berth_derive_key_text(const struct berth_crypto *c,
                                                berth_str group_key_base64,

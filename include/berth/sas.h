@@ -18,8 +18,10 @@ struct berth_sas {
     uint8_t signature[BERTH_SHA256_SIZE]; /* sig, percent- and base64-decoded */
 };
 
-/* Field order and escape case are free; an unknown, empty or repeated field is BERTH_E_SYNTAX, a
- * token over BERTH_SAS_MAX or an se outside int64 BERTH_E_RANGE. *OUT is zeroed on error. */
+/* Field order and escape case are free. BERTH_E_SYNTAX: an unknown, empty or repeated field, a
+ * blank or other byte that is not visible ASCII, a sig of other than 32 bytes. BERTH_E_RANGE: a
+ * token over BERTH_SAS_MAX, an se outside int64. An empty skn, which old C clients send, counts
+ * as absent. *OUT is zeroed on error. */
 BERTH_MUST_USE berth_err berth_sas_parse(berth_str text, struct berth_sas *out);
 
 /* Whether KEY made the token: HMAC over sr as received, LF, se as received; compared in constant
@@ -32,11 +34,13 @@ bool berth_sas_is_expired(const struct berth_sas *t, int64_t now_s);
 
 /* Whether sr, percent-decoded, equals RESOURCE without regard to case ('+' stays '+'). */
 bool berth_sas_is_for(const struct berth_sas *t, berth_str resource);
-/* Whether sr is RESOURCE or a prefix of it that ends at a '/': the rule of service tokens. */
+/* Whether sr, percent-decoded, is RESOURCE or a prefix of it that ends at a '/', without regard to
+ * case: the rule of service tokens. */
 bool berth_sas_covers(const struct berth_sas *t, berth_str resource);
 
 /* Appends "SharedAccessSignature sr=..&sig=..&se=..&skn=..": RESOURCE is percent-encoded here,
- * POLICY may be absent. EXPIRY in seconds since 1970. */
+ * POLICY may be absent. EXPIRY in seconds since 1970. BERTH_E_RANGE: an empty RESOURCE, a negative
+ * EXPIRY, a token over BERTH_SAS_MAX. On error nothing is appended. */
 BERTH_MUST_USE berth_err berth_sas_build(const struct berth_crypto *c, struct berth_hmac_key *key,
                                          berth_str resource, int64_t expiry, berth_str policy,
                                          struct berth_buf *out);
