@@ -9,7 +9,7 @@
 
 #define BERTH_OPERATION_TRIES_MAX 8 /* decisions taken again because a record had changed */
 #define BERTH_OPERATION_LIFE_MS   (600 * 1000) /* an operation ID stays pollable for this long */
-#define BERTH_OPERATION_ID_SIZE   57           /* "5." 16 hex of the start "." UUID, and NUL */
+#define BERTH_OPERATION_ID_SIZE   56           /* "5." 16 hex of the start "." UUID, and NUL */
 #define BERTH_RETRY_AFTER_S       3            /* what Azure sends; good for every SDK */
 
 enum berth_event_type {
@@ -48,10 +48,9 @@ struct berth_answer {
     berth_str operation_id;
     struct berth_registration state; /* status BERTH_ASSIGNING: only that is known */
     bool has_state;
-    int retry_after_s;           /* 0: none */
-    const struct berth_hub *hub; /* unused by adapters; kept for the log */
-    enum berth_key_slot slot;    /* for the log */
-    berth_str enrollment_id;     /* for the log; empty when nobody vouched */
+    int retry_after_s;        /* 0: none */
+    enum berth_key_slot slot; /* for the log */
+    berth_str enrollment_id;  /* for the log; empty when nobody vouched */
 };
 
 struct berth_action {
@@ -71,26 +70,38 @@ struct berth_actions {
     size_t count;
 };
 
+enum berth_phase {
+    BERTH_PHASE_NEW = 0,
+    BERTH_PHASE_LOADING,
+    BERTH_PHASE_DEVICES,
+    BERTH_PHASE_COMMITTING,
+    BERTH_PHASE_DONE,
+};
+
+/* Owned by the driver, filled by the machine alone. */
 struct berth_operation {
     const struct berth_crypto *crypto;
     struct berth_registration_request req;
     struct berth_arena *arena;
     size_t arena_mark; /* where a decision taken again starts */
-    int phase;
+    enum berth_phase phase;
     int tries;
     bool answered;
     berth_str key; /* registration ID in lower case */
-    struct berth_attestation attested;
-    struct berth_enrollment enrollment; /* own copy: the catalog may change between events */
+    uint64_t generation;
+
+    /* one decision; taken anew after BERTH_EV_STALE */
+    struct berth_attestation attested;  /* its views are valid within one step only */
+    struct berth_enrollment enrollment; /* an individual one, in the arena */
+    berth_str group_key;                /* or the group's key and version */
+    uint64_t group_version;
     bool has_previous;
     struct berth_registration previous;
     berth_str target_hub;
     struct berth_change changes[BERTH_MOVE_CHANGES_MAX];
     size_t change_count;
-    struct berth_registration result;
-    bool result_is_final;
-    enum berth_reason result_reason;
-    uint8_t random[8]; /* for a generation ID */
+    struct berth_registration result; /* what the commit makes true */
+    enum berth_reason result_reason;  /* told with it */
 };
 
 /* REQ and the memory of A are borrowed until BERTH_DO_END; views in actions live in A until the

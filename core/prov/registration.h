@@ -24,7 +24,7 @@ enum berth_substatus {
 
 struct berth_registration {
     berth_str id;    /* as first given */
-    berth_str group; /* group's key; empty for an individual enrollment */
+    berth_str group; /* group ID; empty for an individual enrollment */
     enum berth_registration_status status;
     enum berth_substatus substatus;
     berth_str assigned_hub; /* host name; with device_id or not at all */

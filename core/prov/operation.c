@@ -1,0 +1,474 @@
+#include "prov/operation.h"
+
+#include <assert.h>
+
+#include "prov/allocate.h"
+
+static struct berth_action *add(struct berth_actions *out, enum berth_action_type type)
+{
+    struct berth_action *a = &out->list[out->count++];
+
+    assert(out->count <= BERTH_ACTIONS_MAX);
+    *a = (struct berth_action){ .type = type };
+    return a;
+}
+
+static void answer(struct berth_operation *op, const struct berth_answer *what,
+                   struct berth_actions *out)
+{
+    if (op->answered)
+        return;
+    op->answered = true;
+    add(out, BERTH_DO_ANSWER)->answer = *what;
+}
+
+static void end(struct berth_operation *op, struct berth_actions *out)
+{
+    op->phase = BERTH_PHASE_DONE;
+    add(out, BERTH_DO_END);
+}
+
+static void refuse(struct berth_operation *op, enum berth_reason why, struct berth_actions *out)
+{
+    answer(op, &(struct berth_answer){ .reason = why, .operation_id = op->req.operation_id }, out);
+    end(op, out);
+}
+
+/* Tells STATE, with REASON when it is a refusal that has a status word. */
+static void tell(struct berth_operation *op, const struct berth_registration *state,
+                 enum berth_reason reason, struct berth_actions *out)
+{
+    answer(op,
+           &(struct berth_answer){
+               .reason = reason,
+               .operation_id = op->req.operation_id,
+               .state = *state,
+               .has_state = true,
+               .retry_after_s = state->status == BERTH_ASSIGNING ? BERTH_RETRY_AFTER_S : 0,
+               .slot = op->attested.slot,
+               .enrollment_id =
+                   op->attested.enrollment == NULL ? BERTH_STR("") : op->attested.enrollment->id,
+           },
+           out);
+    end(op, out);
+}
+
+/* Gives back what one decision took; keys lay in it. */
+static void clear_decision(struct berth_operation *op)
+{
+    op->crypto->wipe(op->crypto->ctx, op->arena->p + op->arena_mark, op->arena->n - op->arena_mark);
+    op->crypto->wipe(op->crypto->ctx, &op->attested.device_keys, sizeof op->attested.device_keys);
+    op->crypto->wipe(op->crypto->ctx, &op->enrollment.keys, sizeof op->enrollment.keys);
+    op->arena->n = op->arena_mark;
+}
+
+static void load(struct berth_operation *op, struct berth_actions *out)
+{
+    clear_decision(op);
+    op->phase = BERTH_PHASE_LOADING;
+    add(out, BERTH_DO_LOAD)->key = op->key;
+}
+
+static void start(struct berth_operation *op, struct berth_actions *out)
+{
+    uint8_t random[8];
+
+    if (berth_registration_id_check(op->req.registration_id).fault != BERTH_ID_FINE) {
+        refuse(op, BERTH_WHY_REGISTRATION_ID_INVALID, out);
+        return;
+    }
+    if (op->crypto->random(op->crypto->ctx, random, sizeof random) != BERTH_OK ||
+        berth_arena_lower(op->arena, op->req.registration_id, &op->key) != BERTH_OK) {
+        refuse(op, BERTH_WHY_STORE_FAILED, out);
+        return;
+    }
+    for (size_t i = 0; i < sizeof random; i++)
+        op->generation = op->generation << 8 | random[i];
+    op->generation = op->generation >> 4 | 1; /* 18 decimal digits or fewer, never 0 */
+    op->arena_mark = op->arena->n;
+    load(op, out);
+}
+
+/* A copy in the arena, so that views into it outlive the event. */
+static berth_err keep_record(struct berth_operation *op, const struct berth_record *rec,
+                             struct berth_record *out)
+{
+    berth_err e;
+
+    *out = *rec;
+    e = berth_arena_dup(op->arena, rec->name, &out->name);
+    if (e == BERTH_OK)
+        e = berth_arena_dup(op->arena, rec->body, &out->body);
+    return e;
+}
+
+static berth_err take_registration(struct berth_operation *op, const struct berth_record *rec)
+{
+    struct berth_record mine;
+    berth_err e;
+
+    op->has_previous = rec != NULL;
+    op->previous = (struct berth_registration){ 0 };
+    if (rec == NULL)
+        return BERTH_OK;
+    e = keep_record(op, rec, &mine);
+    return e == BERTH_OK ? berth_registration_decode(&mine, op->arena, &op->previous) : e;
+}
+
+static berth_err take_enrollment(struct berth_operation *op, const struct berth_record *rec)
+{
+    struct berth_record mine;
+    berth_err e = keep_record(op, rec, &mine);
+
+    return e == BERTH_OK ? berth_enrollment_decode(&mine, op->arena, &op->enrollment) : e;
+}
+
+static berth_err attest(struct berth_operation *op, const struct berth_event *ev,
+                        const struct berth_catalog *catalog, int64_t now_ms)
+{
+    berth_str last_group = BERTH_STR("");
+    berth_err e = BERTH_OK;
+
+    if (ev->enrollment != NULL)
+        e = take_enrollment(op, ev->enrollment);
+    if (e == BERTH_OK && op->has_previous)
+        e = berth_arena_lower(op->arena, op->previous.group, &last_group);
+    if (e == BERTH_OK)
+        e = berth_attest(op->crypto, &op->req, catalog,
+                         ev->enrollment != NULL ? &op->enrollment : NULL, last_group, now_ms / 1000,
+                         &op->attested);
+    if (e != BERTH_OK || op->attested.group == NULL)
+        return e;
+    op->group_version = op->attested.enrollment->version;
+    return berth_arena_dup(op->arena, op->attested.group->key, &op->group_key);
+}
+
+/* Commits the registration as it now stands, alone; its hub and device stay for when things change.
+ */
+static void commit_state(struct berth_operation *op, enum berth_registration_status status,
+                         enum berth_reason reason, int64_t now_ms, struct berth_actions *out)
+{
+    const struct berth_enrollment *e = op->attested.enrollment;
+    const struct berth_reason_row *row = berth_reason_row(reason);
+    struct berth_action *action;
+
+    op->result = op->previous;
+    op->result.status = status;
+    op->result.error_code = row->code;
+    op->result.error_message = berth_str_of(row->peer);
+    op->result.operation_id = op->req.operation_id;
+    op->result.updated_ms = now_ms;
+    op->result.group = BERTH_STR("");
+    op->result_reason = reason;
+    if (!op->has_previous) {
+        op->result.id = op->req.registration_id;
+        op->result.created_ms = now_ms;
+    }
+    if ((e->is_group && berth_arena_dup(op->arena, e->id, &op->result.group) != BERTH_OK) ||
+        berth_registration_encode(&op->result, op->arena, &op->changes[0].rec) != BERTH_OK) {
+        refuse(op, BERTH_WHY_STORE_FAILED, out);
+        return;
+    }
+    op->changes[0].type = BERTH_PUT;
+    op->changes[0].expect = op->has_previous ? op->previous.version : BERTH_ABSENT;
+    op->change_count = 1;
+    op->phase = BERTH_PHASE_COMMITTING;
+    action = add(out, BERTH_DO_COMMIT);
+    action->changes = op->changes;
+    action->change_count = 1;
+}
+
+/* A result that is no assignment. One that already stands is told again without a write, so that a
+ * device that keeps asking costs nothing durable. */
+static void settle(struct berth_operation *op, enum berth_registration_status status,
+                   enum berth_reason reason, int64_t now_ms, struct berth_actions *out)
+{
+    if (op->has_previous && op->previous.status == status &&
+        op->previous.error_code == berth_reason_row(reason)->code) {
+        tell(op, &op->previous, reason, out);
+        return;
+    }
+    commit_state(op, status, reason, now_ms, out);
+}
+
+static bool is_final(enum berth_registration_status s)
+{
+    return s == BERTH_ASSIGNED || s == BERTH_FAILED || s == BERTH_DISABLED;
+}
+
+/* What a finished record says again, and why it was no assignment. */
+static enum berth_reason reason_of(const struct berth_registration *r)
+{
+    if (r->status == BERTH_ASSIGNED)
+        return BERTH_WHY_NONE;
+    for (unsigned i = BERTH_WHY_NONE + 1; i < BERTH_REASON_COUNT; i++)
+        if (berth_reason_row((enum berth_reason)i)->word[0] != '\0' &&
+            berth_reason_row((enum berth_reason)i)->code == r->error_code &&
+            berth_str_eq(berth_str_of(berth_reason_row((enum berth_reason)i)->peer),
+                         r->error_message))
+            return (enum berth_reason)i;
+    return r->status == BERTH_DISABLED ? BERTH_WHY_ENROLLMENT_DISABLED : BERTH_WHY_NO_HUB;
+}
+
+/* True when the record already holds what the operation was to bring about. */
+static bool is_done(const struct berth_operation *op, int64_t started_ms)
+{
+    if (!op->has_previous || !is_final(op->previous.status))
+        return false;
+    if (berth_str_eq(op->previous.operation_id, op->req.operation_id))
+        return true;
+    return op->req.is_poll && op->previous.updated_ms >= started_ms; /* a later one overtook it */
+}
+
+/* Where the device goes, or why nowhere. */
+static berth_err choose_hub(struct berth_operation *op, const struct berth_catalog *catalog,
+                            berth_str *hub, enum berth_reason *why)
+{
+    const struct berth_enrollment *e = op->attested.enrollment;
+    const struct berth_hub *chosen;
+    berth_err err = berth_allocate(op->crypto, e, catalog, op->key, &chosen, why);
+
+    if (err != BERTH_OK)
+        return err;
+    *hub = berth_reprovision_hub(e, op->has_previous ? &op->previous : NULL, chosen, catalog);
+    if (hub->n > 0)
+        *why = BERTH_WHY_NONE; /* a kept hub needs no allocation */
+    return BERTH_OK;
+}
+
+static void load_devices(struct berth_operation *op, berth_str hub, struct berth_actions *out)
+{
+    const struct berth_enrollment *e = op->attested.enrollment;
+    bool assigned = op->has_previous && op->previous.assigned_hub.n > 0;
+    berth_str device_id = assigned             ? op->previous.device_id
+                          : e->device_id.n > 0 ? e->device_id
+                                               : op->req.registration_id;
+    struct berth_action *a;
+
+    if (berth_arena_lower(op->arena, hub, &op->target_hub) != BERTH_OK) {
+        refuse(op, BERTH_WHY_STORE_FAILED, out);
+        return;
+    }
+    op->phase = BERTH_PHASE_DEVICES;
+    a = add(out, BERTH_DO_LOAD_DEVICES);
+    a->there.hub = op->target_hub;
+    a->there.device_id = device_id;
+    if (assigned && !berth_str_eq(op->previous.assigned_hub, op->target_hub)) {
+        a->before.hub = op->previous.assigned_hub;
+        a->before.device_id = op->previous.device_id;
+    }
+}
+
+static void loaded(struct berth_operation *op, const struct berth_event *ev,
+                   const struct berth_catalog *catalog, int64_t now_ms, struct berth_actions *out)
+{
+    enum berth_reason why = BERTH_WHY_NONE;
+    int64_t started_ms = now_ms;
+    berth_str hub = { 0 };
+
+    if (take_registration(op, ev->registration) != BERTH_OK ||
+        attest(op, ev, catalog, now_ms) != BERTH_OK) {
+        refuse(op, BERTH_WHY_STORE_FAILED, out);
+        return;
+    }
+    if (op->attested.verdict != BERTH_ACCEPT) {
+        refuse(op, op->attested.reason, out);
+        return;
+    }
+    if (op->req.is_poll &&
+        (berth_operation_id_time(op->req.operation_id, &started_ms) != BERTH_OK ||
+         started_ms < now_ms - BERTH_OPERATION_LIFE_MS || started_ms > now_ms + 1000)) {
+        refuse(op, BERTH_WHY_OPERATION_UNKNOWN, out);
+        return;
+    }
+    if (is_done(op, started_ms)) {
+        tell(op, &op->previous, reason_of(&op->previous), out);
+        return;
+    }
+    if (!op->attested.enrollment->enabled) {
+        settle(op, BERTH_DISABLED, BERTH_WHY_ENROLLMENT_DISABLED, now_ms, out);
+        return;
+    }
+    if (op->attested.enrollment->assigning_first && !op->req.is_poll) {
+        commit_state(op, BERTH_ASSIGNING, BERTH_WHY_NONE, now_ms, out);
+        return;
+    }
+    if (choose_hub(op, catalog, &hub, &why) != BERTH_OK) {
+        refuse(op, BERTH_WHY_STORE_FAILED, out);
+        return;
+    }
+    if (why != BERTH_WHY_NONE) {
+        settle(op, BERTH_FAILED, why, now_ms, out);
+        return;
+    }
+    load_devices(op, hub, out);
+}
+
+static void decide_again(struct berth_operation *op, struct berth_actions *out)
+{
+    if (++op->tries >= BERTH_OPERATION_TRIES_MAX) {
+        refuse(op, BERTH_WHY_CONTENDED, out);
+        return;
+    }
+    load(op, out);
+}
+
+/* The group may have changed between two events; then the decision starts over. */
+static bool find_group_again(struct berth_operation *op, const struct berth_catalog *catalog)
+{
+    const struct berth_group *g;
+
+    if (op->attested.group == NULL)
+        return true;
+    g = berth_catalog_group(catalog, op->group_key);
+    if (g == NULL || g->enrollment->version != op->group_version)
+        return false;
+    op->attested.group = g;
+    op->attested.enrollment = g->enrollment;
+    return true;
+}
+
+static berth_err take_device(struct berth_operation *op, const struct berth_record *rec,
+                             struct berth_device *storage, const struct berth_device **out)
+{
+    *out = NULL;
+    if (rec == NULL)
+        return BERTH_OK;
+    *out = storage;
+    return berth_device_decode(rec, op->arena, storage);
+}
+
+static void devices(struct berth_operation *op, const struct berth_event *ev,
+                    const struct berth_catalog *catalog, int64_t now_ms, struct berth_actions *out)
+{
+    struct berth_device there, before;
+    struct berth_refusal why = { 0 };
+    struct berth_action *a;
+    struct berth_move m = {
+        .attestation = &op->attested,
+        .previous = op->has_previous ? &op->previous : NULL,
+        .registration_id = op->req.registration_id,
+        .operation_id = op->req.operation_id,
+        .hub = op->target_hub,
+        .generation = op->generation,
+        .now_ms = now_ms,
+    };
+
+    if (!find_group_again(op, catalog)) {
+        decide_again(op, out);
+        return;
+    }
+    if (take_device(op, ev->device_there, &there, &m.there) != BERTH_OK ||
+        take_device(op, ev->device_before, &before, &m.before) != BERTH_OK ||
+        berth_reprovision(&m, op->arena, op->changes, &op->change_count, &op->result, &why) !=
+            BERTH_OK) {
+        refuse(op, BERTH_WHY_STORE_FAILED, out);
+        return;
+    }
+    if (berth_arena_dup(op->arena, op->result.group, &op->result.group) != BERTH_OK) {
+        refuse(op, BERTH_WHY_STORE_FAILED, out);
+        return;
+    }
+    op->result_reason = BERTH_WHY_NONE;
+    op->phase = BERTH_PHASE_COMMITTING;
+    a = add(out, BERTH_DO_COMMIT);
+    a->changes = op->changes;
+    a->change_count = op->change_count;
+}
+
+void berth_operation_init(struct berth_operation *op, const struct berth_crypto *crypto,
+                          const struct berth_registration_request *req, struct berth_arena *a)
+{
+    *op = (struct berth_operation){ .crypto = crypto, .req = *req, .arena = a };
+}
+
+void berth_operation_step(struct berth_operation *op, const struct berth_event *ev,
+                          const struct berth_catalog *catalog, int64_t now_ms,
+                          struct berth_actions *out)
+{
+    out->count = 0;
+    switch (ev->type) {
+    case BERTH_EV_START:
+        assert(op->phase == BERTH_PHASE_NEW);
+        start(op, out);
+        return;
+    case BERTH_EV_LOADED:
+        assert(op->phase == BERTH_PHASE_LOADING);
+        loaded(op, ev, catalog, now_ms, out);
+        return;
+    case BERTH_EV_DEVICES:
+        assert(op->phase == BERTH_PHASE_DEVICES);
+        devices(op, ev, catalog, now_ms, out);
+        return;
+    case BERTH_EV_COMMITTED:
+        assert(op->phase == BERTH_PHASE_COMMITTING);
+        if (!find_group_again(op, catalog))
+            op->attested.enrollment = NULL;
+        op->result.version = ev->committed_version;
+        tell(op, &op->result, op->result_reason, out);
+        return;
+    case BERTH_EV_STALE:
+        assert(op->phase == BERTH_PHASE_COMMITTING);
+        decide_again(op, out);
+        return;
+    case BERTH_EV_FAILED:
+        refuse(op, BERTH_WHY_STORE_FAILED, out);
+        return;
+    case BERTH_EV_DEADLINE:
+        answer(op,
+               &(struct berth_answer){
+                   .operation_id = op->req.operation_id,
+                   .state = { .id = op->req.registration_id, .status = BERTH_ASSIGNING },
+                   .has_state = true,
+                   .retry_after_s = BERTH_RETRY_AFTER_S,
+               },
+               out);
+        return;
+    }
+    assert(false);
+}
+
+void berth_operation_deinit(struct berth_operation *op)
+{
+    clear_decision(op);
+}
+
+void berth_operation_id_make(char out[BERTH_OPERATION_ID_SIZE], const uint8_t random[16],
+                             int64_t now_ms)
+{
+    static const unsigned groups[] = { 4, 2, 2, 2, 6 }; /* bytes between the dashes of a UUID */
+    struct berth_buf b;
+    size_t at = 0;
+
+    berth_buf_init(&b, out, BERTH_OPERATION_ID_SIZE);
+    berth_buf_put(&b, BERTH_STR("5."));
+    berth_buf_put_hex(&b, (uint64_t)now_ms, 16);
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+        berth_buf_put_char(&b, i == 0 ? '.' : '-');
+        for (unsigned n = 0; n < groups[i]; n++)
+            berth_buf_put_hex(&b, random[at++], 2);
+    }
+    berth_buf_put_char(&b, '\0');
+    assert(!b.over);
+}
+
+berth_err berth_operation_id_time(berth_str id, int64_t *ms)
+{
+    static const char shape[] = "5.xxxxxxxxxxxxxxxx.xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    static const berth_str hex = BERTH_STR_INIT("0123456789abcdef");
+    uint64_t v = 0;
+
+    if (id.n != sizeof shape - 1)
+        return BERTH_E_SYNTAX;
+    for (size_t i = 0; i < id.n; i++) {
+        size_t digit = berth_str_find(hex, id.p[i]);
+        if (shape[i] == 'x' ? digit == hex.n : id.p[i] != shape[i])
+            return BERTH_E_SYNTAX;
+        if (i >= 2 && i < 18)
+            v = v << 4 | digit;
+    }
+    if (v > INT64_MAX)
+        return BERTH_E_SYNTAX;
+    *ms = (int64_t)v;
+    return BERTH_OK;
+}

@@ -1,0 +1,170 @@
+#include "prov/reprovision.h"
+
+#include <string.h>
+
+static bool was_assigned(const struct berth_registration *previous)
+{
+    return previous != NULL && previous->assigned_hub.n > 0;
+}
+
+berth_str berth_reprovision_hub(const struct berth_enrollment *e,
+                                const struct berth_registration *previous,
+                                const struct berth_hub *chosen, const struct berth_catalog *catalog)
+{
+    if (was_assigned(previous) && !e->reprovision_update_hub &&
+        berth_catalog_hub(catalog, previous->assigned_hub) != NULL)
+        return previous->assigned_hub;
+    return chosen == NULL ? (berth_str){ 0 } : chosen->host_name;
+}
+
+static bool same_keys(const struct berth_key_pair *a, const struct berth_key_pair *b)
+{
+    /* Both sides are already ours: nobody learns anything from the time this takes. */
+    return a->primary.n == b->primary.n && a->secondary.n == b->secondary.n &&
+           memcmp(a->primary.bytes, b->primary.bytes, a->primary.n) == 0 &&
+           memcmp(a->secondary.bytes, b->secondary.bytes, a->secondary.n) == 0;
+}
+
+/* Where the device's twin comes from. */
+enum twin_source { TWIN_KEEP, TWIN_INITIAL, TWIN_MIGRATED };
+
+struct plan {
+    enum twin_source twin;
+    enum berth_substatus substatus;
+};
+
+/* The table of dps-service.md section 16. */
+static struct plan plan_of(const struct berth_move *m)
+{
+    const struct berth_enrollment *e = m->attestation->enrollment;
+    bool assigned = was_assigned(m->previous);
+    bool moved = assigned && !berth_str_ieq(m->previous->assigned_hub, m->hub);
+
+    if (!assigned && m->there == NULL)
+        return (struct plan){ TWIN_INITIAL, BERTH_SUB_INITIAL_ASSIGNMENT };
+    if (!assigned)
+        return (struct plan){ e->reprovision_migrate_data ? TWIN_KEEP : TWIN_INITIAL,
+                              BERTH_SUB_REPROVISIONED_TO_INITIAL };
+    if (moved && e->reprovision_migrate_data && m->before != NULL)
+        return (struct plan){ TWIN_MIGRATED, BERTH_SUB_DEVICE_DATA_MIGRATED };
+    if (moved)
+        return (struct plan){ TWIN_INITIAL, BERTH_SUB_DEVICE_DATA_RESET };
+    if (m->there == NULL) /* somebody deleted it from the hub */
+        return (struct plan){ TWIN_INITIAL, BERTH_SUB_INITIAL_ASSIGNMENT };
+    if (e->reprovision_update_hub && !e->reprovision_migrate_data)
+        return (struct plan){ TWIN_INITIAL, BERTH_SUB_DEVICE_DATA_RESET };
+    return (struct plan){ TWIN_KEEP, m->previous->substatus != BERTH_SUB_NONE
+                                         ? m->previous->substatus
+                                         : BERTH_SUB_INITIAL_ASSIGNMENT };
+}
+
+static berth_str device_id_of(const struct berth_move *m)
+{
+    const struct berth_enrollment *e = m->attestation->enrollment;
+
+    if (was_assigned(m->previous))
+        return m->previous->device_id;
+    return e->device_id.n > 0 ? e->device_id : m->registration_id;
+}
+
+/* The device as it shall be. *CHANGED is false when the one that is there needs nothing. */
+static berth_err make_device(const struct berth_move *m, struct plan plan, struct berth_arena *a,
+                             struct berth_device *d, bool *changed, struct berth_refusal *why)
+{
+    const struct berth_enrollment *e = m->attestation->enrollment;
+    berth_err err = BERTH_OK;
+
+    *changed = plan.twin != TWIN_KEEP;
+    if (m->there != NULL)
+        *d = *m->there;
+    else
+        berth_device_init(d, m->hub, device_id_of(m), m->generation, m->now_ms);
+    if (plan.twin == TWIN_MIGRATED) {
+        struct berth_device target = *d;
+        *d = *m->before;
+        d->hub = m->hub;
+        d->generation = target.generation;
+        d->identity_revision = target.identity_revision + 1;
+        d->version = target.version;
+    }
+    if (plan.twin == TWIN_INITIAL) {
+        d->iot_edge = e->iot_edge;
+        err = berth_twin_reset(d, e->initial_twin, m->now_ms, a, why);
+    }
+    if (d->auth != BERTH_AUTH_SAS || !same_keys(&d->keys, &m->attestation->device_keys)) {
+        d->auth = BERTH_AUTH_SAS;
+        d->keys = m->attestation->device_keys;
+        d->identity_revision += m->there != NULL;
+        *changed = true;
+    }
+    return err;
+}
+
+static struct berth_change check_enrollment(const struct berth_move *m, berth_str key)
+{
+    const struct berth_enrollment *e = m->attestation->enrollment;
+
+    return (struct berth_change){
+        .type = BERTH_CHECK,
+        .expect = e->version,
+        .rec = { .kind = e->is_group ? BERTH_KIND_GROUP : BERTH_KIND_ENROLLMENT,
+                 .scope = BERTH_STR(""),
+                 .key = key },
+    };
+}
+
+static berth_err put_device(const struct berth_move *m, const struct berth_device *d, bool changed,
+                            struct berth_arena *a, struct berth_change *out)
+{
+    berth_err e = berth_device_encode(d, a, &out->rec);
+
+    out->type = changed ? BERTH_PUT : BERTH_CHECK;
+    out->expect = m->there == NULL ? BERTH_ABSENT : m->there->version;
+    return e;
+}
+
+berth_err berth_reprovision(const struct berth_move *m, struct berth_arena *a,
+                            struct berth_change changes[BERTH_MOVE_CHANGES_MAX], size_t *count,
+                            struct berth_registration *result, struct berth_refusal *why)
+{
+    const struct berth_enrollment *e = m->attestation->enrollment;
+    struct plan plan = plan_of(m);
+    struct berth_device device;
+    berth_str key;
+    bool changed;
+    berth_err err;
+
+    *count = 0;
+    *result = (struct berth_registration){
+        .id = m->previous != NULL ? m->previous->id : m->registration_id,
+        .group = e->is_group ? e->id : BERTH_STR(""),
+        .status = BERTH_ASSIGNED,
+        .substatus = plan.substatus,
+        .assigned_hub = m->hub,
+        .device_id = device_id_of(m),
+        .operation_id = m->operation_id,
+        .created_ms = m->previous != NULL ? m->previous->created_ms : m->now_ms,
+        .updated_ms = m->now_ms,
+    };
+    err = make_device(m, plan, a, &device, &changed, why);
+    if (err == BERTH_OK)
+        err = berth_arena_lower(a, e->id, &key);
+    if (err == BERTH_OK)
+        err = berth_registration_encode(result, a, &changes[1].rec);
+    if (err == BERTH_OK)
+        err = put_device(m, &device, changed, a, &changes[2]);
+    if (err != BERTH_OK)
+        return err;
+    changes[0] = check_enrollment(m, key);
+    changes[1].type = BERTH_PUT;
+    changes[1].expect = m->previous == NULL ? BERTH_ABSENT : m->previous->version;
+    *count = 3;
+    if (m->before == NULL)
+        return BERTH_OK;
+    changes[3] = (struct berth_change){ .type = BERTH_DELETE, .expect = m->before->version };
+    changes[3].rec = (struct berth_record){ .kind = BERTH_KIND_DEVICE,
+                                            .scope = m->previous->assigned_hub,
+                                            .key = m->previous->device_id };
+    *count = 4;
+    return BERTH_OK;
+}
