@@ -1,6 +1,6 @@
 /* ops/config.h - what `berth serve` is told: defaults, then /etc/berth/berth.conf or --config FILE
  * (INI), then BERTH_* of the environment, then options. Every key is one row of the table in
- * config.c, documented in docs/operations.md. */
+ * config_table.c, documented in docs/operations.md. */
 #ifndef OPS_CONFIG_H
 #define OPS_CONFIG_H
 
@@ -13,6 +13,11 @@
 #define CONFIG_HOSTS_MAX  16
 #define CONFIG_LISTEN_MAX 8
 #define CONFIG_TEXT_MAX   1024
+#define CONFIG_LINE_MAX   198 /* bytes of a line of the file: libinih's bound */
+
+#define CONFIG_LOOPS_MAX       64
+#define CONFIG_CONNECTIONS_MAX 10000000
+#define CONFIG_RATE_MAX        1000000
 
 struct config {
     char data_dir[CONFIG_TEXT_MAX];
@@ -30,7 +35,8 @@ struct config {
     size_t connections_max; /* of the whole daemon; 0: by the file limit */
     /* limits, docs/operations.md */
     uint32_t device_requests_per_min; /* authenticated requests of one device, 120 */
-    uint32_t peer_failures_per_min;   /* failed authentications of one address, 600 */
+    uint32_t
+        peer_failures_per_min; /* failed authentications of one address, 600; 0: no limit, both */
     char key_file[CONFIG_TEXT_MAX];   /* "": store.key in the data directory */
     char log_level[16];               /* error warning notice info debug */
     char log_format[8];               /* json, text, auto (text on a terminal) */
@@ -38,19 +44,39 @@ struct config {
                                          loudly */
     bool bare_tls; /* bench only, from BERTH_BENCH_BARE_TLS=1: echo after the handshake, no protocol
                     */
+    bool dumpable; /* tests only, from BERTH_TEST_DUMPABLE=1: leak checkers attach to the process */
 };
 
+/* One row of the table: a key of the file, BERTH_ and the name in capitals with '_' for '-' in the
+ * environment, --name of `berth serve`. */
+struct config_key {
+    const char *name;
+    const char *value;    /* "NUMBER", "NAME,..": what stands for the value in a usage line */
+    const char *fallback; /* what holds without it, for people */
+    const char *help;     /* one lower-case phrase */
+};
+/* The row INDEX of the table, NULL beyond the last. */
+const struct config_key *config_key_at(size_t index);
+
 void config_defaults(struct config *c);
-/* BERTH_E_NOT_FOUND when PATH does not exist; BERTH_E_SYNTAX with "path:line: what is wrong" in
+/* Keys stand before any section or in [berth]; a list may be given in several lines.
+ * BERTH_E_NOT_FOUND when PATH does not exist; BERTH_E_SYNTAX with "path:line: what is wrong" in
  * PROBLEM. */
 BERTH_MUST_USE berth_err config_read_file(struct config *c, const char *path, char *problem,
                                           size_t problem_size);
+/* Variables BERTH_* that name no key are left to others, unless they look like a key misspelt. */
 BERTH_MUST_USE berth_err config_read_environment(struct config *c, char *problem,
                                                  size_t problem_size);
-/* One key as in the file ("https-port", "8443"): what options use too. */
+/* One key as in the file ("https-port", "8443"): what options use too. A list, separated by commas,
+ * replaces what was there. BERTH_E_NOT_FOUND for an unknown key; BERTH_E_SYNTAX or BERTH_E_RANGE
+ * for a value, and C is as it was. */
 BERTH_MUST_USE berth_err config_set(struct config *c, const char *key, const char *value,
                                     char *problem, size_t problem_size);
-/* Fills in what depends on the machine and checks what belongs together. */
+/* Where the data directory is when nobody says: $STATE_DIRECTORY of a systemd unit, /var/lib/berth
+ * for root, else $XDG_DATA_HOME/berth or ~/.local/share/berth. */
+BERTH_MUST_USE berth_err config_default_data_dir(char *out, size_t size);
+/* Fills in what depends on the machine (data directory, host name, addresses, loops, key file) and
+ * checks what belongs together. */
 BERTH_MUST_USE berth_err config_finish(struct config *c, char *problem, size_t problem_size);
 
 #endif

@@ -3,9 +3,14 @@
 #ifndef OPS_LOG_H
 #define OPS_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "berth/str.h"
+
+#define LOG_LINE_MAX 4096 /* bytes of a line: PIPE_BUF, so that a line written to a pipe is whole  \
+                           */
+#define LOG_TEXT_MAX 512  /* bytes of a field's text; more is cut, and the line marked truncated */
 
 enum log_level { LOG_ERROR = 3, LOG_WARNING = 4, LOG_NOTICE = 5, LOG_INFO = 6, LOG_DEBUG = 7 };
 
@@ -21,12 +26,16 @@ struct log_field {
 /* Lines above LEVEL are dropped. AS_TEXT: human lines ("12:00:00 notice message name=value")
  * instead of JSON. */
 void log_setup(enum log_level level, bool as_text);
-/* EVENT is a short fixed phrase; time is added. */
+/* EVENT is a short fixed phrase; time is added. A field whose text is cut or left out for want of
+ * room leaves "truncated":true behind. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
                size_t count);
 #define log_event(level, event, ...)                                                               \
     log_write((level), (event), (const struct log_field[]){ __VA_ARGS__ },                         \
               sizeof((const struct log_field[]){ __VA_ARGS__ }) / sizeof(struct log_field))
+
+/* The level that NAME ("error" .. "debug") stands for. */
+bool log_level_of(berth_str name, enum log_level *out);
 
 /* Writes to DESCRIPTOR instead of standard error (tests). */
 void log_to(int descriptor);

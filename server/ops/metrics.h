@@ -3,10 +3,13 @@
 #ifndef OPS_METRICS_H
 #define OPS_METRICS_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "base/reason.h"
 #include "berth/buf.h"
+
+#define METRICS_TEXT_MAX (32 * 1024) /* room that metrics_put always fits in */
 
 /* name in C, name in Prometheus, type, help */
 #define METRICS(X)                                                                                 \
@@ -39,9 +42,9 @@ struct metrics {
     _Atomic uint64_t reasons[BERTH_REASON_COUNT]; /* berth_refusals_total{reason="..."} */
 };
 
-/* Relaxed; written by one thread, read by another. */
+/* Relaxed; written by one thread, read by another. N is negative when a gauge goes down. */
 #define metrics_add(m, field, n)                                                                   \
-    ((void)__atomic_fetch_add((uint64_t *)&(m)->field, (uint64_t)(n), __ATOMIC_RELAXED))
+    ((void)atomic_fetch_add_explicit(&(m)->field, (uint64_t)(n), memory_order_relaxed))
 
 /* The sum over COUNT blocks as Prometheus text. */
 void metrics_put(struct berth_buf *b, struct metrics *const *blocks, size_t count);

@@ -1,0 +1,121 @@
+#include "ops/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+berth_err file_path(char out[FILE_PATH_MAX], const char *directory, const char *name)
+{
+    int n = snprintf(out, FILE_PATH_MAX, "%s/%s", directory, name);
+
+    return n > 0 && n < FILE_PATH_MAX ? BERTH_OK : BERTH_E_RANGE;
+}
+
+static berth_err read_all(int fd, struct berth_buf *b)
+{
+    for (;;) {
+        char chunk[4096];
+        ssize_t n = read(fd, chunk, sizeof chunk);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return BERTH_E_IO;
+        if (n == 0)
+            return BERTH_OK;
+        berth_buf_put(b, (berth_str){ chunk, (size_t)n });
+        explicit_bzero(chunk, (size_t)n);
+        if (b->over)
+            return BERTH_E_FULL;
+    }
+}
+
+static void close_keeping_errno(int fd)
+{
+    int saved = errno;
+
+    (void)close(fd);
+    errno = saved;
+}
+
+berth_err file_read(const char *path, struct berth_buf *b)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    berth_err e;
+
+    if (fd < 0)
+        return errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO;
+    e = read_all(fd, b);
+    close_keeping_errno(fd);
+    return e;
+}
+
+static berth_err write_all(int fd, berth_str content)
+{
+    while (content.n > 0) {
+        ssize_t n = write(fd, content.p, content.n);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return BERTH_E_IO;
+        content = berth_str_sub(content, (size_t)n, content.n);
+    }
+    return BERTH_OK;
+}
+
+static berth_err write_new(const char *path, berth_str content, mode_t mode)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+    berth_err e;
+
+    if (fd < 0)
+        return BERTH_E_IO;
+    /* What an earlier crash left behind may have another mode. */
+    e = fchmod(fd, mode) == 0 ? write_all(fd, content) : BERTH_E_IO;
+    if (e == BERTH_OK && fsync(fd) != 0)
+        e = BERTH_E_IO;
+    close_keeping_errno(fd);
+    return e;
+}
+
+/* A rename is only on the disk once its directory is. */
+static berth_err sync_directory_of(const char *path)
+{
+    char copy[FILE_PATH_MAX];
+    berth_err e;
+    int fd;
+
+    (void)snprintf(copy, sizeof copy, "%s", path);
+    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return BERTH_E_IO;
+    e = fsync(fd) == 0 ? BERTH_OK : BERTH_E_IO;
+    close_keeping_errno(fd);
+    return e;
+}
+
+berth_err file_replace(const char *path, berth_str content, mode_t mode)
+{
+    char draft[FILE_PATH_MAX];
+    int n = snprintf(draft, sizeof draft, "%s.new", path);
+    berth_err e;
+
+    if (n < 0 || (size_t)n >= sizeof draft)
+        return BERTH_E_RANGE;
+    e = write_new(draft, content, mode);
+    if (e == BERTH_OK && rename(draft, path) != 0)
+        e = BERTH_E_IO;
+    if (e != BERTH_OK) {
+        int saved = errno;
+
+        (void)unlink(draft);
+        errno = saved;
+        return e;
+    }
+    return sync_directory_of(path);
+}

@@ -1,0 +1,24 @@
+/* ops/file.h - small files read whole and written whole or not at all. */
+#ifndef OPS_FILE_H
+#define OPS_FILE_H
+
+#include <sys/types.h>
+
+#include "berth/buf.h"
+
+#define FILE_PATH_MAX 1280 /* a data directory and what stands below it */
+
+/* "DIRECTORY/NAME". BERTH_E_RANGE when it does not fit. */
+BERTH_MUST_USE berth_err file_path(char out[FILE_PATH_MAX], const char *directory,
+                                   const char *name);
+
+/* Appends the content of PATH to B. BERTH_E_NOT_FOUND; BERTH_E_FULL when it is longer than what B
+ * has left; BERTH_E_IO with errno kept. */
+BERTH_MUST_USE berth_err file_read(const char *path, struct berth_buf *b);
+
+/* Replaces PATH by CONTENT: after a crash there is the old file or the new one, never a part. Both
+ * file and name are on the disk when it returns. BERTH_E_IO with errno kept; PATH is then as it
+ * was. */
+BERTH_MUST_USE berth_err file_replace(const char *path, berth_str content, mode_t mode);
+
+#endif

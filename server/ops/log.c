@@ -1,0 +1,206 @@
+#include "ops/log.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/time.h"
+#include "wire/json.h"
+
+/* Kept for the end of a line that is cut: `,"truncated":true}` and the line feed. */
+#define TAIL_ROOM 32
+
+static _Atomic int threshold = LOG_NOTICE;
+static _Atomic bool text_form;
+static _Atomic int target = STDERR_FILENO;
+static _Atomic bool with_priority = true;
+
+static berth_str level_name(enum log_level level)
+{
+    switch (level) {
+    case LOG_ERROR:
+        return BERTH_STR("error");
+    case LOG_WARNING:
+        return BERTH_STR("warning");
+    case LOG_NOTICE:
+        return BERTH_STR("notice");
+    case LOG_INFO:
+        return BERTH_STR("info");
+    case LOG_DEBUG:
+        break;
+    }
+    return BERTH_STR("debug");
+}
+
+/* At most LOG_TEXT_MAX bytes of S, never ending within a character. */
+static berth_str shorten(berth_str s, bool *cut)
+{
+    size_t n = LOG_TEXT_MAX;
+
+    if (s.n <= LOG_TEXT_MAX)
+        return s;
+    *cut = true;
+    while (n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+        n--;
+    return (berth_str){ s.p, n };
+}
+
+static void put_quoted(struct berth_buf *b, berth_str s)
+{
+    berth_buf_put_char(b, '"');
+    berth_json_escape(b, s);
+    berth_buf_put_char(b, '"');
+}
+
+static bool is_plain(berth_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+
+        if (c <= ' ' || c >= 0x7f || c == '"' || c == '=' || c == '\\')
+            return false;
+    }
+    return s.n > 0;
+}
+
+/* Quotes what could be read as another field, or by the terminal as a command. */
+static void put_text_value(struct berth_buf *b, berth_str s)
+{
+    if (is_plain(s))
+        berth_buf_put(b, s);
+    else
+        put_quoted(b, s);
+}
+
+static void put_field(struct berth_buf *b, const struct log_field *f, bool as_text, bool *cut)
+{
+    berth_str name = berth_str_of(f->name);
+
+    berth_buf_put_char(b, as_text ? ' ' : ',');
+    if (as_text) {
+        berth_buf_put(b, name);
+        berth_buf_put_char(b, '=');
+    } else {
+        put_quoted(b, name);
+        berth_buf_put_char(b, ':');
+    }
+    if (f->text.p == NULL)
+        berth_buf_put_i64(b, f->number);
+    else if (as_text)
+        put_text_value(b, shorten(f->text, cut));
+    else
+        put_quoted(b, shorten(f->text, cut));
+}
+
+static void put_priority(struct berth_buf *b, enum log_level level)
+{
+    if (!with_priority)
+        return;
+    berth_buf_put_char(b, '<');
+    berth_buf_put_i64(b, level);
+    berth_buf_put_char(b, '>');
+}
+
+static void put_head_json(struct berth_buf *b, enum log_level level, berth_str event)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    berth_buf_put(b, BERTH_STR("{\"time\":\""));
+    berth_time_put(b, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+    berth_buf_put(b, BERTH_STR("\",\"level\":\""));
+    berth_buf_put(b, level_name(level));
+    berth_buf_put(b, BERTH_STR("\",\"event\":"));
+    put_quoted(b, event);
+}
+
+static void put_head_text(struct berth_buf *b, enum log_level level, berth_str event)
+{
+    time_t now = time(NULL);
+    struct tm local;
+    char clock[16];
+    size_t n = strftime(clock, sizeof clock, "%H:%M:%S ", localtime_r(&now, &local));
+
+    berth_buf_put(b, (berth_str){ clock, n });
+    berth_buf_put(b, level_name(level));
+    berth_buf_put_char(b, ' ');
+    berth_buf_put(b, event);
+}
+
+/* As many fields as fit; those that do not are left out whole, and the line says so. */
+static void put_fields(struct berth_buf *b, const struct log_field *fields, size_t count,
+                       bool as_text)
+{
+    bool cut = false;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t before = b->n;
+
+        put_field(b, &fields[i], as_text, &cut);
+        if (b->over) {
+            b->over = false;
+            b->n = before;
+            cut = true;
+        }
+    }
+    b->max += TAIL_ROOM;
+    if (cut)
+        berth_buf_put(b, as_text ? BERTH_STR(" truncated") : BERTH_STR(",\"truncated\":true"));
+}
+
+/* One write a line: lines of several threads do not mix, also on a pipe. */
+static void send_line(berth_str line)
+{
+    int saved = errno;
+
+    while (write(target, line.p, line.n) < 0 && errno == EINTR)
+        continue;
+    errno = saved;
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields,
+               size_t count)
+{
+    char line[LOG_LINE_MAX];
+    bool as_text = text_form, cut = false;
+    struct berth_buf b;
+
+    if ((int)level > threshold)
+        return;
+    berth_buf_init(&b, line, sizeof line - TAIL_ROOM);
+    put_priority(&b, level);
+    if (as_text)
+        put_head_text(&b, level, shorten(berth_str_of(event), &cut));
+    else
+        put_head_json(&b, level, shorten(berth_str_of(event), &cut));
+    put_fields(&b, fields, count, as_text);
+    berth_buf_put(&b, as_text ? BERTH_STR("\n") : BERTH_STR("}\n"));
+    send_line(berth_buf_str(&b));
+}
+
+void log_setup(enum log_level level, bool as_text)
+{
+    threshold = (int)level;
+    text_form = as_text;
+    with_priority = isatty(target) != 1;
+}
+
+void log_to(int descriptor)
+{
+    target = descriptor;
+    with_priority = isatty(descriptor) != 1;
+}
+
+bool log_level_of(berth_str name, enum log_level *out)
+{
+    for (int level = LOG_ERROR; level <= LOG_DEBUG; level++) {
+        if (berth_str_eq(name, level_name((enum log_level)level))) {
+            *out = (enum log_level)level;
+            return true;
+        }
+    }
+    return false;
+}
