@@ -1,0 +1,83 @@
+/* /berth/v1: what Azure has no call for, under the rights of the provisioning service. docs/api.md
+ * has each call with an example. */
+#include "berth/version.h"
+#include "front/route.h"
+#include "front/router.h"
+#include "front/service.h"
+#include "wire/json.h"
+
+static void put_host_names(struct berth_json_out *j, const struct config *config)
+{
+    berth_json_name(j, BERTH_STR("hostNames"));
+    berth_json_open(j, '[');
+    for (size_t i = 0; i < config->host_count; i++)
+        berth_json_put_string(j, berth_str_of(config->hosts[i]));
+    berth_json_close(j, ']');
+}
+
+/* The first hub is the one under the daemon's own name, or else any; null when there is none. */
+static const struct berth_hub *first_hub(const struct call *c, const struct berth_catalog *catalog)
+{
+    const struct config *config = c->f->config;
+    const struct berth_hub *own =
+        config->host_count == 0
+            ? NULL
+            : catalog_hub_of_host(c->f->catalog, config, berth_str_of(config->hosts[0]));
+
+    return own != NULL || catalog->hub_count == 0 ? own : &catalog->hubs[0];
+}
+
+static void service_get(struct call *c)
+{
+    const struct berth_catalog *catalog = catalog_view(c->f->catalog);
+    const struct berth_hub *hub = first_hub(c, catalog);
+    struct berth_json_out j;
+    struct berth_buf b;
+
+    call_body(c, &b);
+    berth_json_begin(&j, &b);
+    berth_json_open(&j, '{');
+    berth_json_member(&j, "version", BERTH_STR(BERTH_VERSION));
+    berth_json_member(&j, "idScope", catalog->id_scope);
+    put_host_names(&j, c->f->config);
+    berth_json_name(&j, BERTH_STR("hub"));
+    if (hub != NULL)
+        berth_json_put_string(&j, hub->host_name);
+    else
+        berth_json_put_null(&j);
+    berth_json_close(&j, '}');
+    call_send(c, 200, &b, NULL, 0);
+}
+
+#define ANY    (~0u)
+#define CONFIG BERTH_RIGHT_SERVICE_CONFIG
+#define READ   (BERTH_RIGHT_ENROLLMENT_READ | BERTH_RIGHT_ENROLLMENT_WRITE)
+#define WRITE  BERTH_RIGHT_ENROLLMENT_WRITE
+#define HUBS   (BERTH_RIGHT_SERVICE_CONFIG | BERTH_RIGHT_ENROLLMENT_READ)
+
+static const struct route rows[] = {
+    { HTTP_GET, "berth/v1/service", ANY, service_get },
+    { HTTP_POST, "berth/v1/listkeys", CONFIG, service_list_keys },
+    { HTTP_GET, "berth/v1/hubs", HUBS, hub_list },
+    { HTTP_GET, "berth/v1/hubs/+", HUBS, hub_get },
+    { HTTP_PUT, "berth/v1/hubs/+", CONFIG, hub_put },
+    { HTTP_POST, "berth/v1/hubs/+/listkeys", CONFIG, hub_list_keys },
+    { HTTP_GET, "berth/v1/registrations", BERTH_RIGHT_REGISTRATION_READ, registration_list },
+    { HTTP_GET, "berth/v1/enrollments/+/settings", READ, enrollment_settings_get },
+    { HTTP_PATCH, "berth/v1/enrollments/+/settings", WRITE, enrollment_settings_patch },
+    { HTTP_GET, "berth/v1/enrollmentGroups/+/settings", READ, group_settings_get },
+    { HTTP_PATCH, "berth/v1/enrollmentGroups/+/settings", WRITE, group_settings_patch },
+};
+
+const struct route_table berth_api_routes = {
+    .rows = rows,
+    .count = sizeof rows / sizeof rows[0],
+};
+
+void berth_api(struct front *f, struct http_exchange *x)
+{
+    struct call *c = call_new(f, x, CALL_DPS);
+
+    if (c != NULL)
+        route_run(c, &berth_api_routes);
+}

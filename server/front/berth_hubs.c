@@ -1,0 +1,342 @@
+/* Hubs and policy keys: /berth/v1/hubs and listkeys. */
+#include <string.h>
+
+#include "auth/policy.h"
+#include "front/host_name.h"
+#include "front/if_match.h"
+#include "front/service.h"
+#include "wire/json.h"
+
+#define WEIGHT_MAX   1000
+#define POLICIES_MAX 8 /* a new hub gets */
+
+struct hub_row {
+    berth_str name;
+    int32_t weight;
+    bool takes_devices;
+    uint64_t version;
+};
+
+/* One request about hubs: all of them, or the one addressed. */
+struct task {
+    bool one;
+    uint64_t expect; /* of If-Match */
+    size_t at;       /* whose devices are being counted */
+    size_t count;
+    struct hub_row rows[BERTH_ENROLLMENT_HUBS_MAX];
+    uint64_t devices[BERTH_ENROLLMENT_HUBS_MAX];
+};
+
+static void put_row(struct berth_json_out *j, const struct hub_row *r, uint64_t devices)
+{
+    char storage[32];
+    struct berth_buf etag;
+
+    berth_buf_init(&etag, storage, sizeof storage);
+    berth_etag_put(&etag, r->version);
+    berth_json_open(j, '{');
+    berth_json_member(j, "hostName", r->name);
+    berth_json_member_i64(j, "allocationWeight", r->weight);
+    berth_json_member_bool(j, "allocation", r->takes_devices);
+    berth_json_member_i64(j, "deviceCount", (int64_t)devices);
+    berth_json_member(j, "etag", berth_buf_str(&etag));
+    berth_json_close(j, '}');
+}
+
+static void answer(struct call *c)
+{
+    const struct task *t = c->state;
+    struct berth_json_out j;
+    struct berth_buf b;
+
+    call_body(c, &b);
+    berth_json_begin(&j, &b);
+    if (!t->one)
+        berth_json_open(&j, '[');
+    for (size_t i = 0; i < t->count; i++)
+        put_row(&j, &t->rows[i], t->devices[i]);
+    if (!t->one)
+        berth_json_close(&j, ']');
+    call_send(c, 200, &b, NULL, 0);
+}
+
+static void count_next(struct call *c);
+
+static void on_counted(void *user, const struct store_reply *reply)
+{
+    struct call *c = user;
+    struct task *t = c->state;
+
+    if (!call_stored(c, reply))
+        return;
+    t->devices[t->at++] = reply->total;
+    count_next(c);
+}
+
+static void count_next(struct call *c)
+{
+    const struct task *t = c->state;
+
+    if (t->at == t->count)
+        answer(c);
+    else
+        store_count(c->f->store, BERTH_KIND_DEVICE, t->rows[t->at].name, -1, on_counted, c);
+}
+
+/* Rows come from the catalog, which shows every change that anyone was told of. */
+static bool add_row(struct call *c, const struct berth_hub *hub)
+{
+    struct task *t = c->state;
+    struct hub_row *r = &t->rows[t->count];
+
+    *r = (struct hub_row){ .weight = hub->weight,
+                           .takes_devices = hub->takes_devices,
+                           .version = hub->version };
+    if (t->count == BERTH_ENROLLMENT_HUBS_MAX ||
+        berth_arena_dup(&c->arena, hub->host_name, &r->name) != BERTH_OK) {
+        call_fail(c, "the hubs do not fit their call");
+        return false;
+    }
+    t->count++;
+    return true;
+}
+
+static struct task *begin(struct call *c)
+{
+    struct task *t = call_alloc(c, sizeof *t);
+
+    c->state = t;
+    return t;
+}
+
+/* The name in the path in lower case; NULL after refusing. */
+static const char *addressed(struct call *c)
+{
+    berth_str given = c->segments[3], lower;
+    char *name = call_alloc(c, given.n + 1);
+
+    if (name == NULL)
+        return NULL;
+    if (berth_arena_lower(&c->arena, given, &lower) != BERTH_OK) {
+        call_fail(c, "a call's arena is exhausted");
+        return NULL;
+    }
+    memcpy(name, lower.p, lower.n);
+    return name;
+}
+
+static const struct berth_hub *find(const struct call *c, const char *name)
+{
+    return berth_catalog_hub(catalog_view(c->f->catalog), berth_str_of(name));
+}
+
+void hub_list(struct call *c)
+{
+    const struct berth_catalog *catalog = catalog_view(c->f->catalog);
+
+    if (begin(c) == NULL)
+        return;
+    for (size_t i = 0; i < catalog->hub_count; i++)
+        if (!add_row(c, &catalog->hubs[i]))
+            return;
+    count_next(c);
+}
+
+void hub_get(struct call *c)
+{
+    struct task *t = begin(c);
+    const char *name = t == NULL ? NULL : addressed(c);
+    const struct berth_hub *hub = name == NULL ? NULL : find(c, name);
+
+    if (name == NULL)
+        return;
+    if (hub == NULL) {
+        call_refuse(c, BERTH_WHY_HUB_NOT_FOUND, (berth_str){ 0 });
+        return;
+    }
+    t->one = true;
+    if (add_row(c, hub))
+        count_next(c);
+}
+
+/* ---- PUT ---- */
+
+/* {"allocationWeight":1..1000,"allocation":bool}; what is left out is 1 and true. */
+static bool parse(struct call *c, struct hub_row *row)
+{
+    struct berth_json doc, weight, allocation;
+    int64_t n = 1;
+
+    row->takes_devices = true;
+    if (berth_json_check(c->body, &doc, NULL) != BERTH_OK || doc.type != BERTH_JSON_OBJECT) {
+        call_refuse(c, BERTH_WHY_REQUEST_INVALID, BERTH_STR("The body must be a JSON object."));
+        return false;
+    }
+    weight = berth_json_get(doc, BERTH_STR("allocationWeight"));
+    if (weight.type != BERTH_JSON_ABSENT &&
+        (berth_json_i64(weight, &n) != BERTH_OK || n < 1 || n > WEIGHT_MAX)) {
+        call_refuse(c, BERTH_WHY_REQUEST_INVALID,
+                    BERTH_STR("allocationWeight must be a number from 1 to 1000."));
+        return false;
+    }
+    allocation = berth_json_get(doc, BERTH_STR("allocation"));
+    if (allocation.type != BERTH_JSON_ABSENT &&
+        berth_json_bool(allocation, &row->takes_devices) != BERTH_OK) {
+        call_refuse(c, BERTH_WHY_REQUEST_INVALID, BERTH_STR("allocation must be true or false."));
+        return false;
+    }
+    row->weight = (int32_t)n;
+    return true;
+}
+
+static berth_err encode_hub(const struct hub_row *row, struct berth_arena *a,
+                            struct berth_record *out)
+{
+    struct berth_json_out j;
+    struct berth_buf b;
+
+    *out = (struct berth_record){ .kind = BERTH_KIND_HUB, .key = row->name, .name = row->name };
+    berth_arena_lend(a, &b);
+    berth_json_begin(&j, &b);
+    berth_json_open(&j, '{');
+    berth_json_member_i64(&j, "weight", row->weight);
+    berth_json_member_bool(&j, "allocation", row->takes_devices);
+    berth_json_close(&j, '}');
+    return berth_arena_keep(a, &b, &out->body);
+}
+
+/* The policies of a new hub, with fresh keys, as changes of the commit that makes it. Those that an
+ * earlier hub of the name may have left are replaced. */
+static bool add_policies(struct call *c, berth_str hub, struct berth_change *changes, size_t *count)
+{
+    const struct berth_policy_default *row;
+    struct berth_policy *p = call_alloc(c, sizeof *p);
+
+    if (p == NULL)
+        return false;
+    for (row = berth_hub_policies; row->name != NULL; row++) {
+        struct berth_change *change = &changes[*count];
+        *p = (struct berth_policy){ .hub = hub,
+                                    .name = berth_str_of(row->name),
+                                    .rights = row->rights };
+        if (!call_fill_keys(c, &p->keys, NULL, BERTH_POLICY_KEY_SIZE))
+            return false;
+        *change = (struct berth_change){ .type = BERTH_PUT, .expect = BERTH_ANY };
+        if (*count > POLICIES_MAX || berth_policy_encode(p, &c->arena, &change->rec) != BERTH_OK) {
+            call_fail(c, "a policy does not fit its record");
+            return false;
+        }
+        ++*count;
+    }
+    return true;
+}
+
+/* Which of the two it was: gone, or another version. */
+static void on_put_read(void *user, const struct store_reply *reply)
+{
+    struct call *c = user;
+
+    if (call_stored(c, reply))
+        call_refuse(c, reply->count == 0 ? BERTH_WHY_HUB_NOT_FOUND : BERTH_WHY_ETAG_STALE,
+                    (berth_str){ 0 });
+}
+
+static void on_put(void *user, const struct store_reply *reply)
+{
+    struct call *c = user;
+    struct task *t = c->state;
+
+    if (!call_stored(c, reply))
+        return;
+    if (reply->result == STORE_OK) {
+        t->rows[0].version = reply->version;
+        count_next(c);
+    } else if (t->expect == BERTH_ANY) {
+        call_refuse(c, BERTH_WHY_HUB_EXISTS, (berth_str){ 0 });
+    } else {
+        store_get(c->f->store, BERTH_KIND_HUB, (berth_str){ 0 }, t->rows[0].name, on_put_read, c);
+    }
+}
+
+static bool name_is_free(struct call *c, const char *name)
+{
+    if (!host_name_is_valid(name, c->f->config)) {
+        call_refuse(c, BERTH_WHY_REQUEST_INVALID,
+                    BERTH_STR("The hub's name must be a DNS name with a dot, an IP address, or one "
+                              "of this service's own names."));
+        return false;
+    }
+    if (find(c, name) == NULL &&
+        catalog_view(c->f->catalog)->hub_count >= BERTH_ENROLLMENT_HUBS_MAX) {
+        call_refuse(c, BERTH_WHY_REQUEST_INVALID,
+                    BERTH_STR("There are 50 hubs, the most there "
+                              "can be."));
+        return false;
+    }
+    return true;
+}
+
+void hub_put(struct call *c)
+{
+    struct berth_change changes[1 + POLICIES_MAX + 1];
+    struct task *t = begin(c);
+    const char *name = t == NULL ? NULL : addressed(c);
+    struct hub_row *row;
+    size_t count = 1;
+
+    if (name == NULL)
+        return;
+    row = &t->rows[0];
+    *row = (struct hub_row){ .name = berth_str_of(name) };
+    t->one = true;
+    t->count = 1;
+    t->expect = if_match(c, berth_etag_parse);
+    if (!parse(c, row) || (t->expect == BERTH_ANY && !name_is_free(c, name)))
+        return;
+    changes[0] = (struct berth_change){ .type = BERTH_PUT, .expect = t->expect };
+    if (t->expect == BERTH_ANY)
+        changes[0].expect = BERTH_ABSENT;
+    if (encode_hub(row, &c->arena, &changes[0].rec) != BERTH_OK) {
+        call_fail(c, "a hub does not fit its record");
+        return;
+    }
+    if (t->expect == BERTH_ANY && !add_policies(c, row->name, changes, &count))
+        return;
+    store_commit(c->f->store, changes, count, loop_now_ms(c->f->loop), on_put, c);
+}
+
+/* ---- keys ---- */
+
+static void answer_keys(struct call *c, berth_str hub)
+{
+    size_t count = 0;
+    const struct berth_policy *policies = catalog_policies(c->f->catalog, hub, &count);
+    struct berth_buf b;
+
+    call_body(c, &b);
+    berth_buf_put_char(&b, '[');
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            berth_buf_put_char(&b, ',');
+        berth_policy_put(&b, &policies[i], true);
+    }
+    berth_buf_put_char(&b, ']');
+    call_send(c, 200, &b, NULL, 0);
+}
+
+void service_list_keys(struct call *c)
+{
+    answer_keys(c, (berth_str){ 0 });
+}
+
+void hub_list_keys(struct call *c)
+{
+    const char *name = addressed(c);
+
+    if (name == NULL)
+        return;
+    if (find(c, name) == NULL)
+        call_refuse(c, BERTH_WHY_HUB_NOT_FOUND, (berth_str){ 0 });
+    else
+        answer_keys(c, berth_str_of(name));
+}

@@ -1,0 +1,371 @@
+/* The service API of enrollment groups and individual enrollments. They share one path: what
+ * differs is a row of constants. */
+#include "front/if_match.h"
+#include "front/page.h"
+#include "front/service.h"
+#include "prov/enrollment.h"
+#include "prov/registration.h"
+
+#define KEY_SIZE 64 /* bytes of a key made here: what Azure makes */
+
+struct sort {
+    bool is_group;
+    enum berth_kind kind;
+    enum berth_reason invalid, missing, exists;
+    const char *item_type;
+};
+
+static const struct sort individuals = { .kind = BERTH_KIND_ENROLLMENT,
+                                         .invalid = BERTH_WHY_REGISTRATION_ID_INVALID,
+                                         .missing = BERTH_WHY_ENROLLMENT_NOT_FOUND,
+                                         .exists = BERTH_WHY_ENROLLMENT_EXISTS,
+                                         .item_type = "Enrollment" };
+static const struct sort groups = { .is_group = true,
+                                    .kind = BERTH_KIND_GROUP,
+                                    .invalid = BERTH_WHY_GROUP_ID_INVALID,
+                                    .missing = BERTH_WHY_GROUP_NOT_FOUND,
+                                    .exists = BERTH_WHY_GROUP_EXISTS,
+                                    .item_type = "EnrollmentGroup" };
+
+/* One request about one enrollment; the keys in it are wiped with the call's arena. */
+struct task {
+    const struct sort *sort;
+    berth_str id; /* as addressed */
+    berth_str key;
+    uint64_t expect; /* of If-Match */
+    int64_t now_ms;  /* of the commit under way */
+    berth_str registration_state;
+    struct berth_enrollment e, stored;
+};
+
+static struct task *begin(struct call *c, const struct sort *sort)
+{
+    berth_str id = c->segments[1];
+    struct berth_id_check check = berth_registration_id_check(id);
+    struct task *t;
+
+    if (check.fault != BERTH_ID_FINE) {
+        call_refuse(c, sort->invalid, berth_str_of(berth_id_fault_text(check.fault)));
+        return NULL;
+    }
+    t = call_alloc(c, sizeof *t);
+    if (t == NULL)
+        return NULL;
+    *t = (struct task){ .sort = sort, .id = id, .expect = if_match(c, berth_etag_parse) };
+    if (berth_arena_lower(&c->arena, id, &t->key) != BERTH_OK) {
+        call_fail(c, "a call's arena is exhausted");
+        return NULL;
+    }
+    c->state = t;
+    call_mark(c);
+    return t;
+}
+
+static void answer(struct call *c, bool with_keys)
+{
+    const struct task *t = c->state;
+    struct berth_buf b;
+
+    call_body(c, &b);
+    berth_enrollment_put(&b, &t->e, with_keys, t->registration_state);
+    call_send(c, 200, &b, NULL, 0);
+}
+
+/* The record of a reply as t->stored; false after refusing. */
+static bool take_stored(struct call *c, const struct store_reply *reply)
+{
+    struct task *t = c->state;
+
+    if (!call_stored(c, reply))
+        return false;
+    if (reply->count == 0) {
+        call_refuse(c, t->sort->missing, (berth_str){ 0 });
+        return false;
+    }
+    if (berth_enrollment_decode(&reply->records[0], &c->arena, &t->stored) == BERTH_OK)
+        return true;
+    call_fail(c, "an enrollment's record is damaged");
+    return false;
+}
+
+/* ---- GET, and attestationmechanism ---- */
+
+static void on_read(void *user, const struct store_reply *reply)
+{
+    struct call *c = user;
+    struct task *t = c->state;
+
+    if (!take_stored(c, reply))
+        return;
+    t->e = t->stored;
+    answer(c, false);
+}
+
+static void read_enrollment(struct call *c, store_done *done)
+{
+    const struct task *t = c->state;
+
+    store_get(c->f->store, t->sort->kind, (berth_str){ 0 }, t->key, done, c);
+}
+
+/* Its document is kept and the enrollment read after it: records end with their callback. */
+static void on_registration(void *user, const struct store_reply *reply)
+{
+    struct call *c = user;
+    struct task *t = c->state;
+    struct berth_registration r;
+    struct berth_buf b;
+
+    if (!call_stored(c, reply))
+        return;
+    if (reply->count > 0) {
+        if (berth_registration_decode(&reply->records[0], &c->arena, &r) != BERTH_OK) {
+            call_fail(c, "a registration's record is damaged");
+            return;
+        }
+        call_body(c, &b);
+        berth_registration_put(&b, &r);
+        if (berth_arena_keep(&c->arena, &b, &t->registration_state) != BERTH_OK) {
+            call_fail(c, "a registration does not fit its call");
+            return;
+        }
+    }
+    read_enrollment(c, on_read);
+}
+
+void enrollment_get(struct call *c)
+{
+    struct task *t = begin(c, &individuals);
+
+    if (t != NULL)
+        store_get(c->f->store, BERTH_KIND_REGISTRATION, (berth_str){ 0 }, t->key, on_registration,
+                  c);
+}
+
+void group_get(struct call *c)
+{
+    if (begin(c, &groups) != NULL)
+        read_enrollment(c, on_read);
+}
+
+static void on_attestation(void *user, const struct store_reply *reply)
+{
+    struct call *c = user;
+    const struct task *t = c->state;
+    struct berth_buf b;
+
+    if (!take_stored(c, reply))
+        return;
+    call_body(c, &b);
+    berth_attestation_put(&b, &t->stored);
+    call_send(c, 200, &b, NULL, 0);
+}
+
+void enrollment_attestation(struct call *c)
+{
+    if (begin(c, &individuals) != NULL)
+        read_enrollment(c, on_attestation);
+}
+
+void group_attestation(struct call *c)
+{
+    if (begin(c, &groups) != NULL)
+        read_enrollment(c, on_attestation);
+}
+
+/* ---- PUT ---- */
+
+/* The document as t->e, with all its keys; STORED gives those left out, NULL: new ones. */
+static bool decide(struct call *c, const struct berth_enrollment *stored)
+{
+    struct task *t = c->state;
+    struct berth_refusal why = { 0 };
+
+    if (berth_enrollment_parse(t->sort->is_group, t->id, c->body, &c->arena, &t->e, &why) !=
+        BERTH_OK) {
+        call_refuse_as(c, &why);
+        return false;
+    }
+    if (stored != NULL) {
+        /* the spelling first given stays, and what the document cannot say */
+        if (berth_arena_dup(&c->arena, stored->id, &t->e.id) != BERTH_OK) {
+            call_fail(c, "a call's arena is exhausted");
+            return false;
+        }
+        t->e.assigning_first = stored->assigning_first;
+        t->e.created_ms = stored->created_ms;
+    }
+    return t->e.attestation != BERTH_ATTEST_SYMMETRIC_KEY ||
+           call_fill_keys(c, &t->e.keys, stored == NULL ? NULL : &stored->keys, KEY_SIZE);
+}
+
+static void commit(struct call *c, uint64_t expect, store_done *done)
+{
+    struct task *t = c->state;
+    struct berth_change change = { .type = BERTH_PUT, .expect = expect };
+
+    if (berth_enrollment_encode(&t->e, &c->arena, &change.rec) != BERTH_OK) {
+        call_fail(c, "an enrollment does not fit its record");
+        return;
+    }
+    t->now_ms = loop_now_ms(c->f->loop);
+    store_commit(c->f->store, &change, 1, t->now_ms, done, c);
+}
+
+static void answer_written(struct call *c, uint64_t version)
+{
+    struct task *t = c->state;
+
+    t->e.version = version;
+    t->e.updated_ms = t->now_ms;
+    answer(c, true);
+}
+
+static void on_created(void *user, const struct store_reply *reply)
+{
+    struct call *c = user;
+    struct task *t = c->state;
+
+    if (!call_stored(c, reply))
+        return;
+    if (reply->result == STORE_STALE) {
+        call_refuse(c, t->sort->exists, (berth_str){ 0 });
+        return;
+    }
+    t->e.created_ms = t->now_ms;
+    answer_written(c, reply->version);
+}
+
+static void on_put_read(void *user, const struct store_reply *reply);
+
+static void on_updated(void *user, const struct store_reply *reply)
+{
+    struct call *c = user;
+    const struct task *t = c->state;
+
+    if (!call_stored(c, reply))
+        return;
+    if (reply->result == STORE_OK)
+        answer_written(c, reply->version);
+    else if (if_match_is_etag(t->expect))
+        call_refuse(c, BERTH_WHY_ETAG_STALE, (berth_str){ 0 });
+    else if (call_again(c))
+        read_enrollment(c, on_put_read);
+}
+
+static void on_put_read(void *user, const struct store_reply *reply)
+{
+    struct call *c = user;
+    const struct task *t = c->state;
+
+    if (!take_stored(c, reply))
+        return;
+    if (if_match_is_etag(t->expect) && t->expect != t->stored.version)
+        call_refuse(c, BERTH_WHY_ETAG_STALE, (berth_str){ 0 });
+    else if (decide(c, &t->stored))
+        commit(c, t->stored.version, on_updated);
+}
+
+static void put(struct call *c, const struct sort *sort)
+{
+    const struct task *t = begin(c, sort);
+
+    if (t == NULL)
+        return;
+    if (t->expect != BERTH_ANY)
+        read_enrollment(c, on_put_read);
+    else if (decide(c, NULL))
+        commit(c, BERTH_ABSENT, on_created);
+}
+
+void enrollment_put(struct call *c)
+{
+    put(c, &individuals);
+}
+
+void group_put(struct call *c)
+{
+    put(c, &groups);
+}
+
+/* ---- DELETE ---- */
+
+/* Which of the two it was: gone, or another version. */
+static void on_delete_read(void *user, const struct store_reply *reply)
+{
+    struct call *c = user;
+
+    if (take_stored(c, reply))
+        call_refuse(c, BERTH_WHY_ETAG_STALE, (berth_str){ 0 });
+}
+
+static void on_deleted(void *user, const struct store_reply *reply)
+{
+    struct call *c = user;
+
+    if (!call_stored(c, reply))
+        return;
+    if (reply->result == STORE_OK)
+        call_empty(c, 204);
+    else
+        read_enrollment(c, on_delete_read);
+}
+
+static void delete_one(struct call *c, const struct sort *sort)
+{
+    const struct task *t = begin(c, sort);
+    struct berth_change change = { .type = BERTH_DELETE };
+
+    if (t == NULL)
+        return;
+    change.expect = t->expect == BERTH_ANY ? BERTH_PRESENT : t->expect;
+    change.rec.kind = sort->kind;
+    change.rec.key = t->key;
+    store_commit(c->f->store, &change, 1, loop_now_ms(c->f->loop), on_deleted, c);
+}
+
+void enrollment_delete(struct call *c)
+{
+    delete_one(c, &individuals);
+}
+
+void group_delete(struct call *c)
+{
+    delete_one(c, &groups);
+}
+
+/* ---- query ---- */
+
+static bool put_listed(struct berth_buf *b, const struct berth_record *rec,
+                       struct berth_arena *memory)
+{
+    /* in the arena, not on the stack: it holds keys, and the arena is wiped */
+    struct berth_enrollment *e = berth_arena_alloc(memory, sizeof *e);
+
+    if (e == NULL || berth_enrollment_decode(rec, memory, e) != BERTH_OK)
+        return false;
+    berth_enrollment_put(b, e, false, (berth_str){ 0 });
+    return true;
+}
+
+/* The text of the query is not looked at: Azure's service gives everything, whatever it says, and
+ * clients send "*", "SELECT *" and more. */
+static void query(struct call *c, const struct sort *sort)
+{
+    struct page *p = page_new(c, sort->item_type);
+
+    if (p == NULL)
+        return;
+    p->put = put_listed;
+    page_run(c, p, sort->kind, (berth_str){ 0 }, (berth_str){ 0 });
+}
+
+void enrollment_query(struct call *c)
+{
+    query(c, &individuals);
+}
+
+void group_query(struct call *c)
+{
+    query(c, &groups);
+}

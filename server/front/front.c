@@ -1,0 +1,24 @@
+#include "front/front.h"
+
+#include <string.h>
+
+void front_tracking_id(struct front *f, char out[FRONT_TRACKING_SIZE])
+{
+    static const char shape[FRONT_TRACKING_SIZE] = "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx";
+    uint8_t random[16] = { 0 };
+
+    /* Without random bytes the ID is all zeros: a poor name is better than no answer. */
+    if (f->crypto->random(f->crypto->ctx, random, sizeof random) != BERTH_OK)
+        memset(random, 0, sizeof random);
+    for (size_t i = 0, nibble = 0; i < FRONT_TRACKING_SIZE; i++) {
+        unsigned v;
+        out[i] = shape[i];
+        if (shape[i] != 'x' && shape[i] != 'y')
+            continue;
+        v = (unsigned)random[nibble / 2] >> (nibble % 2 == 0 ? 4 : 0) & 15;
+        nibble++;
+        if (shape[i] == 'y') /* RFC 9562: the variant is 10xx */
+            v = (v & 3) | 8;
+        out[i] = "0123456789abcdef"[v];
+    }
+}

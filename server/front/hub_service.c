@@ -1,0 +1,92 @@
+/* The hub's service API: devices, twins, statistics of the hub that the Host header names. */
+#include "front/route.h"
+#include "front/router.h"
+#include "front/service.h"
+#include "wire/json.h"
+
+struct statistics {
+    uint64_t enabled;
+};
+
+static void on_disabled(void *user, const struct store_reply *reply)
+{
+    struct call *c = user;
+    const struct statistics *s = c->state;
+    struct berth_json_out j;
+    struct berth_buf b;
+
+    if (!call_stored(c, reply))
+        return;
+    call_body(c, &b);
+    berth_json_begin(&j, &b);
+    berth_json_open(&j, '{');
+    berth_json_member_i64(&j, "totalDeviceCount", (int64_t)(s->enabled + reply->total));
+    berth_json_member_i64(&j, "enabledDeviceCount", (int64_t)s->enabled);
+    berth_json_member_i64(&j, "disabledDeviceCount", (int64_t)reply->total);
+    berth_json_close(&j, '}');
+    call_send(c, 200, &b, NULL, 0);
+}
+
+static void on_enabled(void *user, const struct store_reply *reply)
+{
+    struct call *c = user;
+    struct statistics *s = c->state;
+
+    if (!call_stored(c, reply))
+        return;
+    s->enabled = reply->total;
+    store_count(c->f->store, BERTH_KIND_DEVICE, c->hub, 0, on_disabled, c);
+}
+
+/* The total is the sum of both, so that the three always agree. */
+static void statistics_devices(struct call *c)
+{
+    c->state = call_alloc(c, sizeof(struct statistics));
+    if (c->state != NULL)
+        store_count(c->f->store, BERTH_KIND_DEVICE, c->hub, 1, on_enabled, c);
+}
+
+/* This version serves no device sessions, so none is connected. */
+static void statistics_service(struct call *c)
+{
+    call_json(c, 200, BERTH_STR("{\"connectedDeviceCount\":0}"), NULL, 0);
+}
+
+#define READ    (BERTH_RIGHT_REGISTRY_READ | BERTH_RIGHT_REGISTRY_WRITE)
+#define WRITE   BERTH_RIGHT_REGISTRY_WRITE
+#define CONNECT BERTH_RIGHT_SERVICE_CONNECT
+
+static const struct route rows[] = {
+    { HTTP_GET, "devices", READ, device_list },
+    { HTTP_GET, "devices/+", READ, device_get },
+    { HTTP_PUT, "devices/+", WRITE, device_put },
+    { HTTP_DELETE, "devices/+", WRITE, device_delete },
+    { HTTP_GET, "twins/+", CONNECT, twin_get },
+    { HTTP_PATCH, "twins/+", CONNECT, twin_patch },
+    { HTTP_PUT, "twins/+", CONNECT, twin_put },
+    { HTTP_GET, "statistics/devices", BERTH_RIGHT_REGISTRY_READ, statistics_devices },
+    { HTTP_GET, "statistics/service", BERTH_RIGHT_REGISTRY_READ, statistics_service },
+};
+
+const struct route_table hub_service_routes = {
+    .rows = rows,
+    .count = sizeof rows / sizeof rows[0],
+    .versioned = true,
+};
+
+void hub_service(struct front *f, struct http_exchange *x)
+{
+    struct call *c = call_new(f, x, CALL_HUB);
+    const struct berth_hub *hub;
+
+    if (c == NULL)
+        return;
+    store_deliver_changes(f->store);
+    hub = catalog_hub_of_host(f->catalog, f->config, x->host);
+    if (hub == NULL)
+        call_refuse(c, BERTH_WHY_HUB_NOT_FOUND, (berth_str){ 0 });
+    else if (berth_arena_dup(&c->arena, hub->host_name, &c->hub) != BERTH_OK)
+        call_fail(c, "a hub's name does not fit its call");
+    else
+        route_run(c, &hub_service_routes);
+}
