@@ -66,6 +66,9 @@
     X(STORE_FAILED, 503, 503001, "", "ServiceUnavailable", "Try again later.",                     \
       "the database could not write or read",                                                      \
       "look at the log for the database's own words: disk full, read-only?")                       \
+    X(OVERLOADED, 503, 503001, "", "ServiceUnavailable", "Try again later.",                       \
+      "too many registrations were open at once",                                                  \
+      "add cores or daemons; the client may try again")                                            \
     X(STOPPING, 503, 503001, "", "ServiceUnavailable", "Try again later.",                         \
       "the daemon is stopping", "the client may try again when it is back")                        \
     X(THROTTLED_DEVICE, 429, 429001, "", "", "Too many requests.",                                 \

@@ -8,10 +8,9 @@
 #include "net/listener.h"
 #include "prov/operation.h"
 
-#define REGISTRAR_DEADLINE_MS                                                                      \
-    1000 /* without an answer by then: "assigning", and the operation goes on */
-#define REGISTRAR_OPEN_MAX                                                                         \
-    4096 /* operations of one loop; beyond it BERTH_WHY_STORE_FAILED with retry-after */
+/* Without an answer by then the device is told "assigning", and the operation goes on. */
+#define REGISTRAR_DEADLINE_MS 1000
+#define REGISTRAR_OPEN_MAX    4096 /* operations of one loop */
 
 struct registration;
 
@@ -24,9 +23,9 @@ size_t registrar_open(const struct registrar *r);
 typedef void registrar_answer(void *user, const struct berth_answer *answer,
                               const char *tracking_id);
 
-/* REQ is copied; req.operation_id is made here unless it is a poll. Checks rate limits, attests,
- * decides, commits, answers. The handle is valid until the answer was given. NULL never: what
- * cannot start is answered too. */
+/* REQ is copied; its operation_id is made here unless it is a poll. Checks rate limits, attests,
+ * decides, commits, answers. The handle is valid until the answer was given. NULL when
+ * REGISTRAR_OPEN_MAX operations are open: the adapter answers BERTH_WHY_OVERLOADED. */
 struct registration *registrar_start(struct registrar *r,
                                      const struct berth_registration_request *req,
                                      const struct peer *peer, const char *transport,

@@ -1,0 +1,384 @@
+#include "front/catalog.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/log.h"
+#include "wire/json.h"
+
+#define HUB_WEIGHT_MAX 1000
+
+/* An entry owns one block: itself, then an arena with all that its views point to. */
+struct group_entry {
+    struct berth_enrollment enrollment;
+    struct berth_hmac_key primary, secondary;
+    size_t size;
+    unsigned char memory[];
+};
+
+struct policy_entry {
+    size_t size;
+    unsigned char memory[];
+};
+
+struct catalog {
+    const struct berth_crypto *crypto;
+    struct berth_catalog view;
+    char id_scope[64];
+
+    struct berth_group *groups; /* view.groups; in step with group_entries */
+    struct group_entry **group_entries;
+    size_t group_max;
+    struct berth_hub *hubs; /* view.hubs */
+    size_t hub_max;
+    struct berth_policy *policies; /* by hub, then name, so that one hub's stand together */
+    struct policy_entry **policy_entries;
+    size_t policy_count, policy_max;
+
+    /* while it is being filled */
+    struct store_port *port;
+    void (*done)(void *user, bool ok);
+    void *user;
+    unsigned kind;
+};
+
+/* Memory for N more bytes; a catalog that cannot hold what the store holds must not decide. */
+static void *must(void *p)
+{
+    if (p == NULL)
+        abort();
+    return p;
+}
+
+static void *grow(void *table, size_t count, size_t *max, size_t size)
+{
+    if (count < *max)
+        return table;
+    *max = *max == 0 ? 16 : *max * 2;
+    return must(realloc(table, *max * size));
+}
+
+berth_err catalog_new(const struct berth_crypto *crypto, struct catalog **out)
+{
+    struct catalog *c = calloc(1, sizeof *c);
+
+    *out = c;
+    if (c == NULL)
+        return BERTH_E_MEMORY;
+    c->crypto = crypto;
+    return BERTH_OK;
+}
+
+static void free_group(struct catalog *c, struct group_entry *e)
+{
+    c->crypto->hmac_release(c->crypto->ctx, &e->primary);
+    c->crypto->hmac_release(c->crypto->ctx, &e->secondary);
+    c->crypto->wipe(c->crypto->ctx, e, sizeof *e + e->size);
+    free(e);
+}
+
+static void free_policy(struct catalog *c, struct berth_policy *p, struct policy_entry *e)
+{
+    c->crypto->wipe(c->crypto->ctx, p, sizeof *p);
+    c->crypto->wipe(c->crypto->ctx, e->memory, e->size);
+    free(e);
+}
+
+void catalog_free(struct catalog *c)
+{
+    if (c == NULL)
+        return;
+    for (size_t i = 0; i < c->view.group_count; i++)
+        free_group(c, c->group_entries[i]);
+    for (size_t i = 0; i < c->policy_count; i++)
+        free_policy(c, &c->policies[i], c->policy_entries[i]);
+    for (size_t i = 0; i < c->view.hub_count; i++)
+        free((char *)(uintptr_t)c->hubs[i].host_name.p);
+    free(c->groups);
+    free(c->group_entries);
+    free(c->policies);
+    free(c->policy_entries);
+    free(c->hubs);
+    free(c);
+}
+
+/* A record whose views lie in the arena. */
+static berth_err copy_record(const struct berth_record *rec, struct berth_arena *a,
+                             struct berth_record *out)
+{
+    berth_err e;
+
+    *out = *rec;
+    e = berth_arena_dup(a, rec->scope, &out->scope);
+    if (e == BERTH_OK)
+        e = berth_arena_dup(a, rec->key, &out->key);
+    if (e == BERTH_OK)
+        e = berth_arena_dup(a, rec->name, &out->name);
+    if (e == BERTH_OK)
+        e = berth_arena_dup(a, rec->body, &out->body);
+    return e;
+}
+
+/* Enough for a copy of REC and for the strings that decoding unescapes. */
+static size_t room_for(const struct berth_record *rec)
+{
+    return rec->scope.n + rec->key.n + rec->name.n + 2 * rec->body.n + 256;
+}
+
+static berth_err prepare(struct catalog *c, const struct berth_key *key, struct berth_hmac_key *out)
+{
+    if (key->n == 0)
+        return BERTH_OK;
+    return c->crypto->hmac_prepare(c->crypto->ctx, key->bytes, key->n, out);
+}
+
+static struct group_entry *make_group(struct catalog *c, const struct berth_record *rec,
+                                      struct berth_group *out)
+{
+    size_t size = room_for(rec);
+    struct group_entry *e = must(calloc(1, sizeof *e + size));
+    struct berth_record mine;
+    struct berth_arena a;
+
+    e->size = size;
+    berth_arena_init(&a, e->memory, size);
+    if (copy_record(rec, &a, &mine) != BERTH_OK ||
+        berth_enrollment_decode(&mine, &a, &e->enrollment) != BERTH_OK ||
+        prepare(c, &e->enrollment.keys.primary, &e->primary) != BERTH_OK ||
+        prepare(c, &e->enrollment.keys.secondary, &e->secondary) != BERTH_OK) {
+        log_event(LOG_ERROR, "enrollment group cannot be read", LOG_TEXT("group", rec->key));
+        free_group(c, e);
+        return NULL;
+    }
+    *out = (struct berth_group){
+        .enrollment = &e->enrollment,
+        .key = mine.key,
+        .primary = e->primary.impl == NULL ? NULL : &e->primary,
+        .secondary = e->secondary.impl == NULL ? NULL : &e->secondary,
+    };
+    return e;
+}
+
+static void drop_group(struct catalog *c, size_t at)
+{
+    size_t last = --c->view.group_count;
+
+    free_group(c, c->group_entries[at]);
+    c->groups[at] = c->groups[last];
+    c->group_entries[at] = c->group_entries[last];
+}
+
+static void watch_group(struct catalog *c, const struct berth_record *rec, bool deleted)
+{
+    const struct berth_group *old = berth_catalog_group(&c->view, rec->key);
+    struct group_entry *e;
+    struct berth_group g;
+    size_t max = c->group_max;
+
+    if (old != NULL)
+        drop_group(c, (size_t)(old - c->groups));
+    if (deleted)
+        return;
+    e = make_group(c, rec, &g);
+    if (e == NULL)
+        return;
+    c->groups = grow(c->groups, c->view.group_count, &max, sizeof *c->groups);
+    c->group_entries =
+        grow(c->group_entries, c->view.group_count, &c->group_max, sizeof(struct group_entry *));
+    c->groups[c->view.group_count] = g;
+    c->group_entries[c->view.group_count++] = e;
+    c->view.groups = c->groups;
+}
+
+static void watch_hub(struct catalog *c, const struct berth_record *rec, bool deleted)
+{
+    const struct berth_hub *old = berth_catalog_hub(&c->view, rec->key);
+    struct berth_hub h = { .weight = 1, .version = rec->version };
+    struct berth_json doc = { 0 };
+    int64_t weight = 1;
+    char *name;
+
+    if (old != NULL) {
+        size_t at = (size_t)(old - c->hubs);
+        free((char *)(uintptr_t)old->host_name.p);
+        c->hubs[at] = c->hubs[--c->view.hub_count];
+    }
+    if (deleted)
+        return;
+    if (berth_json_check(rec->body, &doc, NULL) == BERTH_OK &&
+        berth_json_i64(berth_json_get(doc, BERTH_STR("weight")), &weight) == BERTH_OK &&
+        weight >= 1 && weight <= HUB_WEIGHT_MAX)
+        h.weight = (int32_t)weight;
+    h.takes_devices = berth_json_get(doc, BERTH_STR("allocation")).type != BERTH_JSON_FALSE;
+    name = must(malloc(rec->key.n + 1));
+    memcpy(name, rec->key.p, rec->key.n);
+    h.host_name = (berth_str){ name, rec->key.n };
+    c->hubs = grow(c->hubs, c->view.hub_count, &c->hub_max, sizeof *c->hubs);
+    c->hubs[c->view.hub_count++] = h;
+    c->view.hubs = c->hubs;
+}
+
+static int policy_order(const struct berth_policy *p, berth_str hub, berth_str name)
+{
+    int order = berth_str_cmp(p->hub, hub);
+
+    return order != 0 ? order : berth_str_cmp(p->name, name);
+}
+
+static struct policy_entry *make_policy(struct catalog *c, const struct berth_record *rec,
+                                        struct berth_policy *out)
+{
+    size_t size = room_for(rec);
+    struct policy_entry *e = must(calloc(1, sizeof *e + size));
+    struct berth_record mine;
+    struct berth_arena a;
+
+    e->size = size;
+    berth_arena_init(&a, e->memory, size);
+    if (copy_record(rec, &a, &mine) != BERTH_OK ||
+        berth_policy_decode(&mine, &a, out) != BERTH_OK) {
+        log_event(LOG_ERROR, "shared access policy cannot be read", LOG_TEXT("policy", rec->key));
+        free_policy(c, out, e);
+        return NULL;
+    }
+    return e;
+}
+
+static void watch_policy(struct catalog *c, const struct berth_record *rec, bool deleted)
+{
+    size_t at = 0, max = c->policy_max;
+    struct policy_entry *e;
+    struct berth_policy p;
+
+    while (at < c->policy_count && policy_order(&c->policies[at], rec->scope, rec->key) < 0)
+        at++;
+    if (at < c->policy_count && policy_order(&c->policies[at], rec->scope, rec->key) == 0) {
+        free_policy(c, &c->policies[at], c->policy_entries[at]);
+        c->policy_count--;
+        memmove(&c->policies[at], &c->policies[at + 1], (c->policy_count - at) * sizeof p);
+        memmove(&c->policy_entries[at], &c->policy_entries[at + 1],
+                (c->policy_count - at) * sizeof e);
+    }
+    if (deleted)
+        return;
+    e = make_policy(c, rec, &p);
+    if (e == NULL)
+        return;
+    c->policies = grow(c->policies, c->policy_count, &max, sizeof p);
+    c->policy_entries = grow(c->policy_entries, c->policy_count, &c->policy_max, sizeof e);
+    memmove(&c->policies[at + 1], &c->policies[at], (c->policy_count - at) * sizeof p);
+    memmove(&c->policy_entries[at + 1], &c->policy_entries[at], (c->policy_count - at) * sizeof e);
+    c->policies[at] = p;
+    c->policy_entries[at] = e;
+    c->policy_count++;
+}
+
+static void watch_setting(struct catalog *c, const struct berth_record *rec, bool deleted)
+{
+    if (deleted || !berth_str_eq(rec->key, BERTH_STR(SETTING_ID_SCOPE)) ||
+        rec->name.n > sizeof c->id_scope)
+        return;
+    memcpy(c->id_scope, rec->name.p, rec->name.n);
+    c->view.id_scope = (berth_str){ c->id_scope, rec->name.n };
+}
+
+void catalog_watch(void *catalog, const struct berth_record *rec, bool deleted)
+{
+    struct catalog *c = catalog;
+
+    switch (rec->kind) {
+    case BERTH_KIND_GROUP:
+        watch_group(c, rec, deleted);
+        break;
+    case BERTH_KIND_HUB:
+        watch_hub(c, rec, deleted);
+        break;
+    case BERTH_KIND_POLICY:
+        watch_policy(c, rec, deleted);
+        break;
+    case BERTH_KIND_SETTING:
+        watch_setting(c, rec, deleted);
+        break;
+    default:
+        break;
+    }
+}
+
+static const enum berth_kind fill_order[] = { BERTH_KIND_SETTING, BERTH_KIND_HUB, BERTH_KIND_POLICY,
+                                              BERTH_KIND_GROUP };
+
+static void filled(void *user, const struct store_reply *reply);
+
+static void fill_from(struct catalog *c, berth_str after)
+{
+    enum berth_kind kind = fill_order[c->kind];
+    struct store_query q = { .kind = kind,
+                             .scope = BERTH_STR(""),
+                             .after = after,
+                             .limit = STORE_LIST_MAX,
+                             .all_scopes = kind == BERTH_KIND_POLICY };
+
+    store_list(c->port, &q, filled, c);
+}
+
+static void filled(void *user, const struct store_reply *reply)
+{
+    struct catalog *c = user;
+
+    if (reply->result != STORE_OK) {
+        c->done(c->user, false);
+        return;
+    }
+    for (size_t i = 0; i < reply->count; i++)
+        catalog_watch(c, &reply->records[i], false);
+    if (reply->more && fill_order[c->kind] != BERTH_KIND_POLICY) {
+        fill_from(c, reply->records[reply->count - 1].key);
+        return;
+    }
+    if (++c->kind == sizeof fill_order / sizeof fill_order[0]) {
+        c->done(c->user, c->view.id_scope.n > 0);
+        return;
+    }
+    fill_from(c, BERTH_STR(""));
+}
+
+void catalog_fill(struct catalog *c, struct store_port *port, void (*done)(void *user, bool ok),
+                  void *user)
+{
+    c->port = port;
+    c->done = done;
+    c->user = user;
+    c->kind = 0;
+    fill_from(c, BERTH_STR(""));
+}
+
+const struct berth_catalog *catalog_view(const struct catalog *c)
+{
+    return &c->view;
+}
+
+const struct berth_policy *catalog_policies(const struct catalog *c, berth_str hub, size_t *count)
+{
+    size_t from = 0, to;
+
+    while (from < c->policy_count && !berth_str_eq(c->policies[from].hub, hub))
+        from++;
+    for (to = from; to < c->policy_count && berth_str_eq(c->policies[to].hub, hub);)
+        to++;
+    *count = to - from;
+    return c->policies + from;
+}
+
+const struct berth_hub *catalog_hub_of_host(const struct catalog *c, const struct config *config,
+                                            berth_str host)
+{
+    const struct berth_hub *h = berth_catalog_hub(&c->view, host);
+
+    if (h != NULL)
+        return h;
+    for (size_t i = 0; i < config->host_count; i++)
+        if (berth_str_ieq(berth_str_of(config->hosts[i]), host))
+            return berth_catalog_hub(&c->view, berth_str_of(config->hosts[0]));
+    return NULL;
+}

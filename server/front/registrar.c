@@ -1,0 +1,447 @@
+#include "front/registrar.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "front/record_copy.h"
+#include "ops/log.h"
+
+#define FREE_MAX 64 /* operations kept for reuse: their memory is warm */
+
+/* Which reply a slot waits for. */
+enum { SLOT_FIRST, SLOT_SECOND, SLOTS };
+
+struct slot {
+    struct registration *g;
+    struct berth_record *record; /* NULL: none found */
+    bool failed;
+};
+
+struct registration {
+    struct registrar *r;
+    struct registration *next, **prev; /* open list, or free list by next alone */
+    struct berth_operation op;
+    struct berth_arena arena;
+    struct slot slots[SLOTS];
+    unsigned waiting; /* store replies still to come */
+    bool loading_devices;
+    bool over; /* the machine has ended, the last reply frees */
+    struct deadline deadline;
+    registrar_answer *answer; /* NULL: answered or forgotten */
+    void *user;
+    struct berth_answer early; /* what could not even start */
+    struct peer peer;
+    const char *transport;
+    int64_t started_ms;
+    char operation_id[BERTH_OPERATION_ID_SIZE];
+    char tracking[FRONT_TRACKING_SIZE];
+    unsigned char memory[BERTH_OPERATION_ARENA];
+};
+
+struct registrar {
+    struct front *f;
+    struct registration *open;
+    struct registration *free;
+    size_t open_count, free_count;
+};
+
+static void step(struct registration *g, const struct berth_event *ev);
+
+berth_err registrar_new(struct front *f, struct registrar **out)
+{
+    *out = calloc(1, sizeof **out);
+    if (*out == NULL)
+        return BERTH_E_MEMORY;
+    (*out)->f = f;
+    return BERTH_OK;
+}
+
+size_t registrar_open(const struct registrar *r)
+{
+    return r->open_count;
+}
+
+static struct registration *take(struct registrar *r)
+{
+    struct registration *g = r->free;
+
+    if (r->open_count >= REGISTRAR_OPEN_MAX)
+        return NULL;
+    if (g != NULL) {
+        r->free = g->next;
+        r->free_count--;
+    } else {
+        g = malloc(sizeof *g);
+    }
+    if (g == NULL)
+        return NULL;
+    memset(g, 0, offsetof(struct registration, memory));
+    g->r = r;
+    berth_arena_init(&g->arena, g->memory, sizeof g->memory);
+    g->next = r->open;
+    g->prev = &r->open;
+    if (r->open != NULL)
+        r->open->prev = &g->next;
+    r->open = g;
+    r->open_count++;
+    return g;
+}
+
+static void drop_records(struct registration *g)
+{
+    for (int i = 0; i < SLOTS; i++) {
+        record_copy_free(g->r->f->crypto, g->slots[i].record);
+        g->slots[i].record = NULL;
+    }
+}
+
+static void give_back(struct registration *g)
+{
+    struct registrar *r = g->r;
+
+    deadline_clear(&g->deadline);
+    drop_records(g);
+    if (g->op.crypto != NULL)
+        berth_operation_deinit(&g->op);
+    *g->prev = g->next;
+    if (g->next != NULL)
+        g->next->prev = g->prev;
+    r->open_count--;
+    if (r->free_count >= FREE_MAX) {
+        free(g);
+        return;
+    }
+    g->next = r->free;
+    r->free = g;
+    r->free_count++;
+}
+
+void registrar_free(struct registrar *r)
+{
+    if (r == NULL)
+        return;
+    while (r->open != NULL)
+        give_back(r->open);
+    while (r->free != NULL) {
+        struct registration *next = r->free->next;
+        free(r->free);
+        r->free = next;
+    }
+    free(r);
+}
+
+void registrar_forget(struct registration *g)
+{
+    g->answer = NULL;
+}
+
+/* ---- telling ---- */
+
+static const char *outcome(const struct berth_answer *a)
+{
+    if (a->reason != BERTH_WHY_NONE && berth_reason_row(a->reason)->word[0] == '\0')
+        return "refused";
+    return berth_registration_status_text(a->state.status);
+}
+
+static void count(struct metrics *m, const struct berth_answer *a)
+{
+    if (a->reason != BERTH_WHY_NONE) {
+        metrics_add(m, registrations_refused, 1);
+        metrics_add(m, reasons[a->reason], 1);
+    } else if (a->state.status == BERTH_ASSIGNING) {
+        metrics_add(m, registrations_assigning, 1);
+    } else {
+        metrics_add(m, registrations_assigned, 1);
+    }
+}
+
+static void write_log(struct registration *g, const struct berth_answer *a)
+{
+    const struct berth_reason_row *row = berth_reason_row(a->reason);
+    bool refused = a->reason != BERTH_WHY_NONE;
+    struct log_field fields[12];
+    size_t n = 0;
+
+    fields[n++] = LOG_TEXT("outcome", berth_str_of(outcome(a)));
+    fields[n++] = LOG_TEXT("tracking_id", berth_str_of(g->tracking));
+    fields[n++] = LOG_TEXT("registration_id", g->op.req.registration_id);
+    fields[n++] = LOG_TEXT("peer", berth_str_of(g->peer.text));
+    fields[n++] = LOG_TEXT("transport", berth_str_of(g->transport));
+    if (a->enrollment_id.n > 0)
+        fields[n++] = LOG_TEXT("enrollment", a->enrollment_id);
+    if (a->state.status == BERTH_ASSIGNED && !refused) {
+        fields[n++] = LOG_TEXT("hub", a->state.assigned_hub);
+        fields[n++] = LOG_TEXT("device_id", a->state.device_id);
+    }
+    if (refused) {
+        fields[n++] = LOG_TEXT("reason", berth_str_of(row->name));
+        fields[n++] = LOG_TEXT("cause", berth_str_of(row->text));
+        fields[n++] = LOG_TEXT("remedy", berth_str_of(row->remedy));
+    }
+    fields[n++] = LOG_NUM("ms", loop_mono_ms(g->r->f->loop) - g->started_ms);
+    assert(n <= sizeof fields / sizeof fields[0]);
+    log_write(refused ? LOG_WARNING : LOG_INFO, "registration", fields, n);
+}
+
+static void tell(struct registration *g, const struct berth_answer *a)
+{
+    struct front *f = g->r->f;
+    registrar_answer *answer = g->answer;
+
+    count(f->metrics, a);
+    write_log(g, a);
+    if (berth_reason_row(a->reason)->status == 401)
+        limits_peer_failed(f->limits, (const struct sockaddr *)&g->peer.addr,
+                           loop_mono_ms(f->loop));
+    g->answer = NULL;
+    if (answer != NULL)
+        answer(g->user, a, g->tracking);
+}
+
+/* ---- the store's side ---- */
+
+static void event_done(struct registration *g)
+{
+    struct berth_event ev = { .type = g->loading_devices ? BERTH_EV_DEVICES : BERTH_EV_LOADED };
+    bool failed = g->slots[SLOT_FIRST].failed || g->slots[SLOT_SECOND].failed;
+
+    if (failed) {
+        ev.type = BERTH_EV_FAILED;
+    } else if (g->loading_devices) {
+        ev.device_there = g->slots[SLOT_FIRST].record;
+        ev.device_before = g->slots[SLOT_SECOND].record;
+    } else {
+        ev.enrollment = g->slots[SLOT_FIRST].record;
+        ev.registration = g->slots[SLOT_SECOND].record;
+    }
+    step(g, &ev);
+}
+
+static void read_done(void *user, const struct store_reply *reply)
+{
+    struct slot *s = user;
+    struct registration *g = s->g;
+
+    if (reply->result != STORE_OK) {
+        s->failed = true;
+    } else if (reply->count > 0) {
+        s->record = record_copy(&reply->records[0]);
+        s->failed = s->record == NULL;
+    }
+    if (s->failed)
+        log_event(LOG_ERROR, "store read failed",
+                  LOG_TEXT("problem", berth_str_of(reply->problem == NULL ? "" : reply->problem)));
+    if (--g->waiting == 0)
+        event_done(g);
+}
+
+static void commit_done(void *user, const struct store_reply *reply)
+{
+    struct registration *g = user;
+    struct berth_event ev = { .type = BERTH_EV_COMMITTED, .committed_version = reply->version };
+
+    g->waiting--;
+    if (reply->result == STORE_STALE) {
+        metrics_add(g->r->f->metrics, decisions_repeated, 1);
+        ev.type = BERTH_EV_STALE;
+    }
+    if (reply->result == STORE_FAILED) {
+        ev.type = BERTH_EV_FAILED;
+        log_event(LOG_ERROR, "store commit failed",
+                  LOG_TEXT("problem", berth_str_of(reply->problem == NULL ? "" : reply->problem)));
+    }
+    step(g, &ev);
+}
+
+static void start_reading(struct registration *g, bool devices, unsigned reads)
+{
+    drop_records(g);
+    for (int i = 0; i < SLOTS; i++)
+        g->slots[i] = (struct slot){ .g = g };
+    g->loading_devices = devices;
+    g->waiting = reads;
+}
+
+static void read_into(struct registration *g, int slot, enum berth_kind kind, berth_str scope,
+                      berth_str key)
+{
+    store_get(g->r->f->store, kind, scope, key, read_done, &g->slots[slot]);
+}
+
+/* ---- the machine's side ---- */
+
+static void carry_out(struct registration *g, const struct berth_action *a)
+{
+    switch (a->type) {
+    case BERTH_DO_LOAD:
+        start_reading(g, false, 2);
+        read_into(g, SLOT_FIRST, BERTH_KIND_ENROLLMENT, BERTH_STR(""), a->key);
+        read_into(g, SLOT_SECOND, BERTH_KIND_REGISTRATION, BERTH_STR(""), a->key);
+        return;
+    case BERTH_DO_LOAD_DEVICES:
+        start_reading(g, true, a->before.hub.n > 0 ? 2 : 1);
+        read_into(g, SLOT_FIRST, BERTH_KIND_DEVICE, a->there.hub, a->there.device_id);
+        if (a->before.hub.n > 0)
+            read_into(g, SLOT_SECOND, BERTH_KIND_DEVICE, a->before.hub, a->before.device_id);
+        return;
+    case BERTH_DO_COMMIT:
+        g->waiting = 1;
+        store_commit(g->r->f->store, a->changes, a->change_count, loop_now_ms(g->r->f->loop),
+                     commit_done, g);
+        return;
+    case BERTH_DO_ANSWER:
+        tell(g, &a->answer);
+        return;
+    case BERTH_DO_END:
+        g->over = true;
+        return;
+    }
+}
+
+/* Authenticated requests alone count against a device, so that nobody can use up another's share.
+ * Returns seconds to wait, or 0. */
+static unsigned over_its_rate(struct registration *g, const struct berth_event *ev)
+{
+    struct front *f = g->r->f;
+
+    if (ev->type != BERTH_EV_LOADED || g->op.tries > 0 || g->op.attested.verdict != BERTH_ACCEPT)
+        return 0;
+    return limits_device(f->limits, g->op.key, loop_mono_ms(f->loop));
+}
+
+static void step(struct registration *g, const struct berth_event *ev)
+{
+    struct front *f = g->r->f;
+    struct berth_actions actions;
+    unsigned wait_s;
+
+    store_deliver_changes(f->store);
+    berth_operation_step(&g->op, ev, catalog_view(f->catalog), loop_now_ms(f->loop), &actions);
+    wait_s = over_its_rate(g, ev);
+    if (wait_s > 0) {
+        metrics_add(f->metrics, throttled, 1);
+        tell(g, &(struct berth_answer){ .reason = BERTH_WHY_THROTTLED_DEVICE,
+                                        .retry_after_s = (int)wait_s });
+        g->over = true;
+    }
+    for (size_t i = 0; i < actions.count && !(wait_s > 0); i++)
+        carry_out(g, &actions.list[i]);
+    if (g->over)
+        give_back(g);
+}
+
+static void too_slow(struct deadline *d)
+{
+    struct registration *g =
+        (struct registration *)(void *)((char *)d - offsetof(struct registration, deadline));
+
+    step(g, &(struct berth_event){ .type = BERTH_EV_DEADLINE });
+}
+
+/* ---- the adapters' side ---- */
+
+static void answer_early(void *arg)
+{
+    struct registration *g = arg;
+
+    tell(g, &g->early);
+    give_back(g);
+}
+
+/* Whether the request may not even start. */
+static enum berth_reason judge_start(struct front *f, const struct peer *peer, unsigned *wait_s)
+{
+    if (f->stopping)
+        return BERTH_WHY_STOPPING;
+    *wait_s = limits_peer(f->limits, (const struct sockaddr *)&peer->addr, loop_mono_ms(f->loop));
+    return *wait_s > 0 ? BERTH_WHY_THROTTLED_PEER : BERTH_WHY_NONE;
+}
+
+static berth_err copy_request(struct registration *g, const struct berth_registration_request *req)
+{
+    struct berth_registration_request *mine = &g->op.req;
+    berth_err e;
+
+    *mine = *req;
+    e = berth_arena_dup(&g->arena, req->id_scope, &mine->id_scope);
+    if (e == BERTH_OK)
+        e = berth_arena_dup(&g->arena, req->registration_id, &mine->registration_id);
+    if (e == BERTH_OK && req->credential.type == BERTH_CREDENTIAL_SAS)
+        e = berth_arena_dup(&g->arena, req->credential.u.sas, &mine->credential.u.sas);
+    if (e == BERTH_OK)
+        e = berth_arena_dup(&g->arena, req->payload, &mine->payload);
+    if (e == BERTH_OK)
+        e = berth_arena_dup(&g->arena, req->operation_id, &mine->operation_id);
+    mine->peer = berth_str_of(g->peer.text);
+    return e;
+}
+
+static berth_err name_operation(struct registration *g)
+{
+    struct front *f = g->r->f;
+    uint8_t random[16];
+    berth_err e;
+
+    if (g->op.req.is_poll)
+        return BERTH_OK;
+    e = f->crypto->random(f->crypto->ctx, random, sizeof random);
+    berth_operation_id_make(g->operation_id, random, loop_now_ms(f->loop));
+    g->op.req.operation_id = berth_str_of(g->operation_id);
+    return e;
+}
+
+/* The answer comes by a later event, also when there is nothing to do. */
+static void tell_later(struct registration *g, const struct berth_answer *a)
+{
+    g->early = *a;
+    loop_post(g->r->f->loop, answer_early, g);
+}
+
+static void begin(struct registration *g, const struct berth_registration_request *req)
+{
+    struct front *f = g->r->f;
+    struct berth_registration_request mine;
+    struct berth_actions first;
+    unsigned wait_s = 0;
+    enum berth_reason why = judge_start(f, &g->peer, &wait_s);
+
+    if (copy_request(g, req) != BERTH_OK || name_operation(g) != BERTH_OK)
+        why = BERTH_WHY_STORE_FAILED;
+    if (why != BERTH_WHY_NONE) {
+        metrics_add(f->metrics, throttled, wait_s > 0);
+        tell_later(g, &(struct berth_answer){ .reason = why, .retry_after_s = (int)wait_s });
+        return;
+    }
+    mine = g->op.req;
+    berth_operation_init(&g->op, f->crypto, &mine, &g->arena);
+    metrics_add(f->metrics, registrations_started, 1);
+    berth_operation_step(&g->op, &(struct berth_event){ .type = BERTH_EV_START },
+                         catalog_view(f->catalog), loop_now_ms(f->loop), &first);
+    if (first.list[0].type == BERTH_DO_ANSWER) {
+        tell_later(g, &first.list[0].answer);
+        return;
+    }
+    deadline_set(f->loop, &g->deadline, REGISTRAR_DEADLINE_MS, too_slow);
+    carry_out(g, &first.list[0]);
+}
+
+struct registration *registrar_start(struct registrar *r,
+                                     const struct berth_registration_request *req,
+                                     const struct peer *peer, const char *transport,
+                                     registrar_answer *answer, void *user)
+{
+    struct registration *g = take(r);
+
+    if (g == NULL)
+        return NULL;
+    g->peer = *peer;
+    g->transport = transport;
+    g->answer = answer;
+    g->user = user;
+    g->started_ms = loop_mono_ms(r->f->loop);
+    front_tracking_id(r->f, g->tracking);
+    begin(g, req);
+    return g;
+}
