@@ -83,6 +83,8 @@ static void send_packet(struct mqtt *m, const struct berth_buf *b)
     send_bytes(m, berth_buf_str(b));
 }
 
+static void go_on(struct mqtt *m);
+
 static void on_writable(struct layer *l)
 {
     struct mqtt *m = (struct mqtt *)l;
@@ -94,7 +96,7 @@ static void on_writable(struct layer *l)
         return;
     free(m->tail);
     m->tail = NULL;
-    layer_resume(l->below);
+    go_on(m);
 }
 
 /* ---- answers ---- */
@@ -145,8 +147,7 @@ static void answered(void *user, const struct berth_answer *answer, const char *
         publish(m, answer->state.status == BERTH_ASSIGNING ? 202 : 200, answer->retry_after_s,
                 berth_buf_str(&body));
     }
-    if (!m->closing)
-        layer_resume(m->layer.below);
+    go_on(m);
 }
 
 static void refuse_at_once(struct mqtt *m, enum berth_reason why)
@@ -417,6 +418,16 @@ static void take_held(struct mqtt *m)
     free(m->held);
     m->held = NULL;
     m->held_max = 0;
+}
+
+/* What input had to wait for is done: packets held here come first, then what the layer below kept.
+ */
+static void go_on(struct mqtt *m)
+{
+    if (m->held_n > 0)
+        take_held(m);
+    if (!is_waiting(m) && !m->closing)
+        layer_resume(m->layer.below);
 }
 
 static size_t on_input(struct layer *l, const uint8_t *p, size_t n)
