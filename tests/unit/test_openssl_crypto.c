@@ -233,14 +233,21 @@ static void test_wipe(void **state)
     CHECK("wiped, and no further", memcmp(secret, "\0\0\0\0\0\0\0\10", 8) == 0);
 }
 
+/* A context that never got a key makes OpenSSL itself fail. */
 static void test_error_queue(void **state)
 {
-    struct berth_hmac_key key;
-    uint8_t bytes[129] = { 0 };
+    EVP_MAC *fetched = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    struct berth_hmac_key key = { .impl = EVP_MAC_CTX_new(fetched) };
+    berth_str part = BERTH_STR("x");
+    uint8_t mac[BERTH_SHA256_SIZE];
 
     (void)state;
-    CHECK("refused", crypto.hmac_prepare(crypto.ctx, bytes, 129, &key) == BERTH_E_CRYPTO);
+    CHECK("a context", key.impl != NULL);
+    ERR_raise(ERR_LIB_USER, ERR_R_INTERNAL_ERROR);
+    CHECK("refused", crypto.hmac(crypto.ctx, &key, &part, 1, mac) == BERTH_E_CRYPTO);
     CHECK("nothing is left for the next TLS call", ERR_peek_error() == 0);
+    crypto.hmac_release(crypto.ctx, &key);
+    EVP_MAC_free(fetched);
 }
 
 static void test_deinit(void **state)
