@@ -87,18 +87,34 @@ static void count_next(struct call *c)
 static bool add_row(struct call *c, const struct berth_hub *hub)
 {
     struct task *t = c->state;
-    struct hub_row *r = &t->rows[t->count];
+    struct hub_row *r;
 
+    if (t->count == BERTH_ENROLLMENT_HUBS_MAX) {
+        call_fail(c, "there are more hubs than there may be");
+        return false;
+    }
+    r = &t->rows[t->count];
     *r = (struct hub_row){ .weight = hub->weight,
                            .takes_devices = hub->takes_devices,
                            .version = hub->version };
-    if (t->count == BERTH_ENROLLMENT_HUBS_MAX ||
-        berth_arena_dup(&c->arena, hub->host_name, &r->name) != BERTH_OK) {
-        call_fail(c, "the hubs do not fit their call");
+    if (berth_arena_dup(&c->arena, hub->host_name, &r->name) != BERTH_OK) {
+        call_fail(c, "a hub's name does not fit its call");
         return false;
     }
     t->count++;
     return true;
+}
+
+/* The catalog's order is that of the latest changes. */
+static void sort_rows(struct task *t)
+{
+    for (size_t i = 1; i < t->count; i++) {
+        struct hub_row r = t->rows[i];
+        size_t at = i;
+        for (; at > 0 && berth_str_cmp(t->rows[at - 1].name, r.name) > 0; at--)
+            t->rows[at] = t->rows[at - 1];
+        t->rows[at] = r;
+    }
 }
 
 static struct task *begin(struct call *c)
@@ -133,12 +149,14 @@ static const struct berth_hub *find(const struct call *c, const char *name)
 void hub_list(struct call *c)
 {
     const struct berth_catalog *catalog = catalog_view(c->f->catalog);
+    struct task *t = begin(c);
 
-    if (begin(c) == NULL)
+    if (t == NULL)
         return;
     for (size_t i = 0; i < catalog->hub_count; i++)
         if (!add_row(c, &catalog->hubs[i]))
             return;
+    sort_rows(t);
     count_next(c);
 }
 

@@ -9,8 +9,8 @@
 #include "net/http.h"
 #include "net/listener.h"
 
-#define CALL_ARENA_SIZE   (1024 * 1024)
-#define CALL_SEGMENTS_MAX 8 /* of a path; longer ones are no route */
+#define CALL_ARENA_SIZE   (2 * 1024 * 1024) /* a twin with its $metadata, thrice */
+#define CALL_SEGMENTS_MAX 8                 /* of a path; longer ones are no route */
 #define CALL_TRIES_MAX    8 /* decisions taken because a record had changed; then CONTENDED */
 #define CALL_HEADERS_MAX  4 /* of an answer, besides those that every answer has */
 
@@ -58,8 +58,9 @@ void call_empty(struct call *c, int status);
 /* MESSAGE absent: the reason's own. DPS: {"errorCode",..}; hub:
  * {"Message":"ErrorCode:Name;text",..} and iothub-errorcode. */
 void call_refuse(struct call *c, enum berth_reason why, berth_str message);
-/* A document was refused by the parser that filled WHY. */
-void call_refuse_as(struct call *c, const struct berth_refusal *why);
+/* A document was refused with E by the parser that filled WHY; BERTH_E_FULL is the call's own want
+ * of memory. */
+void call_refuse_as(struct call *c, berth_err e, const struct berth_refusal *why);
 /* 503 for what is nobody's fault but the service's; PROBLEM is for the operator alone. */
 void call_fail(struct call *c, const char *problem);
 

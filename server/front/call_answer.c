@@ -214,8 +214,12 @@ void call_refuse(struct call *c, enum berth_reason why, berth_str message)
     end_call(c, row->status, why, all, n, berth_buf_str(&body));
 }
 
-void call_refuse_as(struct call *c, const struct berth_refusal *why)
+void call_refuse_as(struct call *c, berth_err e, const struct berth_refusal *why)
 {
+    if (e == BERTH_E_FULL) {
+        call_fail(c, "a document does not fit its call");
+        return;
+    }
     call_refuse(c, why->reason != BERTH_WHY_NONE ? why->reason : BERTH_WHY_REQUEST_INVALID,
                 why->message);
 }

@@ -180,10 +180,10 @@ static bool decide(struct call *c, const struct berth_enrollment *stored)
 {
     struct task *t = c->state;
     struct berth_refusal why = { 0 };
+    berth_err e = berth_enrollment_parse(t->sort->is_group, t->id, c->body, &c->arena, &t->e, &why);
 
-    if (berth_enrollment_parse(t->sort->is_group, t->id, c->body, &c->arena, &t->e, &why) !=
-        BERTH_OK) {
-        call_refuse_as(c, &why);
+    if (e != BERTH_OK) {
+        call_refuse_as(c, e, &why);
         return false;
     }
     if (stored != NULL) {

@@ -35,10 +35,11 @@ static bool decide(struct call *c, const struct berth_key_pair *stored)
 {
     struct device_task *t = c->state;
     struct berth_refusal why = { 0 };
+    berth_err e =
+        berth_device_apply(&t->d, t->id, c->body, loop_now_ms(c->f->loop), &c->arena, &why);
 
-    if (berth_device_apply(&t->d, t->id, c->body, loop_now_ms(c->f->loop), &c->arena, &why) !=
-        BERTH_OK) {
-        call_refuse_as(c, &why);
+    if (e != BERTH_OK) {
+        call_refuse_as(c, e, &why);
         return false;
     }
     return t->d.auth != BERTH_AUTH_SAS ||

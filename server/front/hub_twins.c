@@ -46,14 +46,17 @@ static void on_update_read(void *user, const struct store_reply *reply)
     struct call *c = user;
     struct device_task *t = c->state;
     struct berth_refusal why = { 0 };
+    berth_err e;
 
     if (!device_task_take(c, reply))
         return;
-    if (if_match_is_etag(t->expect) && t->expect != t->d.twin_revision)
+    if (if_match_is_etag(t->expect) && t->expect != t->d.twin_revision) {
         call_refuse(c, BERTH_WHY_ETAG_STALE, (berth_str){ 0 });
-    else if (berth_twin_update(&t->d, c->body, t->replace, loop_now_ms(c->f->loop), &c->arena,
-                               &why) != BERTH_OK)
-        call_refuse_as(c, &why);
+        return;
+    }
+    e = berth_twin_update(&t->d, c->body, t->replace, loop_now_ms(c->f->loop), &c->arena, &why);
+    if (e != BERTH_OK)
+        call_refuse_as(c, e, &why);
     else
         device_task_commit(c, t->d.version, on_updated);
 }

@@ -4,6 +4,7 @@
 #include "ops/log.h"
 
 #define RECORD_MEMORY    (256 * 1024) /* for one record's document at a time */
+#define BODY_MAX         (768 * 1024) /* bytes of an answer; what is left comes with the next page */
 #define CONTINUATION_MAX 512          /* characters: keys have at most 128 bytes */
 
 bool page_limit(berth_str text, size_t *limit)
@@ -140,6 +141,7 @@ static void on_listed(void *user, const struct store_reply *reply)
         return;
     berth_arena_init(&memory, room, RECORD_MEMORY);
     call_body(c, &b);
+    b.max = b.max < BODY_MAX ? b.max : BODY_MAX;
     berth_buf_put_char(&b, '[');
     while (taken < reply->count && put_record(p, &b, &reply->records[taken], &memory, b.n == 1))
         taken++;
