@@ -29,7 +29,8 @@ struct layer_ops {
     /* From above: offer the kept input again. Never calls input from inside: it comes with a later
      * event. */
     void (*resume)(struct layer *l);
-    /* From above: send what was taken, then close; CLOSED follows in a later event. */
+    /* From above: send what was taken, then close; CLOSED follows in a later event. Until then no
+     * INPUT and no WRITABLE come, and what is written is dropped. */
     void (*close)(struct layer *l);
 };
 

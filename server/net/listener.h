@@ -9,8 +9,9 @@
 #include "net/loop.h"
 
 #define PEER_TEXT_SIZE 64            /* "[2001:db8::1]:65535" and NUL */
-#define TCP_TAIL_MAX   (1024 * 1024) /* unsent bytes a connection may hold before it counts as full \
-                                      */
+#define TCP_TAIL_MAX   (1024 * 1024) /* unsent bytes held before a connection counts as full */
+#define TCP_FLUSH_MS   5000          /* for them to leave once the connection is being closed */
+#define TCP_LINGER_MS  2000 /* then for the peer's own end, lest a reset eat our last bytes */
 
 struct listener;
 
@@ -27,8 +28,10 @@ typedef struct layer *listener_accept(void *user, struct layer *tcp, const struc
 struct listener_options {
     struct sockaddr_storage addr; /* where; port 0 picks one */
     int backlog;                  /* 0: 1024 */
-    size_t connections_max; /* of this loop and listener; beyond it accepting pauses and says so */
+    size_t connections_max; /* of this loop and listener; beyond it accepting pauses; 0: no bound */
     listener_accept *accept;
+    /* Accepting pauses for WHY (static), or goes on: WHY is NULL. May be NULL. */
+    void (*paused)(void *user, const char *why);
     void *user;
 };
 

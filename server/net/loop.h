@@ -11,13 +11,15 @@
 
 #include "berth/err.h"
 
-#define LOOP_SCRATCH_SIZE 65536 /* bytes read, and bytes of TLS records written, at once */
+#define LOOP_SCRATCH_SIZE 65536 /* bytes read, TLS records written, plain text of them: at once */
 #define LOOP_TICK_MS      100   /* deadlines are coarse: they fire up to this much late */
 
 struct loop;
 
+/* Also has the process ignore SIGPIPE: libuv writes to sockets whose peer may be gone. */
 BERTH_MUST_USE berth_err loop_new(unsigned index, struct loop **out);
-/* After loop_run has returned. */
+/* After loop_run has returned. Runs what is still posted and drops the members below; handles that
+ * others opened on loop_uv must be closed by then. */
 void loop_free(struct loop *l);
 /* Runs in the calling thread until loop_stop; BERTH_E_IO when libuv fails. */
 BERTH_MUST_USE berth_err loop_run(struct loop *l);
@@ -41,6 +43,15 @@ void loop_after_event(struct loop *l, void (*fn)(void *arg), void *arg);
 /* Called by whoever handled an event on the loop (layers' roots, timers); runs the above. */
 void loop_event_done(struct loop *l);
 
+/* What loop_free must have closed before the loop can go: DROP is called once, leaves first, and
+ * closes its handles without waiting for peers. */
+struct loop_member {
+    struct loop_member *next, **prev;
+    void (*drop)(struct loop_member *m);
+};
+void loop_join(struct loop *l, struct loop_member *m, void (*drop)(struct loop_member *m));
+void loop_leave(struct loop_member *m);
+
 /* A coarse one-shot timer, embedded in its owner. All on the loop's thread. A wheel with one
  * uv_timer, that only runs while a deadline is set. */
 struct deadline {
@@ -48,14 +59,17 @@ struct deadline {
     int64_t due_ms;
     void (*fn)(struct deadline *d);
 };
-/* (Re)sets D to fire AFTER_MS from now. */
+/* (Re)sets D to fire AFTER_MS from now; 0: in the next turn of the loop, never inside this call. */
 void deadline_set(struct loop *l, struct deadline *d, int64_t after_ms,
                   void (*fn)(struct deadline *d));
 /* Safe when not set. */
 void deadline_clear(struct deadline *d);
+/* For tests: moves both clocks ahead by MS and fires what has become due. */
+void loop_skip(struct loop *l, int64_t ms);
 
 /* Shared by all connections of the loop, valid within one event. */
 uint8_t *loop_rx(struct loop *l);
 uint8_t *loop_tx(struct loop *l);
+uint8_t *loop_text(struct loop *l);
 
 #endif
