@@ -12,9 +12,17 @@
 
 #define BERTH_TWIN_TAGS_MAX     (8 * 1024) /* bytes of compact JSON without metadata */
 #define BERTH_TWIN_SECTION_MAX  (32 * 1024)
-#define BERTH_TWIN_DEPTH_MAX    10
-#define BERTH_DEVICE_KEY_SIZE   32 /* bytes of a key made here */
-#define BERTH_STATUS_REASON_MAX 128
+#define BERTH_TWIN_DEPTH_MAX    10   /* arrays and objects below a section's own object */
+#define BERTH_TWIN_NAME_MAX     1024 /* bytes of a name */
+#define BERTH_TWIN_STRING_MAX   4096 /* bytes of a string value */
+#define BERTH_TWIN_INTEGER_MIN  (-4503599627370496)
+#define BERTH_TWIN_INTEGER_MAX  4503599627370495
+#define BERTH_TWIN_MEMBERS_MAX  1000 /* names in one object: fewer than wire/json.h reads */
+#define BERTH_TWIN_NAMES_MAX    1400 /* names before a value in its object and those around it */
+#define BERTH_DEVICE_KEY_SIZE   32   /* bytes of a key made here */
+#define BERTH_STATUS_REASON_MAX 128  /* characters */
+#define BERTH_DEVICE_SCOPE_MAX  256  /* bytes */
+#define BERTH_PARENT_SCOPES_MAX 1024 /* bytes of compact JSON */
 
 enum berth_device_auth {
     BERTH_AUTH_SAS = 0,
@@ -23,11 +31,13 @@ enum berth_device_auth {
     BERTH_AUTH_NONE,
 };
 
-/* One half of a twin's properties. All texts are JSON objects without $metadata and $version. */
+/* One half of a twin's properties. $metadata is made from the times when a document is written: as
+ * text it would be larger than the values it is about. */
 struct berth_twin_section {
-    berth_str values;   /* "{}" when empty */
-    berth_str metadata; /* the $metadata object */
-    int64_t version;    /* from 1 */
+    berth_str values;   /* compact JSON object without $metadata and $version, "{}" when empty */
+    int64_t updated_ms; /* the section's own $lastUpdated */
+    berth_str times; /* its properties', see hub/twin_times.h; empty when all are the section's */
+    int64_t version; /* from 1 */
 };
 
 struct berth_device {
@@ -63,7 +73,8 @@ void berth_device_init(struct berth_device *d, berth_str hub, berth_str device_i
 /* The document of PUT /devices/{id}, applied to D: writable members are replaced, those left out
  * take their defaults, read-only ones are ignored. Keys that are absent, null or empty stay n == 0
  * in D (the caller keeps or makes them). ID is the addressed device's. Bumps identity_revision.
- * Error with *WHY filled. */
+ * BERTH_E_SYNTAX or _RANGE with *WHY filled, BERTH_E_FULL; D is spoilt then. Strings of D borrow
+ * from JSON or lie in A. */
 BERTH_MUST_USE berth_err berth_device_apply(struct berth_device *d, berth_str id, berth_str json,
                                             int64_t now_ms, struct berth_arena *a,
                                             struct berth_refusal *why);
@@ -76,9 +87,12 @@ void berth_twin_put(struct berth_buf *b, const struct berth_device *d);
 /* What the device itself reads: {"desired":{..,"$version":n},"reported":{..,"$version":n}}. */
 void berth_twin_device_put(struct berth_buf *b, const struct berth_device *d);
 
+/* The changes of a twin. What breaks a rule of twins gives BERTH_E_SYNTAX or _RANGE with *WHY
+ * filled, too small an arena BERTH_E_FULL with *WHY empty; D is then as before. Strings of D lie in
+ * A afterwards. Times and versions change with what differs, and not at all when nothing does. */
+
 /* Sets tags and desired to those of INITIAL_TWIN ({"tags":{},"properties":{"desired":{}}}, absent:
- * empty), reported to empty. BERTH_E_SYNTAX or _RANGE with *WHY filled when it breaks a twin rule.
- */
+ * empty), reported to empty. Versions start at 1 again, twin_revision grows. */
 BERTH_MUST_USE berth_err berth_twin_reset(struct berth_device *d, berth_str initial_twin,
                                           int64_t now_ms, struct berth_arena *a,
                                           struct berth_refusal *why);
