@@ -93,20 +93,30 @@ static int take_pair(void *user, const char *section, const char *key, const cha
     return 1;
 }
 
+static berth_err complain_file(const char *path, char *problem, size_t problem_size)
+{
+    berth_err e = errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO;
+
+    (void)snprintf(problem, problem_size, "%s: %s", path, strerror(errno));
+    return e;
+}
+
 berth_err config_read_file(struct config *c, const char *path, char *problem, size_t problem_size)
 {
     struct config draft = *c;
     struct reading r = { .c = &draft, .file = fopen(path, "re") };
+    bool unread;
     int bad;
 
-    if (r.file == NULL) {
-        berth_err e = errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO;
-
-        (void)snprintf(problem, problem_size, "%s: %s", path, strerror(errno));
-        return e;
-    }
+    if (r.file == NULL)
+        return complain_file(path, problem, problem_size);
     bad = ini_parse_stream(read_line, &r, take_pair, &r);
+    unread = ferror(r.file) != 0;
+    if (unread)
+        (void)complain_file(path, problem, problem_size);
     (void)fclose(r.file);
+    if (unread)
+        return BERTH_E_IO;
     /* inih's own complaint, a line without '=' or ']', may come before the first of ours. */
     if (bad > 0 && (r.bad_line == 0 || bad < r.bad_line)) {
         r.bad_line = bad;

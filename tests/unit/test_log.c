@@ -1,0 +1,236 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "ops/log.h"
+#include "wire/json.h"
+
+static int ends[2];
+static char got[4 * LOG_LINE_MAX];
+
+static int make_pipe(void **state)
+{
+    (void)state;
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+        return -1;
+    log_to(ends[1]);
+    return 0;
+}
+
+static int close_pipe(void **state)
+{
+    (void)state;
+    log_to(STDERR_FILENO);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    return 0;
+}
+
+/* All that was written; "" when nothing. */
+static const char *written(void)
+{
+    ssize_t n = read(ends[0], got, sizeof got - 1);
+
+    got[n > 0 ? n : 0] = '\0';
+    return got;
+}
+
+/* Checks the line "<N>{...}\n" and returns its object. */
+static struct berth_json object_of(const char *line, char priority)
+{
+    size_t n = strlen(line);
+    struct berth_json j = { 0 };
+
+    assert_true(n > 4 && n <= LOG_LINE_MAX);
+    assert_true(line[0] == '<' && line[1] == priority && line[2] == '>' && line[n - 1] == '\n');
+    assert_null(memchr(line, '\n', n - 1));
+    assert_int_equal(berth_json_check((berth_str){ line + 3, n - 4 }, &j, NULL), BERTH_OK);
+    return j;
+}
+
+static bool is(struct berth_json j, const char *name, const char *plain)
+{
+    return berth_json_is(berth_json_get(j, berth_str_of(name)), berth_str_of(plain));
+}
+
+static void test_json_line(void **state)
+{
+    struct berth_json j;
+    int64_t n = 0;
+
+    (void)state;
+    log_setup(LOG_INFO, false);
+    log_event(LOG_NOTICE, "registration assigned", LOG_TEXT("registrationId", BERTH_STR("sn-007")),
+              LOG_TEXT("hub", BERTH_STR("a \"quoted\"\nname")), LOG_TEXT("empty", BERTH_STR("")),
+              LOG_NUM("ms", -12));
+    j = object_of(written(), '5');
+    CHECK("level", is(j, "level", "notice"));
+    CHECK("event", is(j, "event", "registration assigned"));
+    CHECK("text", is(j, "registrationId", "sn-007"));
+    CHECK("escaped", is(j, "hub", "a \"quoted\"\nname"));
+    CHECK("empty text is a text", is(j, "empty", ""));
+    CHECK("number", berth_json_i64(berth_json_get(j, BERTH_STR("ms")), &n) == BERTH_OK && n == -12);
+    CHECK("not cut", berth_json_get(j, BERTH_STR("truncated")).type == BERTH_JSON_ABSENT);
+    CHECK("seven digits and Z, in quotes", berth_json_get(j, BERTH_STR("time")).text.n == 30);
+}
+
+static void test_no_fields(void **state)
+{
+    (void)state;
+    log_setup(LOG_INFO, false);
+    log_write(LOG_ERROR, "bare", NULL, 0);
+    CHECK("three members", berth_json_count(object_of(written(), '3')) == 3);
+}
+
+static const struct {
+    enum log_level level;
+    const char *name;
+} levels[] = {
+    { LOG_ERROR, "error" }, { LOG_WARNING, "warning" }, { LOG_NOTICE, "notice" },
+    { LOG_INFO, "info" },   { LOG_DEBUG, "debug" },
+};
+
+static void test_levels(void **state)
+{
+    enum log_level level;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+        CHECK(levels[i].name, log_level_of(berth_str_of(levels[i].name), &level));
+        CHECK(levels[i].name, level == levels[i].level);
+        log_setup(levels[i].level, false);
+        log_write(levels[i].level, "at the threshold", NULL, 0);
+        CHECK(levels[i].name,
+              is(object_of(written(), (char)('0' + levels[i].level)), "level", levels[i].name));
+        log_write(levels[i].level + 1, "below it", NULL, 0);
+        CHECK(levels[i].name, written()[0] == '\0');
+    }
+    CHECK("no such level", !log_level_of(BERTH_STR("loud"), &level));
+}
+
+static void test_text_line(void **state)
+{
+    const char *line;
+
+    (void)state;
+    log_setup(LOG_INFO, true);
+    log_event(LOG_WARNING, "file limit", LOG_TEXT("plain", BERTH_STR("a-b/c")),
+              LOG_TEXT("blank", BERTH_STR("a b")), LOG_TEXT("command", BERTH_STR("\033[2J")),
+              LOG_TEXT("none", BERTH_STR("")), LOG_NUM("files", 1024));
+    line = written();
+    CHECK("priority", strncmp(line, "<4>", 3) == 0);
+    CHECK("clock", line[5] == ':' && line[8] == ':' && line[11] == ' ');
+    assert_string_equal(line + 12, "warning file limit plain=a-b/c blank=\"a b\" "
+                                   "command=\"\\u001b[2J\" none=\"\" files=1024\n");
+    log_setup(LOG_INFO, false);
+}
+
+static void test_text_at_its_bound(void **state)
+{
+    char text[LOG_TEXT_MAX + 1];
+    struct berth_json j;
+
+    (void)state;
+    memset(text, 'x', sizeof text);
+    log_event(LOG_ERROR, "e", LOG_TEXT("t", ((berth_str){ text, LOG_TEXT_MAX })));
+    j = object_of(written(), '3');
+    CHECK("fits", berth_json_get(j, BERTH_STR("t")).text.n == LOG_TEXT_MAX + 2);
+    CHECK("fits", berth_json_get(j, BERTH_STR("truncated")).type == BERTH_JSON_ABSENT);
+    log_event(LOG_ERROR, "e", LOG_TEXT("t", ((berth_str){ text, LOG_TEXT_MAX + 1 })));
+    j = object_of(written(), '3');
+    CHECK("cut", berth_json_get(j, BERTH_STR("t")).text.n == LOG_TEXT_MAX + 2);
+    CHECK("cut", berth_json_get(j, BERTH_STR("truncated")).type == BERTH_JSON_TRUE);
+    memcpy(text + LOG_TEXT_MAX - 1, "\xc3\xa4", 2);
+    log_event(LOG_ERROR, "e", LOG_TEXT("t", ((berth_str){ text, LOG_TEXT_MAX + 1 })));
+    j = object_of(written(), '3');
+    CHECK("no half character", berth_json_get(j, BERTH_STR("t")).text.n == LOG_TEXT_MAX + 1);
+}
+
+/* Every length of line around the bound stays one whole JSON object of at most LOG_LINE_MAX. */
+static void test_line_at_its_bound(void **state)
+{
+    char text[LOG_TEXT_MAX];
+    struct log_field fields[9];
+    bool whole = false, cut = false;
+
+    (void)state;
+    memset(text, 'x', sizeof text);
+    for (size_t last = 1; last <= sizeof text; last++) {
+        struct berth_json j;
+        bool truncated;
+
+        for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+            const char *names = "a\0b\0c\0d\0e\0f\0g\0h\0i";
+            fields[i] = LOG_TEXT(names + 2 * i, ((berth_str){ text, sizeof text }));
+        }
+        fields[7].text.n = last;
+        fields[8] = LOG_NUM("i", 7);
+        log_write(LOG_ERROR, "e", fields, ARRAY_LEN(fields));
+        j = object_of(written(), '3');
+        truncated = berth_json_get(j, BERTH_STR("truncated")).type == BERTH_JSON_TRUE;
+        CHECK("a whole field or none",
+              (berth_json_get(j, BERTH_STR("h")).text.n == last + 2) != truncated ||
+                  berth_json_get(j, BERTH_STR("i")).type == BERTH_JSON_ABSENT);
+        whole = whole || !truncated;
+        cut = cut || truncated;
+    }
+    CHECK("both sides were reached", whole && cut);
+}
+
+/* What escapes to six times its length is left out rather than cut within an escape. */
+static void test_field_that_never_fits(void **state)
+{
+    char text[LOG_TEXT_MAX];
+    struct berth_json j;
+
+    (void)state;
+    memset(text, 1, sizeof text);
+    log_event(LOG_ERROR, "e", LOG_TEXT("a", ((berth_str){ text, sizeof text })),
+              LOG_TEXT("b", ((berth_str){ text, sizeof text })), LOG_NUM("c", 5));
+    j = object_of(written(), '3');
+    CHECK("first", berth_json_get(j, BERTH_STR("a")).type == BERTH_JSON_STRING);
+    CHECK("left out", berth_json_get(j, BERTH_STR("b")).type == BERTH_JSON_ABSENT);
+    CHECK("later ones still come", berth_json_get(j, BERTH_STR("c")).type == BERTH_JSON_NUMBER);
+    CHECK("said so", berth_json_get(j, BERTH_STR("truncated")).type == BERTH_JSON_TRUE);
+}
+
+static void test_invalid_utf8(void **state)
+{
+    (void)state;
+    log_event(LOG_ERROR, "e",
+              LOG_TEXT("t", BERTH_STR("a\xff"
+                                      "b")));
+    CHECK("replaced", is(object_of(written(), '3'), "t",
+                         "a\xef\xbf\xbd"
+                         "b"));
+}
+
+static void test_errno_is_kept(void **state)
+{
+    (void)state;
+    log_to(-1);
+    errno = ENOSPC;
+    log_write(LOG_ERROR, "e", NULL, 0);
+    assert_int_equal(errno, ENOSPC);
+    log_to(ends[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_json_line),
+        cmocka_unit_test(test_no_fields),
+        cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_text_line),
+        cmocka_unit_test(test_text_at_its_bound),
+        cmocka_unit_test(test_line_at_its_bound),
+        cmocka_unit_test(test_field_that_never_fits),
+        cmocka_unit_test(test_invalid_utf8),
+        cmocka_unit_test(test_errno_is_kept),
+    };
+
+    return cmocka_run_group_tests(tests, make_pipe, close_pipe);
+}
