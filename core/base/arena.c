@@ -46,7 +46,7 @@ berth_err berth_arena_dup(struct berth_arena *a, berth_str s, berth_str *out)
     if (s.n > 0)
         memcpy(p, s.p, s.n);
     a->n += s.n;
-    *out = (berth_str){ p, s.n };
+    *out = s.p == NULL ? s : (berth_str){ p, s.n };
     return BERTH_OK;
 }
 

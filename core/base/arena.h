@@ -18,7 +18,7 @@ void berth_arena_reset(struct berth_arena *a);
 
 /* N zeroed bytes aligned for any object, or NULL when the arena is exhausted. */
 void *berth_arena_alloc(struct berth_arena *a, size_t n);
-/* A copy of S. An empty S needs no room. BERTH_E_FULL leaves *OUT absent. */
+/* A copy of S; absent stays absent, empty needs no room. BERTH_E_FULL leaves *OUT absent. */
 BERTH_MUST_USE berth_err berth_arena_dup(struct berth_arena *a, berth_str s, berth_str *out);
 /* The same with ASCII letters in lower case: the lookup form of an ID. */
 BERTH_MUST_USE berth_err berth_arena_lower(struct berth_arena *a, berth_str s, berth_str *out);
