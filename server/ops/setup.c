@@ -1,0 +1,217 @@
+#include "ops/setup.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "front/catalog.h"
+#include "ops/first_start.h"
+#include "ops/pki.h"
+
+#define NAMES_MAX (CONFIG_HOSTS_MAX + 256) /* the daemon's own and its hubs' */
+
+/* Drives a store's port without a loop. */
+struct pump {
+    pthread_mutex_t lock;
+    pthread_cond_t rung;
+    bool due;
+    bool done; /* set by callbacks, which run in pump_wait */
+    enum store_result result;
+    char problem[256];
+};
+
+static void ring(void *user)
+{
+    struct pump *p = user;
+
+    (void)pthread_mutex_lock(&p->lock);
+    p->due = true;
+    (void)pthread_cond_signal(&p->rung);
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+static void pump_wait(struct pump *p, struct store_port *port)
+{
+    while (!p->done) {
+        (void)pthread_mutex_lock(&p->lock);
+        while (!p->due)
+            (void)pthread_cond_wait(&p->rung, &p->lock);
+        p->due = false;
+        (void)pthread_mutex_unlock(&p->lock);
+        (void)store_deliver(port);
+    }
+}
+
+static void on_filled(void *user, bool ok)
+{
+    struct pump *p = user;
+
+    (void)ok; /* an empty registry is told by the missing ID scope */
+    p->done = true;
+}
+
+static void on_committed(void *user, const struct store_reply *reply)
+{
+    struct pump *p = user;
+
+    p->result = reply->result;
+    (void)snprintf(p->problem, sizeof p->problem, "%s",
+                   reply->problem == NULL ? "" : reply->problem);
+    p->done = true;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static berth_err commit_first(const struct config *c, struct pump *p, struct store_port *port,
+                              const struct berth_crypto *crypto, char *problem, size_t problem_size)
+{
+    unsigned char memory[FIRST_START_ARENA_SIZE];
+    struct berth_change changes[FIRST_START_CHANGES_MAX];
+    struct berth_arena a;
+    size_t count;
+    berth_err e;
+
+    berth_arena_init(&a, memory, sizeof memory);
+    e = first_start_changes(c, crypto, &a, changes, &count);
+    if (e == BERTH_OK) {
+        p->done = false;
+        store_commit(port, changes, count, now_ms(), on_committed, p);
+        pump_wait(p, port);
+    }
+    crypto->wipe(crypto->ctx, memory, sizeof memory);
+    if (e != BERTH_OK) {
+        (void)snprintf(problem, problem_size, "cannot make the first records: %s",
+                       berth_err_text(e));
+        return e;
+    }
+    if (p->result != STORE_OK) {
+        (void)snprintf(problem, problem_size, "cannot write the first records: %s", p->problem);
+        return BERTH_E_IO;
+    }
+    store_deliver_changes(port);
+    return BERTH_OK;
+}
+
+/* Every name that a client may use: the daemon's own, then its hubs'. */
+static size_t collect_names(const struct config *c, const struct catalog *catalog, char hubs[][256],
+                            const char *names[NAMES_MAX])
+{
+    const struct berth_catalog *view = catalog_view(catalog);
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->host_count; i++)
+        names[n++] = c->hosts[i];
+    for (size_t i = 0; i < view->hub_count && n < NAMES_MAX; i++) {
+        berth_str name = view->hubs[i].host_name;
+        if (name.n >= 256)
+            continue;
+        memcpy(hubs[i], name.p, name.n);
+        hubs[i][name.n] = '\0';
+        names[n++] = hubs[i];
+    }
+    return n;
+}
+
+static berth_err make_certificates(const struct config *c, const struct catalog *catalog,
+                                   struct setup *out, char *problem, size_t problem_size)
+{
+    size_t hub_count = catalog_view(catalog)->hub_count;
+    char(*hubs)[256] = calloc(hub_count + 1, sizeof *hubs);
+    const char *names[NAMES_MAX];
+    struct pki_report report = { 0 };
+    berth_err e = BERTH_E_MEMORY;
+
+    if (hubs != NULL)
+        e = pki_ensure(out->tls_dir, names, collect_names(c, catalog, hubs, names), &report,
+                       problem, problem_size);
+    free(hubs);
+    out->made_ca = report.made_ca;
+    out->made_leaf = report.made_leaf;
+    return e;
+}
+
+static berth_err write_profile(const struct config *c, const struct catalog *catalog,
+                               struct setup *out, char *problem, size_t problem_size)
+{
+    size_t count;
+    const struct berth_policy *policies = catalog_policies(catalog, BERTH_STR(""), &count);
+    struct first_start_profile p = {
+        .host = berth_str_of(c->hosts[0]),
+        .https_port = c->https_port,
+        .mqtts_port = c->mqtts_port,
+        .ca_file = out->ca_file,
+        .id_scope = berth_str_of(out->id_scope),
+    };
+
+    for (size_t i = 0; i < count; i++) {
+        if ((policies[i].rights & BERTH_RIGHT_SERVICE_CONFIG) == 0)
+            continue;
+        p.policy = policies[i].name;
+        p.key = &policies[i].keys.primary;
+        return first_start_write_profile(c->data_dir, &p, problem, problem_size);
+    }
+    return BERTH_OK; /* no owner policy is left: an operator's choice */
+}
+
+static berth_err set_up(const struct config *c, struct pump *p, struct store_port *port,
+                        struct catalog *catalog, const struct berth_crypto *crypto,
+                        struct setup *out, char *problem, size_t problem_size)
+{
+    berth_str scope;
+    berth_err e = BERTH_OK;
+
+    catalog_fill(catalog, port, on_filled, p);
+    pump_wait(p, port);
+    out->first_start = catalog_view(catalog)->id_scope.n == 0;
+    if (out->first_start)
+        e = commit_first(c, p, port, crypto, problem, problem_size);
+    if (e != BERTH_OK)
+        return e;
+    scope = catalog_view(catalog)->id_scope;
+    if (scope.n == 0) {
+        (void)snprintf(problem, problem_size, "the registry cannot be read; see the log");
+        return BERTH_E_IO;
+    }
+    (void)snprintf(out->id_scope, sizeof out->id_scope, "%.*s", BERTH_STR_ARG(scope));
+    e = make_certificates(c, catalog, out, problem, problem_size);
+    return e == BERTH_OK ? write_profile(c, catalog, out, problem, problem_size) : e;
+}
+
+berth_err setup_run(const struct config *c, struct store *s, worker_attach *attach,
+                    const struct berth_crypto *crypto, struct setup *out, char *problem,
+                    size_t problem_size)
+{
+    struct pump p = { .lock = PTHREAD_MUTEX_INITIALIZER, .rung = PTHREAD_COND_INITIALIZER };
+    struct store_attach a = {
+        .wake = ring, .wake_user = &p, .watcher = catalog_watch, .watch_kinds = CATALOG_KINDS
+    };
+    struct catalog *catalog;
+    struct store_port *port;
+    berth_err e = catalog_new(crypto, &catalog);
+
+    *out = (struct setup){ 0 };
+    (void)snprintf(out->tls_dir, sizeof out->tls_dir, "%s/" FIRST_START_TLS_DIR, c->data_dir);
+    (void)snprintf(out->ca_file, sizeof out->ca_file, "%s/" FIRST_START_TLS_DIR "/ca.pem",
+                   c->data_dir);
+    (void)snprintf(out->profile, sizeof out->profile, "%s/" FIRST_START_PROFILE, c->data_dir);
+    a.watch_user = catalog;
+    if (e == BERTH_OK)
+        e = attach(s, &a, &port);
+    if (e != BERTH_OK) {
+        (void)snprintf(problem, problem_size, "cannot open the registry: %s", berth_err_text(e));
+        catalog_free(catalog);
+        return e;
+    }
+    e = set_up(c, &p, port, catalog, crypto, out, problem, problem_size);
+    store_detach(port);
+    catalog_free(catalog);
+    return e;
+}

@@ -1,0 +1,24 @@
+/* ops/setup.h - brings a data directory to where the daemon can serve from it: first records,
+ * certificates for every name, profile. */
+#ifndef OPS_SETUP_H
+#define OPS_SETUP_H
+
+#include "ops/config.h"
+#include "ops/worker.h"
+
+struct setup {
+    bool first_start; /* the registry was empty */
+    bool made_ca, made_leaf;
+    char id_scope[64];
+    char tls_dir[CONFIG_TEXT_MAX + 16];
+    char ca_file[CONFIG_TEXT_MAX + 32];
+    char profile[CONFIG_TEXT_MAX + 32];
+};
+
+/* Runs before any worker, over a port of its own. A second run changes nothing. PROBLEM gets cause
+ * and remedy. */
+BERTH_MUST_USE berth_err setup_run(const struct config *c, struct store *s, worker_attach *attach,
+                                   const struct berth_crypto *crypto, struct setup *out,
+                                   char *problem, size_t problem_size);
+
+#endif

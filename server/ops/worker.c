@@ -1,0 +1,361 @@
+#include "ops/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/openssl_crypto.h"
+#include "front/registrar.h"
+#include "front/router.h"
+#include "net/echo.h"
+#include "net/http.h"
+#include "net/listener.h"
+#include "net/tls.h"
+#include "ops/address.h"
+#include "ops/first_start.h"
+#include "ops/log.h"
+
+#define STOP_TICK_MS 50
+
+enum protocol { PROTOCOL_HTTPS, PROTOCOL_MQTTS, PROTOCOLS };
+
+/* What a listener's connections become. */
+struct door {
+    struct worker *w;
+    enum protocol protocol;
+    struct tls_options tls;
+    struct listener *listeners[CONFIG_LISTEN_MAX];
+    size_t count;
+    uint16_t port;
+};
+
+struct worker {
+    struct worker_options o;
+    pthread_t thread;
+    uv_sem_t ready;
+    berth_err err;
+    char problem[512];
+
+    struct loop *loop;
+    struct berth_crypto crypto;
+    bool has_crypto;
+    struct tls_context *tls;
+    struct front front;
+    struct metrics metrics;
+    struct http_options http;
+    struct door doors[PROTOCOLS];
+    struct deadline stop_tick;
+    int64_t stop_by_ms;
+};
+
+/* ---- connections ---- */
+
+static struct layer *on_up(void *user, struct layer *tls, const struct tls_info *info)
+{
+    struct door *d = user;
+
+    (void)info;
+    if (d->w->o.config->bare_tls)
+        return echo_layer_new(tls);
+    if (d->protocol == PROTOCOL_MQTTS)
+        return device_mqtt_new(&d->w->front, tls);
+    return http_layer_new(tls, &d->w->http);
+}
+
+static void on_handshake_failed(void *user, struct layer *tls, const char *reason)
+{
+    struct door *d = user;
+
+    metrics_add(&d->w->metrics, handshakes_failed, 1);
+    log_event(LOG_NOTICE, "tls handshake failed", LOG_TEXT("why", berth_str_of(reason)),
+              LOG_TEXT("peer", berth_str_of(layer_peer(tls)->text)),
+              LOG_TEXT("server_name", berth_str_of(layer_tls_info(tls)->server_name)));
+}
+
+static struct layer *on_accept(void *user, struct layer *tcp, const struct peer *peer)
+{
+    struct door *d = user;
+
+    (void)peer;
+    metrics_add(&d->w->metrics, connections_accepted, 1);
+    return tls_layer_new(d->w->tls, tcp, &d->tls);
+}
+
+static void on_http_refused(void *user, struct layer *l, int status, const char *why)
+{
+    struct worker *w = user;
+
+    metrics_add(&w->metrics, http_refused, 1);
+    log_event(LOG_NOTICE, "http request refused", LOG_NUM("status", status),
+              LOG_TEXT("why", berth_str_of(why)),
+              LOG_TEXT("peer", berth_str_of(layer_peer(l)->text)));
+}
+
+static void on_http(void *user, struct http_exchange *x)
+{
+    struct worker *w = user;
+
+    metrics_add(&w->metrics, http_requests, 1);
+    router_http(&w->front, x);
+}
+
+/* ---- start, on the worker's thread ---- */
+
+static berth_err fail(struct worker *w, berth_err e, const char *what)
+{
+    (void)snprintf(w->problem, sizeof w->problem, "%s: %s", what, berth_err_text(e));
+    return e;
+}
+
+static void explain_bind(struct worker *w, const char *address, uint16_t port, int error)
+{
+    const char *remedy =
+        error == EACCES
+            ? "ports under 1024 need the right to bind them: run as a service with "
+              "CAP_NET_BIND_SERVICE, or choose others with --https-port and --mqtts-port (official "
+              "SDKs know 443 and 8883 only)"
+        : error == EADDRINUSE
+            ? "another program listens there: stop it, or choose another port or --listen address"
+            : "see --listen, --https-port and --mqtts-port";
+
+    (void)snprintf(w->problem, sizeof w->problem, "cannot listen on %s port %u: %s; %s", address,
+                   (unsigned)port, strerror(error), remedy);
+}
+
+static berth_err open_door(struct worker *w, enum protocol protocol, uint16_t port)
+{
+    const struct config *c = w->o.config;
+    struct door *d = &w->doors[protocol];
+
+    d->w = w;
+    d->protocol = protocol;
+    d->port = port;
+    d->tls = (struct tls_options){ .up = on_up, .failed = on_handshake_failed, .user = d };
+    for (; d->count < c->listen_count; d->count++) {
+        struct listener_options o = { .connections_max = w->o.connections_max,
+                                      .accept = on_accept,
+                                      .user = d };
+        berth_err e = address_parse(c->listen[d->count], d->port, &o.addr);
+        if (e == BERTH_OK)
+            e = listener_start(w->loop, &o, &d->listeners[d->count]);
+        if (e != BERTH_OK) {
+            explain_bind(w, c->listen[d->count], d->port, errno);
+            return e;
+        }
+        d->port = listener_port(d->listeners[d->count]);
+    }
+    return BERTH_OK;
+}
+
+static void each_listener(struct worker *w, void (*fn)(struct listener *l))
+{
+    for (size_t p = 0; p < PROTOCOLS; p++)
+        for (size_t i = 0; i < w->doors[p].count; i++)
+            fn(w->doors[p].listeners[i]);
+}
+
+static void report(struct worker *w, berth_err e)
+{
+    w->err = e;
+    uv_sem_post(&w->ready);
+}
+
+static void on_filled(void *user, bool ok)
+{
+    struct worker *w = user;
+    berth_err e = ok ? BERTH_OK : fail(w, BERTH_E_IO, "cannot read the registry");
+
+    if (e == BERTH_OK)
+        e = open_door(w, PROTOCOL_HTTPS, w->o.https_port);
+    if (e == BERTH_OK)
+        e = open_door(w, PROTOCOL_MQTTS, w->o.mqtts_port);
+    report(w, e);
+    if (e != BERTH_OK) {
+        each_listener(w, listener_close);
+        loop_stop(w->loop);
+    }
+}
+
+static void deliver(void *arg)
+{
+    struct worker *w = arg;
+
+    (void)store_deliver(w->front.store);
+}
+
+static void wake(void *arg)
+{
+    struct worker *w = arg;
+
+    loop_post(w->loop, deliver, w);
+}
+
+static berth_err make_tls(struct worker *w)
+{
+    char chain[CONFIG_TEXT_MAX + 32], key[CONFIG_TEXT_MAX + 32];
+    char rsa_chain[CONFIG_TEXT_MAX + 32], rsa_key[CONFIG_TEXT_MAX + 32];
+    struct tls_files files = { chain, key, rsa_chain, rsa_key };
+
+    (void)snprintf(chain, sizeof chain, "%s/server.pem", w->o.tls_dir);
+    (void)snprintf(key, sizeof key, "%s/server.key", w->o.tls_dir);
+    (void)snprintf(rsa_chain, sizeof rsa_chain, "%s/server-rsa.pem", w->o.tls_dir);
+    (void)snprintf(rsa_key, sizeof rsa_key, "%s/server-rsa.key", w->o.tls_dir);
+    return tls_context_new(&files, &w->tls, w->problem, sizeof w->problem);
+}
+
+static berth_err make_front(struct worker *w)
+{
+    const struct config *c = w->o.config;
+    struct limits_rates rates = { c->device_requests_per_min, c->peer_failures_per_min };
+    struct front *f = &w->front;
+    struct store_attach attach = {
+        .wake = wake, .wake_user = w, .watcher = catalog_watch, .watch_kinds = CATALOG_KINDS
+    };
+    berth_err e;
+
+    f->loop = w->loop;
+    f->crypto = &w->crypto;
+    f->config = c;
+    f->metrics = &w->metrics;
+    e = catalog_new(&w->crypto, &f->catalog);
+    if (e == BERTH_OK)
+        e = limits_new(&rates, &f->limits);
+    if (e == BERTH_OK)
+        e = registrar_new(f, &f->registrar);
+    attach.watch_user = f->catalog;
+    return e == BERTH_OK ? w->o.attach(w->o.store, &attach, &f->store) : e;
+}
+
+static berth_err set_up(struct worker *w)
+{
+    berth_err e = loop_new(w->o.index, &w->loop);
+
+    if (e == BERTH_OK)
+        e = openssl_crypto_init(&w->crypto);
+    if (e != BERTH_OK)
+        return fail(w, e, "cannot start a loop");
+    w->has_crypto = true;
+    e = make_tls(w);
+    if (e != BERTH_OK)
+        return e;
+    e = make_front(w);
+    if (e != BERTH_OK)
+        return fail(w, e, "cannot open the registry");
+    w->http = (struct http_options){ .handler = on_http, .user = w, .refused = on_http_refused };
+    loop_after_event(w->loop, deliver, w);
+    catalog_fill(w->front.catalog, w->front.store, on_filled, w);
+    return BERTH_OK;
+}
+
+static void tear_down(struct worker *w)
+{
+    registrar_free(w->front.registrar);
+    if (w->front.store != NULL)
+        store_detach(w->front.store);
+    catalog_free(w->front.catalog);
+    limits_free(w->front.limits);
+    tls_context_free(w->tls);
+    if (w->has_crypto)
+        openssl_crypto_deinit(&w->crypto);
+    if (w->loop != NULL)
+        loop_free(w->loop);
+}
+
+static void *run(void *arg)
+{
+    struct worker *w = arg;
+    berth_err e = set_up(w);
+
+    if (e != BERTH_OK)
+        report(w, e);
+    else if (loop_run(w->loop) != BERTH_OK)
+        log_event(LOG_ERROR, "a loop failed", LOG_NUM("loop", w->o.index));
+    tear_down(w);
+    return NULL;
+}
+
+berth_err worker_start(const struct worker_options *o, struct worker **out, char *problem,
+                       size_t problem_size)
+{
+    struct worker *w = calloc(1, sizeof *w);
+    berth_err e;
+
+    *out = NULL;
+    if (w == NULL)
+        return BERTH_E_MEMORY;
+    w->o = *o;
+    (void)uv_sem_init(&w->ready, 0);
+    if (pthread_create(&w->thread, NULL, run, w) != 0) {
+        (void)snprintf(problem, problem_size, "cannot start a thread: %s", strerror(errno));
+        uv_sem_destroy(&w->ready);
+        free(w);
+        return BERTH_E_IO;
+    }
+    uv_sem_wait(&w->ready);
+    e = w->err;
+    if (e == BERTH_OK) {
+        *out = w;
+        return BERTH_OK;
+    }
+    (void)snprintf(problem, problem_size, "%s", w->problem);
+    worker_free(w);
+    return e;
+}
+
+uint16_t worker_https_port(const struct worker *w)
+{
+    return w->doors[PROTOCOL_HTTPS].port;
+}
+
+uint16_t worker_mqtts_port(const struct worker *w)
+{
+    return w->doors[PROTOCOL_MQTTS].port;
+}
+
+struct metrics *worker_metrics(struct worker *w)
+{
+    return &w->metrics;
+}
+
+/* ---- stop ---- */
+
+/* Waits for registrations, then closes all connections, and gives them a moment to say so. */
+static void stop_step(struct deadline *d)
+{
+    struct worker *w = (struct worker *)(void *)((char *)d - offsetof(struct worker, stop_tick));
+    bool late = loop_mono_ms(w->loop) >= w->stop_by_ms;
+
+    if (registrar_open(w->front.registrar) > 0 && !late) {
+        deadline_set(w->loop, d, STOP_TICK_MS, stop_step);
+        return;
+    }
+    each_listener(w, listener_close);
+    loop_stop(w->loop);
+}
+
+static void begin_stop(void *arg)
+{
+    struct worker *w = arg;
+
+    w->front.stopping = true;
+    w->stop_by_ms = loop_mono_ms(w->loop) + WORKER_STOP_MS;
+    each_listener(w, listener_stop_accepting);
+    deadline_set(w->loop, &w->stop_tick, STOP_TICK_MS, stop_step);
+}
+
+void worker_stop(struct worker *w)
+{
+    loop_post(w->loop, begin_stop, w);
+}
+
+void worker_free(struct worker *w)
+{
+    if (w == NULL)
+        return;
+    (void)pthread_join(w->thread, NULL);
+    uv_sem_destroy(&w->ready);
+    free(w);
+}

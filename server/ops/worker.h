@@ -1,0 +1,42 @@
+/* ops/worker.h - one thread of the daemon: a loop with its listeners, its door to the store, its
+ * catalog and all that adapters use. Workers share the store and the configuration, nothing else.
+ */
+#ifndef OPS_WORKER_H
+#define OPS_WORKER_H
+
+#include "ops/config.h"
+#include "ops/metrics.h"
+#include "store/store.h"
+
+#define WORKER_STOP_MS 5000 /* for registrations under way when the daemon stops */
+
+struct worker;
+
+/* Where a worker's store port comes from: sqlite_store_attach or a test double's. */
+typedef berth_err worker_attach(struct store *s, const struct store_attach *a,
+                                struct store_port **out);
+
+struct worker_options {
+    const struct config *config; /* borrowed for the worker's life */
+    struct store *store;
+    worker_attach *attach;
+    const char *tls_dir;
+    unsigned index;
+    size_t connections_max;          /* of this worker, for each of its listeners */
+    uint16_t https_port, mqtts_port; /* as the first worker got them */
+};
+
+/* Starts the thread and waits until it serves, or until it cannot: then PROBLEM has cause and
+ * remedy. */
+BERTH_MUST_USE berth_err worker_start(const struct worker_options *o, struct worker **out,
+                                      char *problem, size_t problem_size);
+uint16_t worker_https_port(const struct worker *w);
+uint16_t worker_mqtts_port(const struct worker *w);
+struct metrics *worker_metrics(struct worker *w);
+
+/* Any thread: accept no more, finish what is under way, close, end the thread. */
+void worker_stop(struct worker *w);
+/* Waits for the thread, releases everything. NULL is fine. */
+void worker_free(struct worker *w);
+
+#endif
