@@ -9,11 +9,12 @@
 
 #define HTTP_TARGET_MAX       4096         /* bytes of the request target: 414 */
 #define HTTP_HEADERS_MAX      64           /* fields: 431 */
-#define HTTP_HEADER_BYTES_MAX 16384        /* of all fields: 431 */
+#define HTTP_HEADER_BYTES_MAX 16384        /* of all field lines as sent, and the empty one: 431 */
 #define HTTP_BODY_MAX         (128 * 1024) /* bytes: 413 */
 #define HTTP_HEADER_MS        15000 /* from the first byte of a request to the end of its header: 408 */
 #define HTTP_BODY_MS          30000 /* from there to the end of the body: 408 */
 #define HTTP_IDLE_MS          75000 /* between requests: closed quietly */
+#define HTTP_SEND_MS          30000 /* for the peer to take more of an answer: closed quietly */
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_PUT, HTTP_POST, HTTP_PATCH, HTTP_DELETE, HTTP_OTHER };
 
@@ -55,7 +56,7 @@ void http_respond(struct http_exchange *x, int status, const struct http_header 
 struct http_options {
     http_handler *handler;
     void *user;
-    /* Told what was refused below the handler (400, 408, 413, 414, 431), NULL: none. */
+    /* Told what was refused below the handler (400, 408, 413, 414, 431, 505), NULL: none. */
     void (*refused)(void *user, struct layer *l, int status, const char *why);
 };
 
