@@ -17,7 +17,7 @@ static berth_err complain(char *problem, size_t problem_size, const char *path, 
 {
     (void)snprintf(
         problem, problem_size,
-        "data directory %s: %s; give another with data-dir, or make it for the user that "
+        "data directory %.256s: %s; give another with data-dir, or make it for the user that "
         "runs berth",
         path, words);
     return BERTH_E_IO;

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
@@ -9,7 +10,6 @@
 #include "ops/pki.h"
 
 #define SERIAL_BITS     128
-#define SECONDS_PER_DAY 86400
 #define COMMON_NAME_MAX 64 /* RFC 5280, ub-common-name */
 
 static bool set_serial(X509 *x)
@@ -25,8 +25,10 @@ static bool set_serial(X509 *x)
 /* From a day ago: devices whose clocks are behind can connect on the first day too. */
 static bool set_validity(X509 *x, int days)
 {
-    return X509_gmtime_adj(X509_getm_notBefore(x), -SECONDS_PER_DAY) != NULL &&
-           X509_time_adj_ex(X509_getm_notAfter(x), days - 1, 0, NULL) != NULL;
+    time_t now = time(NULL);
+
+    return X509_time_adj_ex(X509_getm_notBefore(x), -1, 0, &now) != NULL &&
+           X509_time_adj_ex(X509_getm_notAfter(x), days - 1, 0, &now) != NULL;
 }
 
 static bool add_name(X509_NAME *name, const char *type, const char *text)
