@@ -446,18 +446,23 @@ static char *many_names(const char *head, char prefix, size_t count, const char 
 static void test_names_bound(void **state)
 {
     static const struct {
-        const char *name;
+        const char *name, *head;
         size_t first, second;
+        const char *tail;
         berth_err want;
     } rows[] = {
-        { "as many as may be", 600, 400, BERTH_OK },
-        { "one more", 600, 401, BERTH_E_RANGE },
+        { "as many as may be", "{", 600, 400, "}", BERTH_OK },
+        { "one more", "{", 600, 401, "}", BERTH_E_RANGE },
+        { "as many as may be on one way", "{\"o\":{", 800, 599, "}}", BERTH_OK },
+        { "one more on the way", "{\"o\":{", 800, 600, "}}", BERTH_E_RANGE },
+        { "as many as may be in an array", "{\"o\":[0,{", 800, 599, "}]}", BERTH_OK },
+        { "one more in an array", "{\"o\":[0,{", 800, 600, "}]}", BERTH_E_RANGE },
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char *first = many_names("{", 'p', rows[i].first, "}");
-        char *second = many_names("{", 'q', rows[i].second, "}");
+        char *second = many_names(rows[i].head, 'q', rows[i].second, rows[i].tail);
         struct berth_device d;
         struct berth_refusal why;
 
