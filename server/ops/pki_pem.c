@@ -1,12 +1,13 @@
 #include "ops/pki_pem.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/pem.h>
 
 #include "ops/file.h"
 
-#define PEM_MAX 65536
+#define PEM_MAX (256 * 1024) /* a leaf with a few hundred long names has more than 64 KiB */
 
 /* Without this OpenSSL asks the terminal for the password of an encrypted key. */
 static int no_password(char *out, int size, int writing, void *user)
@@ -15,22 +16,32 @@ static int no_password(char *out, int size, int writing, void *user)
     return -1;
 }
 
+static berth_err parse(berth_str text, berth_err (*fn)(BIO *in, void *user), void *user)
+{
+    BIO *in = BIO_new_mem_buf(text.p, (int)text.n);
+    berth_err e = in != NULL ? fn(in, user) : BERTH_E_MEMORY;
+
+    BIO_free(in);
+    return e;
+}
+
 /* FN reads from what stands in PATH. */
 static berth_err with_content(const char *path, berth_err (*fn)(BIO *in, void *user), void *user)
 {
-    char text[PEM_MAX];
+    char *text = malloc(PEM_MAX);
     struct berth_buf b;
-    BIO *in;
     berth_err e;
 
-    berth_buf_init(&b, text, sizeof text);
+    if (text == NULL)
+        return BERTH_E_MEMORY;
+    berth_buf_init(&b, text, PEM_MAX);
     e = file_read(path, &b);
-    if (e != BERTH_OK)
-        return e == BERTH_E_FULL ? BERTH_E_SYNTAX : e;
-    in = BIO_new_mem_buf(text, (int)b.n);
-    e = in != NULL ? fn(in, user) : BERTH_E_MEMORY;
-    BIO_free(in);
+    if (e == BERTH_OK)
+        e = parse(berth_buf_str(&b), fn, user);
+    else if (e == BERTH_E_FULL)
+        e = BERTH_E_SYNTAX;
     explicit_bzero(text, b.n);
+    free(text);
     return e;
 }
 

@@ -3,6 +3,7 @@
 #include "auth/policy.h"
 #include "check.h"
 #include "client/openssl_crypto.h"
+#include "failing_crypto.h"
 #include "front/catalog.h"
 #include "ops/first_start.h"
 #include "scratch.h"
@@ -102,7 +103,7 @@ struct outcome {
     size_t count;
 };
 
-static berth_err decide(struct outcome *o, size_t room)
+static berth_err decide_with(struct outcome *o, size_t room, const struct berth_crypto *c)
 {
     struct config config;
     struct berth_arena a;
@@ -111,7 +112,12 @@ static berth_err decide(struct outcome *o, size_t room)
     (void)snprintf(config.hosts[0], sizeof config.hosts[0], "DPS.Example.org");
     config.host_count = 1;
     berth_arena_init(&a, o->storage, room);
-    return first_start_changes(&config, &crypto, &a, o->changes, &o->count);
+    return first_start_changes(&config, c, &a, o->changes, &o->count);
+}
+
+static berth_err decide(struct outcome *o, size_t room)
+{
+    return decide_with(o, room, &crypto);
 }
 
 static const struct berth_record *find(const struct outcome *o, enum berth_kind kind,
@@ -211,6 +217,27 @@ static void test_every_smaller_arena(void **state)
     assert_true(enough > 0 && enough < FIRST_START_ARENA_SIZE);
 }
 
+/* No service is begun with a key that is not random, and none stays on the stack. */
+static void test_every_failure_of_randomness(void **state)
+{
+    static struct outcome o;
+    struct failing_crypto f;
+    size_t calls;
+
+    (void)state;
+    failing_crypto_init(&f, &crypto, 0);
+    assert_int_equal(decide_with(&o, sizeof o.storage, &f.seam), BERTH_OK);
+    assert_int_equal(f.wiped, 6 * sizeof(struct berth_key_pair));
+    calls = f.calls;
+    assert_int_equal(calls, 1 + 6 * 2);
+    for (size_t i = 1; i <= calls; i++) {
+        failing_crypto_init(&f, &crypto, i);
+        assert_int_equal(decide_with(&o, sizeof o.storage, &f.seam), BERTH_E_CRYPTO);
+        assert_int_equal(o.count, 0);
+        assert_int_equal(f.wiped, i / 2 * sizeof(struct berth_key_pair));
+    }
+}
+
 static struct first_start_profile profile_of(const struct berth_key *key)
 {
     return (struct first_start_profile){ .host = BERTH_STR("dps.example.org"),
@@ -300,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_changes),
         cmocka_unit_test(test_policies),
         cmocka_unit_test(test_every_smaller_arena),
+        cmocka_unit_test(test_every_failure_of_randomness),
         IN_DIRECTORY(test_profile),
         IN_DIRECTORY(test_profile_is_rewritten_when_it_differs),
         IN_DIRECTORY(test_profile_problem_tells_no_key),

@@ -419,6 +419,26 @@ static void test_long_and_odd_names(void **state)
     assert_false(report.made_leaf);
 }
 
+/* As many names as a daemon with hundreds of hubs has, each as long as names get. */
+static void test_many_long_names(void **state)
+{
+    static char text[272][254];
+    const char *many[ARRAY_LEN(text)];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(text); i++) {
+        memset(text[i], 'n', 253);
+        text[i][63] = text[i][127] = text[i][191] = '.';
+        (void)snprintf(text[i], 4, "%03zu", i);
+        text[i][3] = 'n';
+        many[i] = text[i];
+    }
+    assert_int_equal(ensure_names(many, ARRAY_LEN(many)), BERTH_OK);
+    CHECK("the last name", verifies("server.pem", many[ARRAY_LEN(many) - 1]));
+    assert_int_equal(ensure_names(many, ARRAY_LEN(many)), BERTH_OK);
+    assert_false(report.made_leaf);
+}
+
 static void test_no_directory(void **state)
 {
     (void)state;
@@ -445,6 +465,7 @@ int main(void)
         PKI_TEST(test_operators_certificate),
         PKI_TEST(test_expired_ca),
         PKI_TEST(test_long_and_odd_names),
+        PKI_TEST(test_many_long_names),
         PKI_TEST(test_no_directory),
     };
 
