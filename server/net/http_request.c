@@ -108,7 +108,11 @@ static int on_name(llhttp_t *parser, const char *p, size_t n)
 
 static int on_name_complete(llhttp_t *parser)
 {
-    request_of(parser)->in_name = false;
+    struct http_request *r = request_of(parser);
+
+    if (!r->in_name || r->headers[r->count - 1].name.n == 0)
+        return refuse(r, 400, "a header field has no name");
+    r->in_name = false;
     return HPE_OK;
 }
 
