@@ -183,6 +183,24 @@ static void test_defaults_come_back(void **state)
           d.keys.primary.n == 0 && d.keys.secondary.n == 0 && d.keys.primary.bytes[0] == 0);
 }
 
+static void test_edge_scope(void **state)
+{
+    static const char edge[] = "{\"deviceId\":\"dev\",\"capabilities\":{\"iotEdge\":true}}";
+    static const char leaf[] = "{\"deviceId\":\"dev\",\"deviceScope\":\"parent\"}";
+    struct berth_device d;
+    struct berth_refusal why;
+
+    (void)state;
+    fresh(&d);
+    CHECK("leaf", apply(&d, leaf, &why) == BERTH_OK && is_text(d.device_scope, "parent"));
+    CHECK("edge", apply(&d, edge, &why) == BERTH_OK);
+    CHECK("its own", is_text(d.device_scope, "ms-azure-iot-edge://dev-7"));
+    d.generation = 8; /* as when it moves to another hub */
+    CHECK("edge again", apply(&d, edge, &why) == BERTH_OK);
+    CHECK("made once", is_text(d.device_scope, "ms-azure-iot-edge://dev-7"));
+    CHECK("leaf again", apply(&d, leaf, &why) == BERTH_OK && is_text(d.device_scope, "parent"));
+}
+
 static void test_status_time(void **state)
 {
     struct berth_device d;
@@ -585,6 +603,7 @@ int main(void)
         cmocka_unit_test(test_apply),
         cmocka_unit_test(test_put_back),
         cmocka_unit_test(test_defaults_come_back),
+        cmocka_unit_test(test_edge_scope),
         cmocka_unit_test(test_status_time),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_refused),

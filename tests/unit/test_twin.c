@@ -480,6 +480,25 @@ static void test_names_bound(void **state)
     }
 }
 
+/* Names in objects that are closed do not count. */
+static void test_names_beside(void **state)
+{
+    static const char *const heads[] = { "{\"o\":{", "{\"p\":{", "{\"q\":{" };
+    struct berth_device d;
+    struct berth_refusal why;
+
+    (void)state;
+    fresh(&d);
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+        char *json = many_names(heads[i], 'p', 900, "}}");
+
+        CHECK(heads[i], berth_twin_report(&d, berth_str_of(json), T1, &arena, &why) == BERTH_OK);
+        CHECK(heads[i], berth_twin_report(&d, berth_str_of(json), T2, &arena, &why) == BERTH_OK);
+        free(json);
+    }
+    CHECK("each once", d.reported.version == 4);
+}
+
 /* ---- whole documents put back ---- */
 
 static void test_put_back(void **state)
@@ -742,23 +761,15 @@ static void test_against_jansson(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_merge),
-        cmocka_unit_test(test_versions),
-        cmocka_unit_test(test_report_removes),
-        cmocka_unit_test(test_documents),
-        cmocka_unit_test(test_times),
-        cmocka_unit_test(test_times_text),
-        cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_reported_bound),
-        cmocka_unit_test(test_names_bound),
-        cmocka_unit_test(test_put_back),
-        cmocka_unit_test(test_put_back_full),
-        cmocka_unit_test(test_reset),
-        cmocka_unit_test(test_small_arenas),
-        cmocka_unit_test(test_arena_use),
-        cmocka_unit_test(test_refusal_without_room),
-        cmocka_unit_test(test_prefixes),
-        cmocka_unit_test(test_against_jansson),
+        cmocka_unit_test(test_merge),          cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_report_removes), cmocka_unit_test(test_documents),
+        cmocka_unit_test(test_times),          cmocka_unit_test(test_times_text),
+        cmocka_unit_test(test_rules),          cmocka_unit_test(test_reported_bound),
+        cmocka_unit_test(test_names_bound),    cmocka_unit_test(test_names_beside),
+        cmocka_unit_test(test_put_back),       cmocka_unit_test(test_put_back_full),
+        cmocka_unit_test(test_reset),          cmocka_unit_test(test_small_arenas),
+        cmocka_unit_test(test_arena_use),      cmocka_unit_test(test_refusal_without_room),
+        cmocka_unit_test(test_prefixes),       cmocka_unit_test(test_against_jansson),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
