@@ -26,16 +26,15 @@ static berth_err take_field(struct berth_sas *t, berth_str *sig, berth_str field
 {
     berth_str value = field;
     berth_str key = berth_str_cut(&value, '=');
-    bool is_skn = berth_str_eq(key, BERTH_STR("skn"));
 
-    if (key.n == field.n || (value.n == 0 && !is_skn))
-        return BERTH_E_SYNTAX; /* no '=', or nothing after it */
+    if (key.n == field.n)
+        return BERTH_E_SYNTAX; /* no '=' */
     if (berth_str_eq(key, BERTH_STR("se")))
         return t->expiry_text.p == NULL ? take_expiry(t, value) : BERTH_E_SYNTAX;
 
-    berth_str *slot = is_skn                                ? &t->policy
-                      : berth_str_eq(key, BERTH_STR("sr"))  ? &t->resource
+    berth_str *slot = berth_str_eq(key, BERTH_STR("sr"))    ? &t->resource
                       : berth_str_eq(key, BERTH_STR("sig")) ? sig
+                      : berth_str_eq(key, BERTH_STR("skn")) ? &t->policy
                                                             : NULL;
     if (slot == NULL || slot->p != NULL)
         return BERTH_E_SYNTAX; /* unknown field, or given twice */

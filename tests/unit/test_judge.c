@@ -35,7 +35,7 @@ static struct berth_key key_of(char fill)
     return k;
 }
 
-enum { OWNER, READER, WRITER, STRANGE, HALF, KEYLESS, POLICIES };
+enum { OWNER, READER, WRITER, STRANGE, HALF, KEYLESS, NAMELESS, POLICIES };
 
 static void fill_policies(struct berth_policy out[POLICIES])
 {
@@ -51,6 +51,7 @@ static void fill_policies(struct berth_policy out[POLICIES])
         [STRANGE] = { BERTH_STR("it's (mine)!*"), BERTH_RIGHT_ENROLLMENT_READ, 's', 'S' },
         [HALF] = { BERTH_STR("half"), BERTH_RIGHT_ENROLLMENT_READ, 0, 'H' },
         [KEYLESS] = { BERTH_STR("keyless"), BERTH_RIGHT_ENROLLMENT_READ, 0, 0 },
+        [NAMELESS] = { BERTH_STR(""), BERTH_RIGHT_ENROLLMENT_READ, 'n', 'N' },
     };
 
     for (size_t i = 0; i < POLICIES; i++)
@@ -115,7 +116,8 @@ static const struct {
       BERTH_WHY_NONE, STRANGE },
 
     { "unknown policy", 'k', HOST, ANY_SE, "nobody", "/", READ, BERTH_WHY_POLICY_UNKNOWN, -1 },
-    { "no policy named", 'k', HOST, ANY_SE, "", "/", READ, BERTH_WHY_POLICY_UNKNOWN, -1 },
+    { "no policy named, and a policy without name", 'n', HOST, ANY_SE, "", "/", READ,
+      BERTH_WHY_POLICY_UNKNOWN, -1 },
     { "a device's token", 'k', HOST, ANY_SE, "registration", "/", READ, BERTH_WHY_POLICY_UNKNOWN,
       -1 },
     { "policy in another case", 'k', HOST, ANY_SE, "ProvisioningServiceOwner", "/", READ,
