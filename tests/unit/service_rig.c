@@ -1,0 +1,571 @@
+#include "service_rig.h"
+
+#include <errno.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "auth/policy.h"
+#include "berth/sas.h"
+#include "check.h"
+#include "client/openssl_crypto.h"
+#include "front/router.h"
+#include "net/http.h"
+#include "ops/log.h"
+#include "prov/registration.h"
+#include "scratch.h"
+#include "store/sqlite/sqlite_store.h"
+
+#define OUT_MAX (2 * 1024 * 1024)
+
+struct rig {
+    struct front front;
+    struct config config;
+    struct metrics metrics;
+    struct berth_crypto crypto;
+    char scratch[SCRATCH_PATH_MAX];
+    struct store *store;
+    struct store_port *inner; /* the store's own door; FRONT has WRAPPER */
+    struct store_port wrapper;
+    int stale;
+    bool broken;
+    sem_t due;
+    struct http_options http;
+    struct layer bottom; /* below HTTP: what a socket would be */
+    struct layer *layer;
+    char *out;
+    size_t out_n;
+    struct rig_answer answer;
+    uint64_t reasons[BERTH_REASON_COUNT]; /* before the request */
+    char etag[128];
+    char value[1024];
+    bool done, ok;
+    struct store_reply reply;
+};
+
+/* ---- the lowest layer ---- */
+
+static struct rig *rig_of(struct layer *l)
+{
+    return (struct rig *)(void *)((char *)l - offsetof(struct rig, bottom));
+}
+
+static size_t take_write(struct layer *l, const uint8_t *p, size_t n)
+{
+    struct rig *r = rig_of(l);
+
+    CHECK("answer fits", n < OUT_MAX - r->out_n);
+    memcpy(r->out + r->out_n, p, n);
+    r->out_n += n;
+    r->out[r->out_n] = '\0';
+    return n;
+}
+
+static void do_nothing(struct layer *l)
+{
+    (void)l;
+}
+
+static const struct layer_ops bottom_ops = { .write = take_write,
+                                             .resume = do_nothing,
+                                             .close = do_nothing };
+
+/* ---- the store's door, with its faults ---- */
+
+static struct rig *rig_of_port(struct store_port *p)
+{
+    return (struct rig *)(void *)((char *)p - offsetof(struct rig, wrapper));
+}
+
+struct broken {
+    store_done *done;
+    void *user;
+};
+
+static void fail_later(void *user, const struct store_reply *reply)
+{
+    struct broken *b = user;
+
+    (void)reply;
+    b->done(b->user, &(struct store_reply){ .result = STORE_FAILED, .problem = "disk full" });
+    free(b);
+}
+
+/* Where a broken store's callers go instead; the reply still comes by event. */
+static void redirect(struct rig *r, store_done **done, void **user)
+{
+    struct broken *b;
+
+    if (!r->broken)
+        return;
+    b = malloc(sizeof *b);
+    assert_non_null(b);
+    *b = (struct broken){ *done, *user };
+    *done = fail_later;
+    *user = b;
+}
+
+static void door_get(struct store_port *p, enum berth_kind kind, berth_str scope, berth_str key,
+                     store_done *done, void *user)
+{
+    struct rig *r = rig_of_port(p);
+
+    redirect(r, &done, &user);
+    store_get(r->inner, kind, scope, key, done, user);
+}
+
+static void door_list(struct store_port *p, const struct store_query *q, store_done *done,
+                      void *user)
+{
+    struct rig *r = rig_of_port(p);
+
+    redirect(r, &done, &user);
+    store_list(r->inner, q, done, user);
+}
+
+static void door_count(struct store_port *p, enum berth_kind kind, berth_str scope, int32_t tag,
+                       store_done *done, void *user)
+{
+    struct rig *r = rig_of_port(p);
+
+    redirect(r, &done, &user);
+    store_count(r->inner, kind, scope, tag, done, user);
+}
+
+static void door_commit(struct store_port *p, const struct berth_change *changes, size_t count,
+                        int64_t now_ms, store_done *done, void *user)
+{
+    struct rig *r = rig_of_port(p);
+    struct berth_change copy[STORE_CHANGES_MAX];
+
+    memcpy(copy, changes, count * sizeof *copy);
+    if (r->stale > 0) {
+        r->stale--;
+        copy[0].expect = UINT64_MAX - 7; /* a version that is not there */
+    }
+    if (r->broken) {
+        /* a read in its place: a commit that fails writes nothing */
+        redirect(r, &done, &user);
+        store_get(r->inner, BERTH_KIND_SETTING, (berth_str){ 0 }, BERTH_STR("none"), done, user);
+        return;
+    }
+    store_commit(r->inner, copy, count, now_ms, done, user);
+}
+
+static size_t door_deliver(struct store_port *p)
+{
+    return store_deliver(rig_of_port(p)->inner);
+}
+
+static void door_deliver_changes(struct store_port *p)
+{
+    store_deliver_changes(rig_of_port(p)->inner);
+}
+
+static const struct store_ops door_ops = { .get = door_get,
+                                           .list = door_list,
+                                           .count = door_count,
+                                           .commit = door_commit,
+                                           .deliver = door_deliver,
+                                           .deliver_changes = door_deliver_changes };
+
+static void wake(void *user)
+{
+    struct rig *r = user;
+
+    sem_post(&r->due);
+}
+
+bool rig_step(struct rig *r)
+{
+    struct timespec until;
+    int failed;
+
+    if (store_deliver(r->inner) > 0)
+        return true;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 20;
+    do
+        failed = sem_timedwait(&r->due, &until);
+    while (failed != 0 && errno == EINTR);
+    if (failed != 0)
+        return false;
+    (void)store_deliver(r->inner);
+    return true;
+}
+
+/* ---- straight into the store ---- */
+
+static void on_done(void *user, const struct store_reply *reply)
+{
+    struct rig *r = user;
+
+    r->done = true;
+    r->ok = reply->result == STORE_OK;
+    r->reply = *reply;
+}
+
+static void await(struct rig *r)
+{
+    while (!r->done)
+        CHECK("the store answers", rig_step(r));
+    r->done = false;
+    CHECK("the store could", r->ok);
+}
+
+void rig_put(struct rig *r, const struct berth_record *rec)
+{
+    struct berth_change change = { .type = BERTH_PUT, .expect = BERTH_ANY, .rec = *rec };
+
+    store_commit(r->inner, &change, 1, loop_now_ms(r->front.loop), on_done, r);
+    await(r);
+}
+
+bool rig_has(struct rig *r, enum berth_kind kind, const char *scope, const char *key)
+{
+    store_get(r->inner, kind, berth_str_of(scope), berth_str_of(key), on_done, r);
+    await(r);
+    return r->reply.count == 1;
+}
+
+struct berth_key rig_key(void)
+{
+    struct berth_key key = { .n = 32 };
+
+    memset(key.bytes, 'k', key.n);
+    return key;
+}
+
+void rig_put_policy(struct rig *r, const char *hub, const char *name, unsigned rights)
+{
+    char storage[4096];
+    struct berth_arena a;
+    struct berth_record rec;
+    struct berth_policy p = { .hub = berth_str_of(hub),
+                              .name = berth_str_of(name),
+                              .rights = rights,
+                              .keys = { rig_key(), rig_key() } };
+
+    berth_arena_init(&a, storage, sizeof storage);
+    CHECK(name, berth_policy_encode(&p, &a, &rec) == BERTH_OK);
+    rig_put(r, &rec);
+}
+
+void rig_put_registration(struct rig *r, const char *id, const char *group)
+{
+    char storage[4096];
+    struct berth_arena a;
+    struct berth_record rec;
+    struct berth_registration g = { .id = berth_str_of(id),
+                                    .group = berth_str_of(group),
+                                    .status = BERTH_ASSIGNED,
+                                    .substatus = BERTH_SUB_INITIAL_ASSIGNMENT,
+                                    .assigned_hub = BERTH_STR(RIG_HOST),
+                                    .device_id = berth_str_of(id),
+                                    .operation_id = BERTH_STR("5.0.0") };
+
+    berth_arena_init(&a, storage, sizeof storage);
+    CHECK(id, berth_registration_encode(&g, &a, &rec) == BERTH_OK);
+    rig_put(r, &rec);
+}
+
+static void put_hub(struct rig *r, const char *name)
+{
+    rig_put(r, &(struct berth_record){ .kind = BERTH_KIND_HUB,
+                                       .key = berth_str_of(name),
+                                       .name = berth_str_of(name),
+                                       .body = BERTH_STR("{\"weight\":1,\"allocation\":true}") });
+    for (const struct berth_policy_default *p = berth_hub_policies; p->name != NULL; p++)
+        rig_put_policy(r, name, p->name, p->rights);
+}
+
+void rig_make_stale(struct rig *r, int n)
+{
+    r->stale = n;
+}
+
+void rig_break_store(struct rig *r)
+{
+    r->broken = true;
+}
+
+/* ---- life ---- */
+
+static void open_store(struct rig *r)
+{
+    struct sqlite_store_problem problem;
+    struct sqlite_store_options o = { .directory = r->scratch,
+                                      .crypto = &r->crypto,
+                                      .window_ms = 0 };
+    struct store_attach attach = { .wake = wake,
+                                   .wake_user = r,
+                                   .watcher = catalog_watch,
+                                   .watch_user = r->front.catalog,
+                                   .watch_kinds = CATALOG_KINDS };
+
+    if (sqlite_store_open(&o, &r->store, &problem) != BERTH_OK)
+        fail_msg("store: %s", problem.text);
+    CHECK("attached", sqlite_store_attach(r->store, &attach, &r->inner) == BERTH_OK);
+    r->wrapper.ops = &door_ops;
+}
+
+static void seed(struct rig *r)
+{
+    rig_put(r, &(struct berth_record){ .kind = BERTH_KIND_SETTING,
+                                       .key = BERTH_STR(SETTING_ID_SCOPE),
+                                       .name = BERTH_STR(RIG_SCOPE),
+                                       .body = BERTH_STR("{}") });
+    for (const struct berth_policy_default *p = berth_service_policies; p->name != NULL; p++)
+        rig_put_policy(r, "", p->name, p->rights);
+    put_hub(r, RIG_HOST);
+    put_hub(r, RIG_HUB);
+}
+
+static void connect_layers(struct rig *r)
+{
+    r->http = (struct http_options){ .handler = router_http, .user = &r->front };
+    r->bottom = (struct layer){ .ops = &bottom_ops, .loop = r->front.loop };
+    r->layer = http_layer_new(&r->bottom, &r->http);
+    assert_non_null(r->layer);
+    r->layer->below = &r->bottom;
+    r->layer->loop = r->front.loop;
+    r->bottom.above = r->layer;
+}
+
+struct rig *rig_new(void)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    struct limits_rates rates = { .device_requests_per_min = 120, .peer_failures_per_min = 20 };
+
+    assert_non_null(r);
+    r->out = malloc(OUT_MAX);
+    assert_non_null(r->out);
+    log_setup(0, false); /* no lines */
+    CHECK("directory", scratch_make(r->scratch) != NULL);
+    sem_init(&r->due, 0, 0);
+    config_defaults(&r->config);
+    strcpy(r->config.hosts[0], RIG_HOST);
+    strcpy(r->config.hosts[1], RIG_ALIAS);
+    r->config.host_count = 2;
+    CHECK("crypto", openssl_crypto_init(&r->crypto) == BERTH_OK);
+    r->front = (struct front){
+        .crypto = &r->crypto, .config = &r->config, .metrics = &r->metrics, .store = &r->wrapper
+    };
+    CHECK("loop", loop_new(0, &r->front.loop) == BERTH_OK);
+    CHECK("catalog", catalog_new(&r->crypto, &r->front.catalog) == BERTH_OK);
+    CHECK("limits", limits_new(&rates, &r->front.limits) == BERTH_OK);
+    open_store(r);
+    seed(r);
+    connect_layers(r);
+    return r;
+}
+
+void rig_hang_up(struct rig *r)
+{
+    if (r->layer != NULL)
+        r->layer->ops->closed(r->layer);
+    r->layer = NULL;
+}
+
+void rig_free(struct rig *r)
+{
+    rig_hang_up(r);
+    store_detach(r->inner);
+    sqlite_store_close(r->store);
+    catalog_free(r->front.catalog);
+    limits_free(r->front.limits);
+    loop_free(r->front.loop);
+    openssl_crypto_deinit(&r->crypto);
+    sem_destroy(&r->due);
+    scratch_remove(r->scratch);
+    free(r->out);
+    free(r);
+}
+
+struct front *rig_front(struct rig *r)
+{
+    return &r->front;
+}
+
+/* ---- asking ---- */
+
+const char *rig_token(const char *resource, const char *policy, const struct berth_key *key,
+                      int64_t expiry_s)
+{
+    static char text[1024];
+    struct berth_crypto crypto;
+    struct berth_hmac_key prepared;
+    struct berth_buf b;
+
+    berth_buf_init(&b, text, sizeof text - 1);
+    CHECK("crypto", openssl_crypto_init(&crypto) == BERTH_OK);
+    CHECK("key", crypto.hmac_prepare(crypto.ctx, key->bytes, key->n, &prepared) == BERTH_OK);
+    CHECK("token", berth_sas_build(&crypto, &prepared, berth_str_of(resource), expiry_s,
+                                   berth_str_of(policy), &b) == BERTH_OK);
+    crypto.hmac_release(crypto.ctx, &prepared);
+    openssl_crypto_deinit(&crypto);
+    text[b.n] = '\0';
+    return text;
+}
+
+static const char *owner_of(const char *line)
+{
+    const char *path = strchr(line, ' ') + 1;
+    bool hub = strncasecmp(path, "/devices", 8) == 0 || strncasecmp(path, "/twins", 6) == 0 ||
+               strncasecmp(path, "/statistics", 11) == 0;
+
+    return hub ? "iothubowner" : RIG_OWNER;
+}
+
+static void put_headers(struct rig *r, struct berth_buf *b, const char *headers)
+{
+    for (const char *p = headers; *p != '\0'; p++) {
+        if (*p == '@')
+            berth_buf_put(b, berth_str_of(r->etag));
+        else
+            berth_buf_put_char(b, *p);
+    }
+}
+
+static void put_authorization(struct rig *r, struct berth_buf *b, const struct rig_request *q)
+{
+    const char *host = q->host != NULL ? q->host : RIG_HOST;
+    const char *policy = q->policy != NULL ? q->policy : owner_of(q->line);
+    const char *token = q->token;
+    struct berth_key key = rig_key();
+
+    if (token == NULL && policy[0] == '\0')
+        return;
+    if (token == NULL)
+        token = rig_token(host, policy, &key, loop_now_ms(r->front.loop) / 1000 + 3600);
+    berth_buf_put(b, BERTH_STR("Authorization: "));
+    berth_buf_put(b, berth_str_of(token));
+    berth_buf_put(b, BERTH_STR("\r\n"));
+}
+
+static void put_request(struct rig *r, struct berth_buf *b, const struct rig_request *q)
+{
+    const char *headers = q->headers != NULL ? q->headers : "";
+
+    berth_buf_put(b, berth_str_of(q->line));
+    if (strchr(q->line, '?') == NULL)
+        berth_buf_put(b, BERTH_STR("?api-version=2021-10-01"));
+    berth_buf_put(b, BERTH_STR(" HTTP/1.1\r\nHost: "));
+    berth_buf_put(b, berth_str_of(q->host != NULL ? q->host : RIG_HOST));
+    berth_buf_put(b, BERTH_STR("\r\n"));
+    put_authorization(r, b, q);
+    put_headers(r, b, headers);
+    if (q->body != NULL && strcasestr(headers, "content-type:") == NULL)
+        berth_buf_put(b, BERTH_STR("Content-Type: application/json; charset=utf-8\r\n"));
+    berth_buf_put(b, BERTH_STR("Content-Length: "));
+    berth_buf_put_u64(b, q->body != NULL ? strlen(q->body) : 0);
+    berth_buf_put(b, BERTH_STR("\r\n\r\n"));
+    berth_buf_put(b, berth_str_of(q->body != NULL ? q->body : ""));
+}
+
+void rig_send(struct rig *r, const struct rig_request *q)
+{
+    size_t size = 256 * 1024, taken = 0;
+    char *storage = malloc(size);
+    struct berth_buf b;
+
+    assert_non_null(storage);
+    berth_buf_init(&b, storage, size);
+    put_request(r, &b, q);
+    CHECK(q->line, !b.over);
+    for (size_t i = 0; i < BERTH_REASON_COUNT; i++)
+        r->reasons[i] = r->metrics.reasons[i];
+    r->out_n = 0;
+    r->out[0] = '\0';
+    while (taken < b.n) {
+        size_t n = layer_input(r->layer, (const uint8_t *)b.p + taken, b.n - taken);
+        if (n == 0)
+            break; /* refused: the rest is not wanted */
+        taken += n;
+    }
+    free(storage);
+}
+
+static void note_etag(struct rig *r)
+{
+    const char *p = strstr(r->answer.body, "\"etag\":\"");
+    size_t n = 0;
+
+    if (p == NULL || r->answer.status >= 300)
+        return;
+    for (p += strlen("\"etag\":\""); *p != '\0' && *p != '"' && n + 1 < sizeof r->etag; p++) {
+        if (*p == '\\')
+            p++;
+        r->etag[n++] = *p;
+    }
+    r->etag[n] = '\0';
+}
+
+const struct rig_answer *rig_answer(struct rig *r)
+{
+    char *blank = strstr(r->out, "\r\n\r\n");
+
+    r->answer = (struct rig_answer){ .head = r->out, .body = r->out + r->out_n };
+    if (blank == NULL)
+        return &r->answer;
+    r->answer.status = atoi(r->out + strlen("HTTP/1.1 "));
+    blank[2] = '\0';
+    r->answer.body = blank + 4;
+    r->answer.body_n = r->out_n - (size_t)(blank + 4 - r->out);
+    for (unsigned i = 1; i < BERTH_REASON_COUNT; i++)
+        if (r->metrics.reasons[i] != r->reasons[i])
+            r->answer.why = (enum berth_reason)i;
+    note_etag(r);
+    return &r->answer;
+}
+
+const struct rig_answer *rig_ask(struct rig *r, const struct rig_request *q)
+{
+    rig_send(r, q);
+    while (r->out_n == 0)
+        CHECK(q->line, rig_step(r));
+    return rig_answer(r);
+}
+
+const char *rig_header(struct rig *r, const char *name)
+{
+    size_t n = strlen(name);
+
+    for (const char *p = r->answer.head; (p = strstr(p, "\r\n")) != NULL;) {
+        p += 2;
+        if (strncmp(p, name, n) != 0 || p[n] != ':')
+            continue;
+        p += n + 1;
+        p += strspn(p, " ");
+        snprintf(r->value, sizeof r->value, "%.*s", (int)strcspn(p, "\r"), p);
+        return r->value;
+    }
+    return "";
+}
+
+static bool all_in(const char *text, const char *wanted, bool want)
+{
+    char copy[1024];
+
+    if (wanted == NULL)
+        return true;
+    snprintf(copy, sizeof copy, "%s", wanted);
+    for (char *save, *one = strtok_r(copy, "~", &save); one; one = strtok_r(NULL, "~", &save))
+        if ((strstr(text, one) != NULL) != want)
+            return false;
+    return true;
+}
+
+void rig_play(struct rig *r, const struct rig_line *lines, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct rig_line *s = &lines[i];
+        const struct rig_answer *a = rig_ask(
+            r, &(struct rig_request){ .line = s->line, .headers = s->headers, .body = s->body });
+        if (a->status != s->status || a->why != s->why || !all_in(a->body, s->has, true) ||
+            !all_in(a->body, s->lacks, false))
+            fail_msg("%s: status %d, reason %s, body %s", s->name, a->status,
+                     berth_reason_row(a->why)->name, a->body);
+    }
+}
