@@ -29,15 +29,6 @@ static int complain(struct reading *r, const char *words)
     return 0;
 }
 
-static void skip_rest_of_line(FILE *f)
-{
-    int c;
-
-    do {
-        c = fgetc(f);
-    } while (c != '\n' && c != EOF);
-}
-
 /* The place of fgets. A line that does not fit is a problem: inih would take its rest for another
  * line. */
 static char *read_line(char *out, int size, void *stream)
@@ -51,7 +42,6 @@ static char *read_line(char *out, int size, void *stream)
     n = strlen(out);
     if (n + 1 == (size_t)size && out[n - 1] != '\n') {
         (void)complain(r, "longer than 198 bytes; give it in the environment or as an option");
-        skip_rest_of_line(r->file);
         out[0] = '\0';
     }
     return out;
