@@ -9,8 +9,10 @@
 #include "berth/crypto.h"
 #include "berth/err.h"
 
-#define STORE_CHANGES_MAX 16   /* in one commit */
-#define STORE_LIST_MAX    1000 /* records in one reply */
+#define STORE_CHANGES_MAX 16                /* in one commit */
+#define STORE_LIST_MAX    1000              /* records in one reply */
+#define STORE_LIST_BYTES  (4 * 1024 * 1024) /* bytes after which a reply takes no further record */
+#define STORE_TEXT_MAX    1024              /* bytes of a scope, key, name or owner */
 
 struct store;      /* one database */
 struct store_port; /* one loop's door to it: all calls and callbacks of a port happen on its loop's
@@ -27,7 +29,8 @@ struct store_reply {
     enum store_result result;
     const struct berth_record *records; /* get: 0 or 1; list: in key order */
     size_t count;
-    bool more;           /* list: others follow the last one */
+    bool more;           /* list: others follow the last one; also when large records made it
+                            shorter than was asked */
     uint64_t version;    /* commit: what every record it wrote has now */
     size_t refused;      /* STORE_STALE: index of the change that did not fit */
     uint64_t total;      /* count */
@@ -46,7 +49,9 @@ struct store_query {
     bool all_scopes; /* ignore SCOPE; order is by scope, then key. AFTER is then not used */
 };
 
-/* Arguments are borrowed for the call only: what is needed later is copied. */
+/* Arguments are borrowed for the call only: what is needed later is copied. A read's reply is never
+ * older than a change the watcher was shown before it, so a reply and the changes after it add up.
+ */
 struct store_ops {
     void (*get)(struct store_port *p, enum berth_kind kind, berth_str scope, berth_str key,
                 store_done *done, void *user);
@@ -54,8 +59,8 @@ struct store_ops {
     /* How many of KIND in SCOPE have TAG (any when negative). */
     void (*count)(struct store_port *p, enum berth_kind kind, berth_str scope, int32_t tag,
                   store_done *done, void *user);
-    /* All CHANGES or none; done runs after they are durable. NOW_MS becomes updated_ms (and
-     * created_ms of new records). */
+    /* All CHANGES or none, judged and made in their order; done runs after they are durable. NOW_MS
+     * becomes updated_ms (and created_ms of new records). A record over a bound is STORE_FAILED. */
     void (*commit)(struct store_port *p, const struct berth_change *changes, size_t count,
                    int64_t now_ms, store_done *done, void *user);
     /* Runs callbacks that are due on this loop, changes first; returns how many ran. */
@@ -71,8 +76,9 @@ struct store_port {
     const struct store_ops *ops;
 };
 
-/* Called on the port's loop for each committed change of the watched kinds, made by any port; REC
- * has kind, scope, key only when DELETED. The watcher may not call the store. */
+/* Called on the port's loop for each committed change of the watched kinds, made by any port, in
+ * the order of their commits; REC has kind, scope, key and the commit's version only when DELETED.
+ * Deleting what is not there is no change. The watcher may not call the store. */
 typedef void store_watcher(void *user, const struct berth_record *rec, bool deleted);
 
 /* How a port reaches its loop. */

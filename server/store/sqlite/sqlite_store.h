@@ -8,6 +8,7 @@
 
 #define SQLITE_STORE_FILE    "berth.db"
 #define SQLITE_STORE_KEYFILE "store.key" /* 32 random bytes, mode 0600, made at the first open */
+#define SQLITE_STORE_LOCK    "berth.lock"
 
 struct sqlite_store_options {
     const char *directory;
@@ -16,6 +17,7 @@ struct sqlite_store_options {
     int window_ms;             /* how long a small batch waits for company; < 0: the default, 2 */
     bool answer_before_commit; /* tests only: completes commits before they are durable, to prove
                                   that the crash test sees it */
+    uint32_t max_pages;        /* pages of 4 KiB the database may grow to; 0: as the disk allows */
 };
 
 /* What an open found wrong: cause and remedy in words for the operator. */
@@ -24,8 +26,8 @@ struct sqlite_store_problem {
 };
 
 /* Opens, or makes and migrates, the database in DIRECTORY, which exists. Takes a lock on it: a
- * second daemon is refused with a clear problem. BERTH_E_MISMATCH: wrong key file, newer schema, or
- * locked; BERTH_E_IO: disk full, read-only, damaged. */
+ * second daemon is refused with a clear problem. BERTH_E_MISMATCH: wrong, lost or exposed key file,
+ * newer schema, somebody else's database, or locked; BERTH_E_IO: disk full, read-only, damaged. */
 BERTH_MUST_USE berth_err sqlite_store_open(const struct sqlite_store_options *o, struct store **out,
                                            struct sqlite_store_problem *problem);
 BERTH_MUST_USE berth_err sqlite_store_attach(struct store *s, const struct store_attach *a,

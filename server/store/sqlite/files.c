@@ -1,0 +1,172 @@
+#include "store/sqlite/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PID_TEXT_MAX 16
+
+static berth_err refuse_errno(const char *path, struct sqlite_store_problem *problem)
+{
+    problem_say(problem, "%s: %s", path, problem_of_errno(errno));
+    return BERTH_E_IO;
+}
+
+/* The lock stands; the number in the file is only for whoever meets it. */
+static void leave_pid(int fd)
+{
+    char text[PID_TEXT_MAX];
+    int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n)
+        return;
+}
+
+static long holder_pid(int fd)
+{
+    char text[PID_TEXT_MAX + 1] = { 0 };
+
+    return pread(fd, text, PID_TEXT_MAX, 0) > 0 ? strtol(text, NULL, 10) : 0;
+}
+
+berth_err directory_lock(const char *directory, int *out, struct sqlite_store_problem *problem)
+{
+    char path[PATH_MAX];
+
+    if (snprintf(path, sizeof path, "%s/%s", directory, SQLITE_STORE_LOCK) >= (int)sizeof path) {
+        problem_say(problem, "the data directory's path is too long");
+        return BERTH_E_RANGE;
+    }
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return refuse_errno(path, problem);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        bool taken = errno == EWOULDBLOCK;
+        if (taken)
+            problem_say(problem,
+                        "another berth serve (pid %ld) uses %s; stop it, or give this one a data "
+                        "directory of its own",
+                        holder_pid(fd), directory);
+        berth_err e = taken ? BERTH_E_MISMATCH : refuse_errno(path, problem);
+        close(fd);
+        return e;
+    }
+    leave_pid(fd);
+    *out = fd;
+    return BERTH_OK;
+}
+
+berth_err database_file_touch(const char *path, struct sqlite_store_problem *problem)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return refuse_errno(path, problem);
+    close(fd);
+    return BERTH_OK;
+}
+
+/* systemd gives the service's user an ACL on its credentials, which shows as group access. */
+static bool is_systemd_credential(const char *path)
+{
+    const char *dir = getenv("CREDENTIALS_DIRECTORY");
+    size_t n = dir == NULL ? 0 : strlen(dir);
+
+    return n > 0 && strncmp(path, dir, n) == 0 && path[n] == '/' && strstr(path, "/../") == NULL;
+}
+
+static berth_err read_key(int fd, const char *path, uint8_t key[SEAL_KEY_SIZE],
+                          struct sqlite_store_problem *problem)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return refuse_errno(path, problem);
+    if ((st.st_mode & 077) != 0 && !is_systemd_credential(path)) {
+        problem_say(problem, "others may read the key file %s; take that from them: chmod 600 %s",
+                    path, path);
+        return BERTH_E_MISMATCH;
+    }
+    if (!S_ISREG(st.st_mode) || st.st_size != SEAL_KEY_SIZE ||
+        pread(fd, key, SEAL_KEY_SIZE, 0) != SEAL_KEY_SIZE) {
+        problem_say(problem, "%s is not a key file, which has %d bytes; restore it from the backup",
+                    path, SEAL_KEY_SIZE);
+        return BERTH_E_MISMATCH;
+    }
+    return BERTH_OK;
+}
+
+berth_err key_file_load(const char *path, const struct berth_crypto *crypto,
+                        uint8_t key[SEAL_KEY_SIZE], struct sqlite_store_problem *problem)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return errno == ENOENT ? BERTH_E_NOT_FOUND : refuse_errno(path, problem);
+    berth_err e = read_key(fd, path, key, problem);
+    close(fd);
+    if (e != BERTH_OK)
+        crypto->wipe(crypto->ctx, key, SEAL_KEY_SIZE);
+    return e;
+}
+
+/* A name is durable once its directory is. */
+static bool sync_directory_of(const char *path)
+{
+    char dir[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t n = slash == NULL ? 0 : (size_t)(slash - path);
+
+    if (n >= sizeof dir)
+        return false;
+    memcpy(dir, path, n);
+    memcpy(dir + n, n == 0 ? "." : "", n == 0 ? 2 : 1);
+    int fd = open(slash == path ? "/" : dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool ok = fsync(fd) == 0;
+    close(fd);
+    return ok;
+}
+
+static bool write_new(const char *path, const uint8_t key[SEAL_KEY_SIZE])
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0)
+        return false;
+    bool ok = write(fd, key, SEAL_KEY_SIZE) == SEAL_KEY_SIZE && fsync(fd) == 0;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return ok;
+}
+
+berth_err key_file_make(const char *path, const struct berth_crypto *crypto,
+                        uint8_t key[SEAL_KEY_SIZE], struct sqlite_store_problem *problem)
+{
+    char draft[PATH_MAX];
+
+    if (snprintf(draft, sizeof draft, "%s.new", path) >= (int)sizeof draft) {
+        problem_say(problem, "the key file's path is too long");
+        return BERTH_E_RANGE;
+    }
+    if (crypto->random(crypto->ctx, key, SEAL_KEY_SIZE) != BERTH_OK) {
+        problem_say(problem, "no random bytes for the key file; look at the system's entropy");
+        return BERTH_E_CRYPTO;
+    }
+    /* A draft left by a crash was never in use. link() neither replaces nor shows half a key. */
+    (void)unlink(draft);
+    bool ok = write_new(draft, key) && link(draft, path) == 0 && sync_directory_of(path);
+    berth_err e = ok ? BERTH_OK : refuse_errno(path, problem);
+    (void)unlink(draft);
+    if (e != BERTH_OK)
+        crypto->wipe(crypto->ctx, key, SEAL_KEY_SIZE);
+    return e;
+}

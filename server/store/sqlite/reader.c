@@ -1,0 +1,245 @@
+#include "store/sqlite/reader.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/sqlite/engine.h"
+#include "store/sqlite/problem.h"
+#include "store/sqlite/schema.h"
+
+#define SQL_MAX 512
+#define COLUMNS "scope, key, name, owner, tag, version, created_ms, updated_ms, secret, body"
+
+enum { GET, LIST, LIST_OWNER, LIST_ALL, LIST_ALL_OWNER, COUNT, COUNT_TAG };
+
+/* Parameters: 1 scope, 2 key or what it comes after, 3 limit or tag, 4 owner. No key is empty, so
+ * "after nothing" needs no form of its own. */
+static const char *const forms[READER_STATEMENTS] = {
+    [GET] = "SELECT " COLUMNS " FROM %s WHERE scope=?1 AND key=?2",
+    [LIST] = "SELECT " COLUMNS " FROM %s WHERE scope=?1 AND key>?2 ORDER BY key LIMIT ?3",
+    [LIST_OWNER] =
+        "SELECT " COLUMNS " FROM %s WHERE scope=?1 AND owner=?4 AND key>?2 ORDER BY key LIMIT ?3",
+    [LIST_ALL] = "SELECT " COLUMNS " FROM %s ORDER BY scope, key LIMIT ?3",
+    [LIST_ALL_OWNER] = "SELECT " COLUMNS " FROM %s WHERE owner=?4 ORDER BY scope, key LIMIT ?3",
+    [COUNT] = "SELECT count(*) FROM %s WHERE scope=?1",
+    [COUNT_TAG] = "SELECT count(*) FROM %s WHERE scope=?1 AND tag=?3",
+};
+
+berth_err reader_init(struct reader *r, const char *path, const struct berth_crypto *crypto,
+                      const uint8_t key[SEAL_KEY_SIZE])
+{
+    *r = (struct reader){ 0 };
+    berth_err e = sealer_init(&r->sealer, crypto, key);
+    if (e != BERTH_OK)
+        return e;
+    return engine_open_reader(path, &r->db) == SQLITE_OK ? BERTH_OK : BERTH_E_IO;
+}
+
+void reader_deinit(struct reader *r)
+{
+    for (size_t k = 0; k < BERTH_KINDS; k++)
+        for (size_t i = 0; i < READER_STATEMENTS; i++)
+            (void)sqlite3_finalize(r->statements[k][i]);
+    if (r->sealer.crypto != NULL)
+        reader_forget(r);
+    free(r->records);
+    sealer_deinit(&r->sealer);
+    engine_close(r->db);
+    *r = (struct reader){ 0 };
+}
+
+void reader_forget(struct reader *r)
+{
+    const struct berth_crypto *crypto = r->sealer.crypto;
+
+    for (size_t i = 0; i < r->count; i++) {
+        union {
+            const char *lent;
+            char *own; /* the record's block begins with its secret */
+        } block = { r->records[i].secret.p };
+        crypto->wipe(crypto->ctx, block.own, r->records[i].secret.n);
+        free(block.own);
+    }
+    r->count = 0;
+}
+
+static void fail(struct reader *r, struct store_reply *reply, const char *problem)
+{
+    reader_forget(r);
+    *reply = (struct store_reply){ .result = STORE_FAILED, .problem = problem };
+}
+
+static void fail_engine(struct reader *r, struct store_reply *reply, int rc)
+{
+    fail(r, reply, problem_of_engine(r->db, rc));
+}
+
+static int prepare(struct reader *r, enum berth_kind kind, int form, sqlite3_stmt **out)
+{
+    char sql[SQL_MAX];
+    sqlite3_stmt **slot = &r->statements[kind][form];
+
+    assert(kind < BERTH_KINDS);
+    if (*slot == NULL) {
+        /* A form has one %s; its table's name is ours. */
+        const char *from = strstr(forms[form], "%s");
+        int n = snprintf(sql, sizeof sql, "%.*s%s%s", (int)(from - forms[form]), forms[form],
+                         schema_table(kind), from + 2);
+        assert(n < (int)sizeof sql);
+        (void)n;
+        int rc = engine_prepare(r->db, sql, slot);
+        if (rc != SQLITE_OK)
+            return rc;
+    }
+    *out = *slot;
+    return SQLITE_OK;
+}
+
+static bool make_room(struct reader *r)
+{
+    if (r->count < r->capacity)
+        return true;
+    size_t capacity = r->capacity == 0 ? 4 : r->capacity * 2;
+    struct berth_record *grown = realloc(r->records, capacity * sizeof *grown);
+    if (grown == NULL)
+        return false;
+    r->records = grown;
+    r->capacity = capacity;
+    return true;
+}
+
+static berth_str keep(char **at, berth_str s)
+{
+    char *p = *at;
+
+    memcpy(p, s.p, s.n);
+    *at += s.n;
+    return (berth_str){ p, s.n };
+}
+
+/* The row as a record in a block of its own, the secret first. Returns NULL or a problem. */
+static const char *take_row(struct reader *r, enum berth_kind kind, sqlite3_stmt *s, size_t *bytes)
+{
+    berth_str scope = engine_column(s, 0), key = engine_column(s, 1), name = engine_column(s, 2);
+    berth_str owner = engine_column(s, 3), sealed = engine_column(s, 8), body = engine_column(s, 9);
+    struct seal_place place = { .kind = kind, .scope = scope, .key = key };
+    size_t secret_n = sealed.n > SEAL_OVERHEAD ? sealed.n - SEAL_OVERHEAD : 0;
+
+    size_t n = secret_n + scope.n + key.n + name.n + owner.n + body.n;
+    char *block = make_room(r) ? malloc(n + 1) : NULL;
+    if (block == NULL)
+        return "out of memory";
+    if (sealed.n > 0 && sealer_open(&r->sealer, &place, sealed, (uint8_t *)block) != BERTH_OK) {
+        (void)snprintf(r->problem, sizeof r->problem,
+                       "the sealed key of %s '%.*s' does not open: its row was damaged or changed "
+                       "outside berth; restore the last backup",
+                       schema_table(kind), key.n > 128 ? 128 : (int)key.n, key.p);
+        free(block);
+        return r->problem;
+    }
+    char *at = block + secret_n;
+    r->records[r->count++] = (struct berth_record){
+        .kind = kind,
+        .secret = { block, secret_n },
+        .scope = keep(&at, scope),
+        .key = keep(&at, key),
+        .name = keep(&at, name),
+        .owner = keep(&at, owner),
+        .body = keep(&at, body),
+        .tag = sqlite3_column_int(s, 4),
+        .version = (uint64_t)sqlite3_column_int64(s, 5),
+        .created_ms = sqlite3_column_int64(s, 6),
+        .updated_ms = sqlite3_column_int64(s, 7),
+    };
+    *bytes += n;
+    return NULL;
+}
+
+/* Rows into records until LIMIT of them or STORE_LIST_BYTES; the statement is reset before any
+ * callback runs, so that no reader ever holds up a checkpoint for longer. */
+static void take_rows(struct reader *r, enum berth_kind kind, sqlite3_stmt *s, size_t limit,
+                      struct store_reply *reply)
+{
+    const char *problem = NULL;
+    size_t bytes = 0;
+    bool more = false;
+    int rc;
+
+    while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+        more = r->count == limit || bytes >= STORE_LIST_BYTES;
+        if (more)
+            break;
+        problem = take_row(r, kind, s, &bytes);
+        if (problem != NULL)
+            break;
+    }
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        problem = problem_of_engine(r->db, rc);
+    (void)sqlite3_reset(s);
+    (void)sqlite3_clear_bindings(s);
+    if (problem != NULL)
+        fail(r, reply, problem);
+    else
+        *reply = (struct store_reply){ .records = r->records, .count = r->count, .more = more };
+}
+
+void reader_get(struct reader *r, enum berth_kind kind, berth_str scope, berth_str key,
+                struct store_reply *reply)
+{
+    sqlite3_stmt *s;
+
+    int rc = prepare(r, kind, GET, &s);
+    if (rc == SQLITE_OK)
+        rc = engine_bind(s, 1, scope);
+    if (rc == SQLITE_OK)
+        rc = engine_bind(s, 2, key);
+    if (rc != SQLITE_OK)
+        fail_engine(r, reply, rc);
+    else
+        take_rows(r, kind, s, 1, reply);
+}
+
+void reader_list(struct reader *r, const struct store_query *q, struct store_reply *reply)
+{
+    bool owned = q->owner.p != NULL;
+    int form = q->all_scopes ? (owned ? LIST_ALL_OWNER : LIST_ALL) : (owned ? LIST_OWNER : LIST);
+    sqlite3_stmt *s;
+
+    assert(q->limit >= 1 && q->limit <= STORE_LIST_MAX);
+    int rc = prepare(r, q->kind, form, &s);
+    if (rc == SQLITE_OK && !q->all_scopes)
+        rc = engine_bind(s, 1, q->scope);
+    if (rc == SQLITE_OK && !q->all_scopes)
+        rc = engine_bind(s, 2, q->after);
+    if (rc == SQLITE_OK) /* one more tells whether others follow */
+        rc = sqlite3_bind_int64(s, 3, (sqlite3_int64)q->limit + 1);
+    if (rc == SQLITE_OK && owned)
+        rc = engine_bind(s, 4, q->owner);
+    if (rc != SQLITE_OK)
+        fail_engine(r, reply, rc);
+    else
+        take_rows(r, q->kind, s, q->limit, reply);
+}
+
+void reader_count(struct reader *r, enum berth_kind kind, berth_str scope, int32_t tag,
+                  struct store_reply *reply)
+{
+    sqlite3_stmt *s;
+
+    int rc = prepare(r, kind, tag < 0 ? COUNT : COUNT_TAG, &s);
+    if (rc == SQLITE_OK)
+        rc = engine_bind(s, 1, scope);
+    if (rc == SQLITE_OK && tag >= 0)
+        rc = sqlite3_bind_int(s, 3, tag);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(s);
+    if (rc != SQLITE_ROW) {
+        fail_engine(r, reply, rc);
+        return;
+    }
+    *reply = (struct store_reply){ .total = (uint64_t)sqlite3_column_int64(s, 0) };
+    (void)sqlite3_reset(s);
+    (void)sqlite3_clear_bindings(s);
+}

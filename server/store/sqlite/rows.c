@@ -1,0 +1,216 @@
+#include "store/sqlite/rows.h"
+
+#include <stdio.h>
+
+#include "store/sqlite/engine.h"
+#include "store/sqlite/problem.h"
+#include "store/sqlite/schema.h"
+
+#define SQL_MAX 384
+
+enum { FIND, INSERT, UPDATE, DELETE };
+
+static const char *const heads[ROWS_STATEMENTS] = {
+    [FIND] = "SELECT id, version, created_ms FROM ",
+    [INSERT] = "INSERT INTO ",
+    [UPDATE] = "UPDATE ",
+    [DELETE] = "DELETE FROM ",
+};
+
+/* INSERT and UPDATE number their parameters alike. */
+static const char *const tails[ROWS_STATEMENTS] = {
+    [FIND] = " WHERE scope=?1 AND key=?2",
+    [INSERT] = "(scope, key, name, owner, tag, version, created_ms, updated_ms, secret, body)"
+               " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [UPDATE] = " SET name=?3, owner=?4, tag=?5, version=?6, created_ms=?7, updated_ms=?8,"
+               " secret=?9, body=?10 WHERE id=?11",
+    [DELETE] = " WHERE id=?1",
+};
+
+struct found {
+    bool there;
+    sqlite3_int64 id;
+    uint64_t version;
+    int64_t created_ms;
+};
+
+berth_err rows_init(struct rows *r, sqlite3 *db, const struct berth_crypto *crypto,
+                    const uint8_t key[SEAL_KEY_SIZE])
+{
+    *r = (struct rows){ .db = db };
+    return sealer_init(&r->sealer, crypto, key);
+}
+
+void rows_deinit(struct rows *r)
+{
+    for (size_t k = 0; k < BERTH_KINDS; k++)
+        for (size_t i = 0; i < ROWS_STATEMENTS; i++)
+            (void)sqlite3_finalize(r->statements[k][i]);
+    (void)sqlite3_finalize(r->savepoint);
+    (void)sqlite3_finalize(r->release);
+    (void)sqlite3_finalize(r->undo);
+    sealer_deinit(&r->sealer);
+    *r = (struct rows){ 0 };
+}
+
+static int prepare(struct rows *r, enum berth_kind kind, int what, sqlite3_stmt **out)
+{
+    char sql[SQL_MAX];
+    sqlite3_stmt **slot = &r->statements[kind][what];
+    int rc = SQLITE_OK;
+
+    if (*slot == NULL) {
+        (void)snprintf(sql, sizeof sql, "%s%s%s", heads[what], schema_table(kind), tails[what]);
+        rc = engine_prepare(r->db, sql, slot);
+    }
+    *out = *slot;
+    return rc;
+}
+
+static int find(struct rows *r, const struct berth_record *rec, struct found *out)
+{
+    sqlite3_stmt *s;
+
+    *out = (struct found){ 0 };
+    int rc = prepare(r, rec->kind, FIND, &s);
+    if (rc == SQLITE_OK)
+        rc = engine_bind(s, 1, rec->scope);
+    if (rc == SQLITE_OK)
+        rc = engine_bind(s, 2, rec->key);
+    if (rc != SQLITE_OK)
+        return rc;
+    rc = sqlite3_step(s);
+    if (rc == SQLITE_ROW)
+        *out = (struct found){ true, sqlite3_column_int64(s, 0),
+                               (uint64_t)sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2) };
+    (void)sqlite3_reset(s);
+    (void)sqlite3_clear_bindings(s);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static bool fits(uint64_t expect, const struct found *f)
+{
+    if (expect == BERTH_ANY)
+        return true;
+    if (expect == BERTH_PRESENT)
+        return f->there;
+    return expect == BERTH_ABSENT ? !f->there : f->there && f->version == expect;
+}
+
+static int bind_secret(struct rows *r, sqlite3_stmt *s, const struct berth_record *rec)
+{
+    struct seal_place place = { .kind = rec->kind, .scope = rec->scope, .key = rec->key };
+
+    if (rec->secret.n == 0)
+        return sqlite3_bind_null(s, 9);
+    if (sealer_seal(&r->sealer, &place, rec->secret, r->sealed) != BERTH_OK)
+        return SQLITE_AUTH;
+    return sqlite3_bind_blob(s, 9, r->sealed, (int)(rec->secret.n + SEAL_OVERHEAD), SQLITE_STATIC);
+}
+
+static int bind_record(struct rows *r, sqlite3_stmt *s, const struct berth_record *rec)
+{
+    const berth_str texts[] = { rec->scope, rec->key, rec->name, rec->owner };
+    int rc = SQLITE_OK;
+
+    for (int i = 0; i < 4 && rc == SQLITE_OK; i++)
+        rc = engine_bind(s, 1 + i, texts[i]);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int(s, 5, rec->tag);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(s, 6, (sqlite3_int64)rec->version);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(s, 7, rec->created_ms);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(s, 8, rec->updated_ms);
+    if (rc == SQLITE_OK)
+        rc = bind_secret(r, s, rec);
+    return rc == SQLITE_OK ? engine_bind(s, 10, rec->body) : rc;
+}
+
+static int put(struct rows *r, const struct berth_record *rec, const struct found *f)
+{
+    sqlite3_stmt *s;
+
+    int rc = prepare(r, rec->kind, f->there ? UPDATE : INSERT, &s);
+    if (rc == SQLITE_OK)
+        rc = bind_record(r, s, rec);
+    if (rc == SQLITE_OK && f->there)
+        rc = sqlite3_bind_int64(s, 11, f->id);
+    return rc == SQLITE_OK ? engine_run(s) : rc;
+}
+
+static int remove_row(struct rows *r, const struct berth_record *rec, const struct found *f)
+{
+    sqlite3_stmt *s;
+
+    int rc = prepare(r, rec->kind, DELETE, &s);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(s, 1, f->id);
+    return rc == SQLITE_OK ? engine_run(s) : rc;
+}
+
+/* *STALE: the change was not made because another version is there. */
+static int make_change(struct rows *r, struct store_step *step, int64_t now_ms, uint64_t version,
+                       bool *stale)
+{
+    struct berth_change *c = &step->change;
+    struct found f;
+
+    int rc = find(r, &c->rec, &f);
+    if (rc != SQLITE_OK)
+        return rc;
+    *stale = !fits(c->expect, &f);
+    if (*stale || c->type == BERTH_CHECK || (c->type == BERTH_DELETE && !f.there))
+        return SQLITE_OK;
+    c->rec.version = version;
+    step->happened = true;
+    if (c->type == BERTH_DELETE)
+        return remove_row(r, &c->rec, &f);
+    c->rec.created_ms = f.there ? f.created_ms : now_ms;
+    c->rec.updated_ms = now_ms;
+    return put(r, &c->rec, &f);
+}
+
+static int run_named(struct rows *r, const char *sql, sqlite3_stmt **slot)
+{
+    int rc = engine_prepare(r->db, sql, slot);
+
+    return rc == SQLITE_OK ? engine_run(*slot) : rc;
+}
+
+static int make_changes(struct rows *r, struct store_job *j, uint64_t version)
+{
+    int rc = run_named(r, "SAVEPOINT one", &r->savepoint);
+
+    for (size_t i = 0; i < j->count && rc == SQLITE_OK && j->result == STORE_OK; i++) {
+        bool stale = false;
+        rc = make_change(r, &j->steps[i], j->now_ms, version, &stale);
+        if (stale) {
+            j->result = STORE_STALE;
+            j->refused = i;
+        }
+    }
+    return rc;
+}
+
+bool rows_apply(struct rows *r, struct store_job *j, uint64_t version)
+{
+    j->result = STORE_OK;
+    j->version = version;
+    for (size_t i = 0; i < j->count; i++)
+        j->steps[i].happened = false;
+
+    int rc = make_changes(r, j, version);
+    if (rc != SQLITE_OK) {
+        j->result = STORE_FAILED;
+        j->problem = problem_of_engine(r->db, rc);
+    }
+    if (sqlite3_get_autocommit(r->db))
+        return false;
+    if (j->result != STORE_OK)
+        rc = run_named(r, "ROLLBACK TO one", &r->undo);
+    if (rc == SQLITE_OK || j->result != STORE_OK)
+        rc = run_named(r, "RELEASE one", &r->release);
+    return rc == SQLITE_OK && !sqlite3_get_autocommit(r->db);
+}
