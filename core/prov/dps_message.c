@@ -63,16 +63,21 @@ void berth_dps_register_put(struct berth_buf *b, berth_str registration_id, bert
 
 /* ---- the service's answer ---- */
 
-/* aziot needs this much in the answer to a poll; the others pass over it. */
-static void put_assigning(struct berth_buf *b, berth_str registration_id)
+/* While nothing is recorded only this much is known. aziot needs the ID and the status in the
+ * answer to a poll, and code and message with "failed". */
+static void put_brief(struct berth_buf *b, const struct berth_registration *r)
 {
     struct berth_json_out j;
 
     berth_json_begin(&j, b);
     berth_json_open(&j, '{');
-    if (registration_id.n > 0)
-        berth_json_member(&j, "registrationId", registration_id);
-    berth_json_member(&j, "status", berth_str_of(berth_registration_status_text(BERTH_ASSIGNING)));
+    if (r->id.n > 0)
+        berth_json_member(&j, "registrationId", r->id);
+    berth_json_member(&j, "status", berth_str_of(berth_registration_status_text(r->status)));
+    if (r->error_code != 0) {
+        berth_json_member_i64(&j, "errorCode", r->error_code);
+        berth_json_member(&j, "errorMessage", r->error_message);
+    }
     berth_json_close(&j, '}');
 }
 
@@ -104,13 +109,11 @@ void berth_dps_answer_put(struct berth_buf *b, const struct berth_answer *answer
     berth_json_open(&j, '{');
     berth_json_member(&j, "operationId", answer->operation_id);
     berth_json_member(&j, "status", berth_str_of(berth_registration_status_text(state.status)));
-    if (state.status == BERTH_ASSIGNING) {
-        berth_json_name(&j, BERTH_STR("registrationState"));
-        put_assigning(b, state.id);
-    } else if (answer->has_state || answer->reason != BERTH_WHY_NONE) {
-        berth_json_name(&j, BERTH_STR("registrationState"));
+    berth_json_name(&j, BERTH_STR("registrationState"));
+    if (answer->has_state && state.status != BERTH_ASSIGNING)
         berth_registration_put(b, &state);
-    }
+    else
+        put_brief(b, &state);
     berth_json_close(&j, '}');
 }
 
