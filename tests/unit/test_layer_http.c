@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "net/loop.h"
 #include "tests/unit/check.h"
@@ -93,9 +94,14 @@ static void stop(struct fixture *f)
     loop_free(f->loop);
 }
 
+static void offer(struct fixture *f, const char *text)
+{
+    rig_offer(&f->rig, text, strlen(text));
+}
+
 static bool wrote(struct fixture *f, const char *text)
 {
-    return memmem(f->rig.out.p, f->rig.out.n, text, strlen(text)) != NULL;
+    return f->rig.out.n > 0 && memmem(f->rig.out.p, f->rig.out.n, text, strlen(text)) != NULL;
 }
 
 static int answers(const struct fixture *f)
@@ -183,7 +189,7 @@ static void run_talk(size_t i, bool bytewise)
     if (bytewise)
         offer_bytewise(&f, talks[i].in, strlen(talks[i].in));
     else
-        rig_offer(&f.rig, talks[i].in, strlen(talks[i].in));
+        offer(&f, talks[i].in);
     rig_turn(&f.rig);
     CHECK(talks[i].name, strcmp(f.seen.line, talks[i].seen) == 0);
     CHECK(talks[i].name, f.seen.refused == talks[i].refused);
@@ -270,7 +276,7 @@ static void test_smuggling(void **state)
             if (bytewise)
                 offer_bytewise(&f, smuggled[i].in, strlen(smuggled[i].in));
             else
-                rig_offer(&f.rig, smuggled[i].in, strlen(smuggled[i].in));
+                offer(&f, smuggled[i].in);
             rig_turn(&f.rig);
             CHECK(smuggled[i].name, f.seen.requests == 0);
             CHECK(smuggled[i].name, f.seen.refused == 400);
@@ -282,11 +288,402 @@ static void test_smuggling(void **state)
     }
 }
 
+/* A request whose measured part has SIZE bytes or fields. */
+static char *sized(const char *part, size_t size, size_t *n)
+{
+    char *p = malloc(size * 8 + 8192);
+    size_t at;
+
+    assert_non_null(p);
+    if (strcmp(part, "target") == 0) {
+        at = (size_t)sprintf(p, "GET /");
+        memset(p + at, 'a', size - 1);
+        at += size - 1;
+        at += (size_t)sprintf(p + at, " HTTP/1.1\r\nHost: h\r\n\r\n");
+    } else if (strcmp(part, "fields") == 0) {
+        at = (size_t)sprintf(p, "GET / HTTP/1.1\r\nHost: h\r\n");
+        for (size_t i = 1; i < size; i++)
+            at += (size_t)sprintf(p + at, "X: y\r\n");
+        at += (size_t)sprintf(p + at, "\r\n");
+    } else if (strcmp(part, "header") == 0) {
+        at = (size_t)sprintf(p, "GET / HTTP/1.1\r\nHost: h\r\nX: ");
+        memset(p + at, 'a', size - 16);
+        at += size - 16;
+        at += (size_t)sprintf(p + at, "\r\n\r\n");
+    } else if (strcmp(part, "body") == 0) {
+        at = (size_t)sprintf(p, "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n", size);
+        memset(p + at, 'a', size);
+        at += size;
+    } else {
+        at = (size_t)sprintf(p, "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+        for (size_t i = 0; i < size; i += 1024) {
+            size_t chunk = size - i < 1024 ? size - i : 1024;
+            at += (size_t)sprintf(p + at, "%zx\r\n", chunk);
+            memset(p + at, 'a', chunk);
+            at += chunk;
+            at += (size_t)sprintf(p + at, "\r\n");
+        }
+        at += (size_t)sprintf(p + at, "0\r\n\r\n");
+    }
+    *n = at;
+    return p;
+}
+
+static const struct {
+    const char *name, *part;
+    size_t size;
+    int refused;
+} bounds[] = {
+    { "longest target", "target", HTTP_TARGET_MAX, 0 },
+    { "target too long", "target", HTTP_TARGET_MAX + 1, 414 },
+    { "most fields", "fields", HTTP_HEADERS_MAX, 0 },
+    { "too many fields", "fields", HTTP_HEADERS_MAX + 1, 431 },
+    { "largest header", "header", HTTP_HEADER_BYTES_MAX, 0 },
+    { "header too large", "header", HTTP_HEADER_BYTES_MAX + 1, 431 },
+    { "largest body", "body", HTTP_BODY_MAX, 0 },
+    { "body too large", "body", HTTP_BODY_MAX + 1, 413 },
+    { "largest body in chunks", "chunks", HTTP_BODY_MAX, 0 },
+    { "body in chunks too large", "chunks", HTTP_BODY_MAX + 1, 413 },
+};
+
+static void test_bounds(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
+        for (size_t step = 1000; step <= 1u << 20; step <<= 10) {
+            struct fixture f;
+            size_t n;
+            char *in = sized(bounds[i].part, bounds[i].size, &n);
+
+            start(&f);
+            for (size_t at = 0; at < n; at += step)
+                rig_offer(&f.rig, in + at, n - at < step ? n - at : step);
+            rig_turn(&f.rig);
+            CHECK(bounds[i].name, f.seen.refused == bounds[i].refused);
+            CHECK(bounds[i].name, f.seen.requests == (bounds[i].refused == 0));
+            CHECK(bounds[i].name, f.rig.closed == (bounds[i].refused != 0));
+            if (bounds[i].refused == 0 && strcmp(bounds[i].part, "body") == 0)
+                CHECK(bounds[i].name, f.seen.body_n == bounds[i].size);
+            if (bounds[i].refused == 0 && strcmp(bounds[i].part, "chunks") == 0)
+                CHECK(bounds[i].name, f.seen.body_n == bounds[i].size);
+            if (bounds[i].refused == 0 && strcmp(bounds[i].part, "fields") == 0)
+                CHECK(bounds[i].name, f.seen.header_count == bounds[i].size);
+            stop(&f);
+            free(in);
+        }
+    }
+}
+
+/* What needs no memory must still have an end. */
+static void test_endless_framing(void **state)
+{
+    struct fixture f;
+    char junk[8192];
+    (void)state;
+
+    memset(junk, 'a', sizeof junk);
+    start(&f);
+    offer(&f, "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;");
+    for (int i = 0; i < 8 * HTTP_BODY_MAX / 8192 + 1 && f.seen.refused == 0; i++)
+        rig_offer(&f.rig, junk, sizeof junk);
+    assert_int_equal(f.seen.refused, 413);
+    stop(&f);
+
+    start(&f);
+    for (int i = 0; i < 3000 && f.seen.refused == 0; i++)
+        offer(&f, "\r\n");
+    assert_int_equal(f.seen.refused, 414);
+    stop(&f);
+}
+
+/* SENT, then silence: nothing happens before LIMIT_MS, then the connection ends. */
+static const struct {
+    const char *name, *sent;
+    int64_t limit_ms;
+    int refused;
+} slow[] = {
+    { "nothing at all", "", HTTP_IDLE_MS, 0 },
+    { "idle after a request", OK_GET, HTTP_IDLE_MS, 0 },
+    { "half a header", "GET /a HT", HTTP_HEADER_MS, 408 },
+    { "a header without its end", "GET /a HTTP/1.1\r\nHost: h\r\n", HTTP_HEADER_MS, 408 },
+    { "half a second header", OK_GET "G", HTTP_HEADER_MS, 408 },
+    { "half a body", "PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nab", HTTP_BODY_MS,
+      408 },
+};
+
+static void test_slow_peers(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(slow); i++) {
+        struct fixture f;
+
+        start(&f);
+        offer(&f, slow[i].sent);
+        rig_turn(&f.rig);
+        loop_skip(f.loop, slow[i].limit_ms - 1000);
+        rig_turn(&f.rig);
+        CHECK(slow[i].name, !f.rig.closed);
+        loop_skip(f.loop, 1000 + LOOP_TICK_MS);
+        rig_turn(&f.rig);
+        CHECK(slow[i].name, f.rig.closed);
+        CHECK(slow[i].name, f.seen.refused == slow[i].refused);
+        CHECK(slow[i].name,
+              wrote(&f, "HTTP/1.1 408 Request Timeout\r\n") == (slow[i].refused == 408));
+        stop(&f);
+    }
+}
+
+/* A byte now and then does not prolong a request. */
+static void test_dripping_peer(void **state)
+{
+    struct fixture f;
+    (void)state;
+
+    start(&f);
+    offer(&f, "GET /");
+    for (int i = 0; i < 16; i++) {
+        loop_skip(f.loop, 1000);
+        offer(&f, "a");
+    }
+    rig_turn(&f.rig);
+    assert_int_equal(f.seen.refused, 408);
+    assert_true(f.rig.closed);
+    stop(&f);
+}
+
+static void test_handler_has_no_deadline(void **state)
+{
+    struct fixture f;
+    (void)state;
+
+    start(&f);
+    f.seen.later = true;
+    offer(&f, OK_GET);
+    loop_skip(f.loop, 10 * HTTP_IDLE_MS);
+    rig_turn(&f.rig);
+    assert_false(f.rig.closed);
+    answer(&f.seen, f.seen.x);
+    assert_int_equal(answers(&f), 1);
+    stop(&f);
+}
+
+static void test_answer_form(void **state)
+{
+    struct fixture f;
+    (void)state;
+
+    start(&f);
+    f.seen.status = 202;
+    f.seen.extra = (struct http_header){ BERTH_STR("Retry-After"), BERTH_STR("3") };
+    offer(&f, OK_GET);
+    assert_true(wrote(&f, "HTTP/1.1 202 Accepted\r\nContent-Length: 3\r\nDate: "));
+    assert_true(wrote(&f, " GMT\r\nRetry-After: 3\r\n\r\nyes"));
+    rig_forget(&f.rig);
+    offer(&f, "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_true(wrote(&f, "Content-Length: 3\r\n"));
+    assert_false(wrote(&f, "yes"));
+    rig_forget(&f.rig);
+    f.seen.status = 204;
+    offer(&f, OK_GET);
+    assert_true(wrote(&f, "HTTP/1.1 204 No Content\r\n"));
+    assert_false(wrote(&f, "Content-Length"));
+    assert_false(wrote(&f, "yes"));
+    rig_forget(&f.rig);
+    f.seen.status = 299;
+    offer(&f, OK_GET);
+    assert_true(wrote(&f, "HTTP/1.1 299 Other\r\n"));
+    rig_forget(&f.rig);
+    offer(&f, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    assert_true(wrote(&f, "\r\nConnection: keep-alive\r\n"));
+    rig_forget(&f.rig);
+    offer(&f, "GET / HTTP/1.0\r\n\r\n");
+    assert_true(wrote(&f, "\r\nConnection: close\r\n"));
+    stop(&f);
+}
+
+static void test_date(void **state)
+{
+    struct fixture f;
+    char want[64];
+    (void)state;
+
+    start(&f);
+    offer(&f, OK_GET);
+    time_t now = (time_t)(loop_now_ms(f.loop) / 1000);
+    struct tm tm;
+    strftime(want, sizeof want, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", gmtime_r(&now, &tm));
+    assert_true(wrote(&f, want));
+    stop(&f);
+}
+
+static void test_header_value_stays_one_line(void **state)
+{
+    struct fixture f;
+    (void)state;
+
+    start(&f);
+    f.seen.extra =
+        (struct http_header){ BERTH_STR("Location"), BERTH_STR("/a\r\nSet-Cookie: b\x7f") };
+    offer(&f, OK_GET);
+    assert_true(wrote(&f, "\r\nLocation: /a  Set-Cookie: b \r\n"));
+    stop(&f);
+}
+
+/* The second request waits below until the first is answered, and is offered in another event. */
+static void test_late_answers(void **state)
+{
+    struct fixture f;
+    (void)state;
+
+    start(&f);
+    f.seen.later = true;
+    offer(&f, OK_GET OK_GET);
+    rig_turn(&f.rig);
+    assert_int_equal(f.seen.requests, 1);
+    assert_int_equal(f.rig.in.n, strlen(OK_GET));
+    answer(&f.seen, f.seen.x);
+    assert_int_equal(f.seen.requests, 1);
+    rig_turn(&f.rig);
+    assert_int_equal(f.seen.requests, 2);
+    answer(&f.seen, f.seen.x);
+    assert_int_equal(answers(&f), 2);
+    stop(&f);
+    assert_int_equal(f.seen.abandoned, 0);
+}
+
+static void test_abandoned(void **state)
+{
+    struct fixture f;
+    (void)state;
+
+    start(&f);
+    f.seen.later = true;
+    offer(&f, OK_GET);
+    rig_close(&f.rig);
+    assert_int_equal(f.seen.abandoned, 1);
+    stop(&f);
+
+    start(&f); /* nothing to abandon: half a request, then none */
+    offer(&f, OK_GET "GET");
+    stop(&f);
+    assert_int_equal(f.seen.abandoned, 0);
+}
+
+/* The handler closes the connection below and still answers: nothing is used after its end. */
+static void test_close_within_handler(void **state)
+{
+    (void)state;
+    for (int later = 0; later < 2; later++) {
+        struct fixture f;
+
+        start(&f);
+        f.seen.close_below = true;
+        f.seen.later = later;
+        offer(&f, OK_GET);
+        rig_turn(&f.rig);
+        assert_true(f.rig.closed);
+        assert_int_equal(f.seen.abandoned, later);
+        stop(&f);
+    }
+}
+
+/* A peer that reads slowly gets its answer in pieces, and no second one is begun meanwhile. */
+static void test_slow_reader(void **state)
+{
+    struct fixture f;
+    static char big[100000];
+    (void)state;
+
+    memset(big, 'b', sizeof big);
+    start(&f);
+    f.seen.body = (berth_str){ big, sizeof big };
+    f.rig.capacity = 10;
+    offer(&f, OK_GET OK_GET);
+    rig_turn(&f.rig);
+    assert_int_equal(f.seen.requests, 1);
+    assert_int_equal(f.rig.out.n, 10);
+    while (f.seen.requests == 1) {
+        rig_drain(&f.rig, 3333);
+        rig_turn(&f.rig);
+    }
+    rig_drain(&f.rig, RIG_ALL);
+    rig_turn(&f.rig);
+    assert_int_equal(answers(&f), 2);
+    assert_true(f.rig.out.n > 2 * sizeof big);
+    assert_false(f.rig.closed);
+    stop(&f);
+}
+
+static void test_reader_that_stops(void **state)
+{
+    struct fixture f;
+    (void)state;
+
+    start(&f);
+    f.rig.capacity = 10;
+    offer(&f, OK_GET);
+    loop_skip(f.loop, HTTP_SEND_MS - 1000);
+    rig_turn(&f.rig);
+    assert_false(f.rig.closed);
+    loop_skip(f.loop, 1000 + LOOP_TICK_MS);
+    rig_turn(&f.rig);
+    assert_true(f.rig.closed);
+    stop(&f);
+}
+
+/* The connection closes only once the last answer has left. */
+static void test_refusal_to_slow_reader(void **state)
+{
+    struct fixture f;
+    (void)state;
+
+    start(&f);
+    f.rig.capacity = 10;
+    offer(&f, "bad\r\n\r\n" OK_GET);
+    rig_turn(&f.rig);
+    assert_false(f.rig.closed);
+    rig_drain(&f.rig, RIG_ALL);
+    rig_turn(&f.rig);
+    assert_true(f.rig.closed);
+    assert_int_equal(f.rig.closes, 1);
+    assert_int_equal(answers(&f), 1);
+    assert_int_equal(f.seen.requests, 0);
+    stop(&f);
+}
+
+static void test_fields_by_name(void **state)
+{
+    static const struct http_header headers[] = {
+        { BERTH_STR_INIT("X-One"), BERTH_STR_INIT("1") },
+        { BERTH_STR_INIT("x-one"), BERTH_STR_INIT("2") },
+    };
+    struct http_exchange x = { .headers = headers, .header_count = 2 };
+    (void)state;
+
+    assert_true(berth_str_eq(http_field(&x, BERTH_STR("x-ONE")), BERTH_STR("1")));
+    assert_null(http_field(&x, BERTH_STR("x-on")).p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_talks),
         cmocka_unit_test(test_smuggling),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_endless_framing),
+        cmocka_unit_test(test_slow_peers),
+        cmocka_unit_test(test_dripping_peer),
+        cmocka_unit_test(test_handler_has_no_deadline),
+        cmocka_unit_test(test_answer_form),
+        cmocka_unit_test(test_date),
+        cmocka_unit_test(test_header_value_stays_one_line),
+        cmocka_unit_test(test_late_answers),
+        cmocka_unit_test(test_abandoned),
+        cmocka_unit_test(test_close_within_handler),
+        cmocka_unit_test(test_slow_reader),
+        cmocka_unit_test(test_reader_that_stops),
+        cmocka_unit_test(test_refusal_to_slow_reader),
+        cmocka_unit_test(test_fields_by_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
