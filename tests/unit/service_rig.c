@@ -30,6 +30,7 @@ struct rig {
     struct store_port wrapper;
     int stale;
     bool broken;
+    int open; /* replies that callers wait for */
     sem_t due;
     struct http_options http;
     struct layer bottom; /* below HTTP: what a socket would be */
@@ -78,32 +79,33 @@ static struct rig *rig_of_port(struct store_port *p)
     return (struct rig *)(void *)((char *)p - offsetof(struct rig, wrapper));
 }
 
-struct broken {
+struct errand {
+    struct rig *r;
     store_done *done;
     void *user;
+    bool broken;
 };
 
-static void fail_later(void *user, const struct store_reply *reply)
+static void deliver_errand(void *user, const struct store_reply *reply)
 {
-    struct broken *b = user;
+    struct errand e = *(struct errand *)user;
+    struct store_reply failed = { .result = STORE_FAILED, .problem = "disk full" };
 
-    (void)reply;
-    b->done(b->user, &(struct store_reply){ .result = STORE_FAILED, .problem = "disk full" });
-    free(b);
+    free(user);
+    e.r->open--;
+    e.done(e.user, e.broken ? &failed : reply);
 }
 
-/* Where a broken store's callers go instead; the reply still comes by event. */
+/* Every caller's reply comes by way of an errand: so they can be counted, and failed. */
 static void redirect(struct rig *r, store_done **done, void **user)
 {
-    struct broken *b;
+    struct errand *e = malloc(sizeof *e);
 
-    if (!r->broken)
-        return;
-    b = malloc(sizeof *b);
-    assert_non_null(b);
-    *b = (struct broken){ *done, *user };
-    *done = fail_later;
-    *user = b;
+    assert_non_null(e);
+    *e = (struct errand){ r, *done, *user, r->broken };
+    *done = deliver_errand;
+    *user = e;
+    r->open++;
 }
 
 static void door_get(struct store_port *p, enum berth_kind kind, berth_str scope, berth_str key,
@@ -144,9 +146,9 @@ static void door_commit(struct store_port *p, const struct berth_change *changes
         r->stale--;
         copy[0].expect = UINT64_MAX - 7; /* a version that is not there */
     }
+    redirect(r, &done, &user);
     if (r->broken) {
         /* a read in its place: a commit that fails writes nothing */
-        redirect(r, &done, &user);
         store_get(r->inner, BERTH_KIND_SETTING, (berth_str){ 0 }, BERTH_STR("none"), done, user);
         return;
     }
@@ -368,6 +370,12 @@ void rig_hang_up(struct rig *r)
     r->layer = NULL;
 }
 
+void rig_settle(struct rig *r)
+{
+    while (r->open > 0)
+        CHECK("the store answers", rig_step(r));
+}
+
 void rig_free(struct rig *r)
 {
     rig_hang_up(r);
@@ -464,27 +472,34 @@ static void put_request(struct rig *r, struct berth_buf *b, const struct rig_req
     berth_buf_put(b, berth_str_of(q->body != NULL ? q->body : ""));
 }
 
-void rig_send(struct rig *r, const struct rig_request *q)
+size_t rig_write(struct rig *r, const struct rig_request *q, char *out, size_t size)
 {
-    size_t size = 256 * 1024, taken = 0;
-    char *storage = malloc(size);
     struct berth_buf b;
 
-    assert_non_null(storage);
-    berth_buf_init(&b, storage, size);
+    berth_buf_init(&b, out, size);
     put_request(r, &b, q);
     CHECK(q->line, !b.over);
+    return b.n;
+}
+
+void rig_send(struct rig *r, const struct rig_request *q)
+{
+    size_t size = 256 * 1024, n, taken = 0;
+    char *text = malloc(size);
+
+    assert_non_null(text);
+    n = rig_write(r, q, text, size);
     for (size_t i = 0; i < BERTH_REASON_COUNT; i++)
         r->reasons[i] = r->metrics.reasons[i];
     r->out_n = 0;
     r->out[0] = '\0';
-    while (taken < b.n) {
-        size_t n = layer_input(r->layer, (const uint8_t *)b.p + taken, b.n - taken);
-        if (n == 0)
+    while (taken < n) {
+        size_t more = layer_input(r->layer, (const uint8_t *)text + taken, n - taken);
+        if (more == 0)
             break; /* refused: the rest is not wanted */
-        taken += n;
+        taken += more;
     }
-    free(storage);
+    free(text);
 }
 
 static void note_etag(struct rig *r)

@@ -51,12 +51,16 @@ struct rig_line {
 };
 void rig_play(struct rig *r, const struct rig_line *lines, size_t count);
 
+/* The bytes of Q into OUT; how many. */
+size_t rig_write(struct rig *r, const struct rig_request *q, char *out, size_t size);
 /* Sends without waiting; then one store event at a time, false when there is none. */
 void rig_send(struct rig *r, const struct rig_request *q);
 bool rig_step(struct rig *r);
 const struct rig_answer *rig_answer(struct rig *r);
 /* The client goes away. */
 void rig_hang_up(struct rig *r);
+/* Until no call waits for the store. */
+void rig_settle(struct rig *r);
 /* The value of a header line of the last answer, "" when it is not there. Case counts. */
 const char *rig_header(struct rig *r, const char *name);
 
