@@ -20,7 +20,7 @@ void config_defaults(struct config *c)
         .ops_port = 9464,
         .device_requests_per_min = 120,
         .peer_failures_per_min = 600,
-        .log_level = "notice",
+        .log_level = "info",
         .log_format = "auto",
     };
 }

@@ -69,7 +69,7 @@ static const struct config_row rows[] = {
       .kind = CONFIG_TEXT,
       MEMBER(key_file),
       .most = CONFIG_TEXT_MAX - 1 },
-    { .key = { "log-level", "LEVEL", "notice",
+    { .key = { "log-level", "LEVEL", "info",
                "least weight of lines: error, warning, notice, info, debug" },
       .kind = CONFIG_WORD,
       MEMBER(log_level),

@@ -227,7 +227,8 @@ static berth_err start_workers(struct daemon *d)
         .https_port = c->https_port,
         .mqtts_port = c->mqtts_port,
     };
-    size_t connections = secure_connections(secure_file_limit(), c->loops, c->connections_max);
+    size_t files = secure_file_limit();
+    size_t connections = secure_connections(files, c->loops, c->connections_max);
 
     if (connections == 0) {
         (void)snprintf(d->problem, sizeof d->problem,
@@ -236,8 +237,8 @@ static berth_err start_workers(struct daemon *d)
         return BERTH_E_IO;
     }
     o.connections_max = connections / c->loops + 1;
-    log_event(LOG_INFO, "limits", LOG_NUM("connections", (int64_t)connections),
-              LOG_NUM("loops", c->loops));
+    log_event(LOG_NOTICE, "limits", LOG_NUM("open_files", (int64_t)files),
+              LOG_NUM("connections", (int64_t)connections), LOG_NUM("loops", c->loops));
     for (; d->worker_count < c->loops; d->worker_count++) {
         struct worker *w;
         o.index = (unsigned)d->worker_count;
@@ -321,11 +322,22 @@ static void release(struct daemon *d)
     openssl_crypto_deinit(&d->crypto);
 }
 
+static void set_up_log(const struct config *c)
+{
+    bool as_text = strcmp(c->log_format, "text") == 0 ||
+                   (strcmp(c->log_format, "auto") == 0 && isatty(STDERR_FILENO));
+    enum log_level level = LOG_INFO;
+
+    (void)log_level_of(berth_str_of(c->log_level), &level);
+    log_setup(level, as_text);
+}
+
 int daemon_run(const struct config *c)
 {
     struct daemon d = { .config = c };
     int code = DAEMON_OK;
 
+    set_up_log(c);
     if (secure_process(c->dumpable) != BERTH_OK || openssl_crypto_init(&d.crypto) != BERTH_OK ||
         loop_new(CONFIG_LOOPS_MAX, &d.loop) != BERTH_OK) {
         (void)fprintf(stderr, "berth: cannot set up the process\n");

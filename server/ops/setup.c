@@ -1,5 +1,6 @@
 #include "ops/setup.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,6 +186,17 @@ static berth_err set_up(const struct config *c, struct pump *p, struct store_por
     return e == BERTH_OK ? write_profile(c, catalog, out, problem, problem_size) : e;
 }
 
+/* Whole paths: the profile is read from other places than this one. */
+static void name_files(const struct config *c, struct setup *out)
+{
+    char whole[PATH_MAX];
+    const char *dir = realpath(c->data_dir, whole) != NULL ? whole : c->data_dir;
+
+    (void)snprintf(out->tls_dir, sizeof out->tls_dir, "%s/" FIRST_START_TLS_DIR, dir);
+    (void)snprintf(out->ca_file, sizeof out->ca_file, "%s/" FIRST_START_TLS_DIR "/ca.pem", dir);
+    (void)snprintf(out->profile, sizeof out->profile, "%s/" FIRST_START_PROFILE, dir);
+}
+
 berth_err setup_run(const struct config *c, struct store *s, worker_attach *attach,
                     const struct berth_crypto *crypto, struct setup *out, char *problem,
                     size_t problem_size)
@@ -198,10 +210,7 @@ berth_err setup_run(const struct config *c, struct store *s, worker_attach *atta
     berth_err e = catalog_new(crypto, &catalog);
 
     *out = (struct setup){ 0 };
-    (void)snprintf(out->tls_dir, sizeof out->tls_dir, "%s/" FIRST_START_TLS_DIR, c->data_dir);
-    (void)snprintf(out->ca_file, sizeof out->ca_file, "%s/" FIRST_START_TLS_DIR "/ca.pem",
-                   c->data_dir);
-    (void)snprintf(out->profile, sizeof out->profile, "%s/" FIRST_START_PROFILE, c->data_dir);
+    name_files(c, out);
     a.watch_user = catalog;
     if (e == BERTH_OK)
         e = attach(s, &a, &port);

@@ -17,6 +17,7 @@
 #include "ops/address.h"
 #include "ops/first_start.h"
 #include "ops/log.h"
+#include "ops/setup.h"
 
 #define STOP_TICK_MS 50
 
@@ -114,9 +115,10 @@ static void explain_bind(struct worker *w, const char *address, uint16_t port, i
 {
     const char *remedy =
         error == EACCES
-            ? "ports under 1024 need the right to bind them: run as a service with "
-              "CAP_NET_BIND_SERVICE, or choose others with --https-port and --mqtts-port (official "
-              "SDKs know 443 and 8883 only)"
+            ? "ports under 1024 need the right to bind them: give the service "
+              "CAP_NET_BIND_SERVICE, lower the sysctl net.ipv4.ip_unprivileged_port_start, or "
+              "choose others with --https-port and --mqtts-port (official SDKs know 443 and 8883 "
+              "only)"
         : error == EADDRINUSE
             ? "another program listens there: stop it, or choose another port or --listen address"
             : "see --listen, --https-port and --mqtts-port";
@@ -195,8 +197,8 @@ static void wake(void *arg)
 
 static berth_err make_tls(struct worker *w)
 {
-    char chain[CONFIG_TEXT_MAX + 32], key[CONFIG_TEXT_MAX + 32];
-    char rsa_chain[CONFIG_TEXT_MAX + 32], rsa_key[CONFIG_TEXT_MAX + 32];
+    char chain[SETUP_PATH_MAX], key[SETUP_PATH_MAX];
+    char rsa_chain[SETUP_PATH_MAX], rsa_key[SETUP_PATH_MAX];
     struct tls_files files = { chain, key, rsa_chain, rsa_key };
 
     (void)snprintf(chain, sizeof chain, "%s/server.pem", w->o.tls_dir);

@@ -1,0 +1,37 @@
+# The front door. CMake does the work: see CMakeLists.txt and CMakePresets.json.
+
+.DEFAULT_GOAL := build
+.PHONY: build demo test bench fuzz install clean format help
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+
+build: ## the daemon, the command line and libberth, optimised, in build/release
+	@tools/need build
+	@tools/build release -DBUILD_TESTING=OFF
+
+demo: build ## the walk-through: group, key, device, hub. KEEP=1 leaves the daemon running
+	@tools/demo build/release/cli/berth $(if $(KEEP),keep)
+
+test: ## everything: unit tests under sanitizers, the official SDKs, the command line, crashes
+	@tools/need build test
+	@tests/run
+
+bench: ## targets of limits.md against their baselines, in one run
+	@tools/need build bench
+	@tools/build release -DBUILD_TESTING=OFF
+	@bench/run
+
+fuzz: ## every fuzz target for SECONDS (60)
+	@tools/need build fuzz
+	@tools/build fuzz
+	@tests/fuzz/run $(or $(SECONDS),60)
+
+install: build ## into PREFIX (/usr/local), or DESTDIR
+	@cmake --install build/release --prefix $(or $(PREFIX),/usr/local)
+
+format: ## clang-format over all sources
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean: ## removes build/
+	@rm -rf build
