@@ -1,10 +1,7 @@
 #include "service_rig.h"
 
-#include <errno.h>
-#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "auth/policy.h"
 #include "berth/sas.h"
@@ -14,8 +11,7 @@
 #include "net/http.h"
 #include "ops/log.h"
 #include "prov/registration.h"
-#include "scratch.h"
-#include "store/sqlite/sqlite_store.h"
+#include "tests/store/fake_store.h"
 
 #define OUT_MAX (2 * 1024 * 1024)
 
@@ -24,14 +20,10 @@ struct rig {
     struct config config;
     struct metrics metrics;
     struct berth_crypto crypto;
-    char scratch[SCRATCH_PATH_MAX];
-    struct store *store;
+    struct fake_store *store;
     struct store_port *inner; /* the store's own door; FRONT has WRAPPER */
     struct store_port wrapper;
     int stale;
-    bool broken;
-    int open; /* replies that callers wait for */
-    sem_t due;
     struct http_options http;
     struct layer bottom; /* below HTTP: what a socket would be */
     struct layer *layer;
@@ -79,60 +71,22 @@ static struct rig *rig_of_port(struct store_port *p)
     return (struct rig *)(void *)((char *)p - offsetof(struct rig, wrapper));
 }
 
-struct errand {
-    struct rig *r;
-    store_done *done;
-    void *user;
-    bool broken;
-};
-
-static void deliver_errand(void *user, const struct store_reply *reply)
-{
-    struct errand e = *(struct errand *)user;
-    struct store_reply failed = { .result = STORE_FAILED, .problem = "disk full" };
-
-    free(user);
-    e.r->open--;
-    e.done(e.user, e.broken ? &failed : reply);
-}
-
-/* Every caller's reply comes by way of an errand: so they can be counted, and failed. */
-static void redirect(struct rig *r, store_done **done, void **user)
-{
-    struct errand *e = malloc(sizeof *e);
-
-    assert_non_null(e);
-    *e = (struct errand){ r, *done, *user, r->broken };
-    *done = deliver_errand;
-    *user = e;
-    r->open++;
-}
-
 static void door_get(struct store_port *p, enum berth_kind kind, berth_str scope, berth_str key,
                      store_done *done, void *user)
 {
-    struct rig *r = rig_of_port(p);
-
-    redirect(r, &done, &user);
-    store_get(r->inner, kind, scope, key, done, user);
+    store_get(rig_of_port(p)->inner, kind, scope, key, done, user);
 }
 
 static void door_list(struct store_port *p, const struct store_query *q, store_done *done,
                       void *user)
 {
-    struct rig *r = rig_of_port(p);
-
-    redirect(r, &done, &user);
-    store_list(r->inner, q, done, user);
+    store_list(rig_of_port(p)->inner, q, done, user);
 }
 
 static void door_count(struct store_port *p, enum berth_kind kind, berth_str scope, int32_t tag,
                        store_done *done, void *user)
 {
-    struct rig *r = rig_of_port(p);
-
-    redirect(r, &done, &user);
-    store_count(r->inner, kind, scope, tag, done, user);
+    store_count(rig_of_port(p)->inner, kind, scope, tag, done, user);
 }
 
 static void door_commit(struct store_port *p, const struct berth_change *changes, size_t count,
@@ -145,12 +99,6 @@ static void door_commit(struct store_port *p, const struct berth_change *changes
     if (r->stale > 0) {
         r->stale--;
         copy[0].expect = UINT64_MAX - 7; /* a version that is not there */
-    }
-    redirect(r, &done, &user);
-    if (r->broken) {
-        /* a read in its place: a commit that fails writes nothing */
-        store_get(r->inner, BERTH_KIND_SETTING, (berth_str){ 0 }, BERTH_STR("none"), done, user);
-        return;
     }
     store_commit(r->inner, copy, count, now_ms, done, user);
 }
@@ -172,29 +120,18 @@ static const struct store_ops door_ops = { .get = door_get,
                                            .deliver = door_deliver,
                                            .deliver_changes = door_deliver_changes };
 
+/* The rig looks by itself. */
 static void wake(void *user)
 {
-    struct rig *r = user;
-
-    sem_post(&r->due);
+    (void)user;
 }
 
 bool rig_step(struct rig *r)
 {
-    struct timespec until;
-    int failed;
+    bool under_way = fake_store_under_way(r->store) > 0;
 
-    if (store_deliver(r->inner) > 0)
-        return true;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 20;
-    do
-        failed = sem_timedwait(&r->due, &until);
-    while (failed != 0 && errno == EINTR);
-    if (failed != 0)
-        return false;
-    (void)store_deliver(r->inner);
-    return true;
+    fake_store_step(r->store);
+    return store_deliver(r->inner) > 0 || under_way;
 }
 
 /* ---- straight into the store ---- */
@@ -289,26 +226,23 @@ void rig_make_stale(struct rig *r, int n)
 
 void rig_break_store(struct rig *r)
 {
-    r->broken = true;
+    fake_store_set(r->store, &(struct fake_options){ .delay_max = 3, .fail_percent = 100 });
 }
 
 /* ---- life ---- */
 
 static void open_store(struct rig *r)
 {
-    struct sqlite_store_problem problem;
-    struct sqlite_store_options o = { .directory = r->scratch,
-                                      .crypto = &r->crypto,
-                                      .window_ms = 0 };
+    struct fake_options o = { .seed = 1, .delay_max = 3, .reorder = true };
     struct store_attach attach = { .wake = wake,
                                    .wake_user = r,
                                    .watcher = catalog_watch,
                                    .watch_user = r->front.catalog,
                                    .watch_kinds = CATALOG_KINDS };
 
-    if (sqlite_store_open(&o, &r->store, &problem) != BERTH_OK)
-        fail_msg("store: %s", problem.text);
-    CHECK("attached", sqlite_store_attach(r->store, &attach, &r->inner) == BERTH_OK);
+    r->store = fake_store_new(&o);
+    assert_non_null(r->store);
+    CHECK("attached", fake_store_attach(r->store, &attach, &r->inner) == BERTH_OK);
     r->wrapper.ops = &door_ops;
 }
 
@@ -344,8 +278,6 @@ struct rig *rig_new(void)
     r->out = malloc(OUT_MAX);
     assert_non_null(r->out);
     log_setup(0, false); /* no lines */
-    CHECK("directory", scratch_make(r->scratch) != NULL);
-    sem_init(&r->due, 0, 0);
     config_defaults(&r->config);
     strcpy(r->config.hosts[0], RIG_HOST);
     strcpy(r->config.hosts[1], RIG_ALIAS);
@@ -372,21 +304,19 @@ void rig_hang_up(struct rig *r)
 
 void rig_settle(struct rig *r)
 {
-    while (r->open > 0)
-        CHECK("the store answers", rig_step(r));
+    while (rig_step(r))
+        continue;
 }
 
 void rig_free(struct rig *r)
 {
     rig_hang_up(r);
     store_detach(r->inner);
-    sqlite_store_close(r->store);
+    fake_store_free(r->store);
     catalog_free(r->front.catalog);
     limits_free(r->front.limits);
     loop_free(r->front.loop);
     openssl_crypto_deinit(&r->crypto);
-    sem_destroy(&r->due);
-    scratch_remove(r->scratch);
     free(r->out);
     free(r);
 }

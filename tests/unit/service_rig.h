@@ -1,5 +1,5 @@
 /* service_rig.h - the service APIs as a client sees them: bytes of HTTP in at the real http layer,
- * answers out, over a store that completes by event. No socket, no TLS. */
+ * answers out, over a store that delays and reorders. No socket, no TLS. */
 #ifndef TESTS_UNIT_SERVICE_RIG_H
 #define TESTS_UNIT_SERVICE_RIG_H
 
