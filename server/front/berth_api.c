@@ -57,16 +57,16 @@ static void service_get(struct call *c)
 
 static const struct route rows[] = {
     { HTTP_GET, "berth/v1/service", ANY, service_get },
-    { HTTP_POST, "berth/v1/listkeys", CONFIG, service_list_keys },
-    { HTTP_GET, "berth/v1/hubs", HUBS, hub_list },
-    { HTTP_GET, "berth/v1/hubs/+", HUBS, hub_get },
-    { HTTP_PUT, "berth/v1/hubs/+", CONFIG, hub_put },
-    { HTTP_POST, "berth/v1/hubs/+/listkeys", CONFIG, hub_list_keys },
-    { HTTP_GET, "berth/v1/registrations", BERTH_RIGHT_REGISTRATION_READ, registration_list },
-    { HTTP_GET, "berth/v1/enrollments/+/settings", READ, enrollment_settings_get },
-    { HTTP_PATCH, "berth/v1/enrollments/+/settings", WRITE, enrollment_settings_patch },
-    { HTTP_GET, "berth/v1/enrollmentGroups/+/settings", READ, group_settings_get },
-    { HTTP_PATCH, "berth/v1/enrollmentGroups/+/settings", WRITE, group_settings_patch },
+    { HTTP_POST, "berth/v1/listkeys", CONFIG, api_service_list_keys },
+    { HTTP_GET, "berth/v1/hubs", HUBS, api_hub_list },
+    { HTTP_GET, "berth/v1/hubs/+", HUBS, api_hub_get },
+    { HTTP_PUT, "berth/v1/hubs/+", CONFIG, api_hub_put },
+    { HTTP_POST, "berth/v1/hubs/+/listkeys", CONFIG, api_hub_list_keys },
+    { HTTP_GET, "berth/v1/registrations", BERTH_RIGHT_REGISTRATION_READ, api_registration_list },
+    { HTTP_GET, "berth/v1/enrollments/+/settings", READ, api_enrollment_settings_get },
+    { HTTP_PATCH, "berth/v1/enrollments/+/settings", WRITE, api_enrollment_settings_patch },
+    { HTTP_GET, "berth/v1/enrollmentGroups/+/settings", READ, api_group_settings_get },
+    { HTTP_PATCH, "berth/v1/enrollmentGroups/+/settings", WRITE, api_group_settings_patch },
 };
 
 const struct route_table berth_api_routes = {

@@ -146,7 +146,7 @@ static const struct berth_hub *find(const struct call *c, const char *name)
     return berth_catalog_hub(catalog_view(c->f->catalog), berth_str_of(name));
 }
 
-void hub_list(struct call *c)
+void api_hub_list(struct call *c)
 {
     const struct berth_catalog *catalog = catalog_view(c->f->catalog);
     struct task *t = begin(c);
@@ -160,7 +160,7 @@ void hub_list(struct call *c)
     count_next(c);
 }
 
-void hub_get(struct call *c)
+void api_hub_get(struct call *c)
 {
     struct task *t = begin(c);
     const char *name = t == NULL ? NULL : addressed(c);
@@ -294,7 +294,7 @@ static bool name_is_free(struct call *c, const char *name)
     return true;
 }
 
-void hub_put(struct call *c)
+void api_hub_put(struct call *c)
 {
     struct berth_change changes[1 + POLICIES_MAX + 1];
     struct task *t = begin(c);
@@ -342,12 +342,12 @@ static void answer_keys(struct call *c, berth_str hub)
     call_send(c, 200, &b, NULL, 0);
 }
 
-void service_list_keys(struct call *c)
+void api_service_list_keys(struct call *c)
 {
     answer_keys(c, (berth_str){ 0 });
 }
 
-void hub_list_keys(struct call *c)
+void api_hub_list_keys(struct call *c)
 {
     const char *name = addressed(c);
 

@@ -61,7 +61,7 @@ static void on_read(void *user, const struct store_reply *reply)
     call_send(c, 200, &b, NULL, 0);
 }
 
-void registration_get(struct call *c)
+void api_registration_get(struct call *c)
 {
     berth_str key;
 
@@ -93,7 +93,7 @@ static void on_deleted(void *user, const struct store_reply *reply)
 }
 
 /* The device stays in its hub: the next registration is decided as a first one. */
-void registration_delete(struct call *c)
+void api_registration_delete(struct call *c)
 {
     uint64_t expect = if_match(c, registration_etag_parse);
     struct berth_change change = { .type = BERTH_DELETE,
@@ -120,7 +120,7 @@ static bool put_listed(struct berth_buf *b, const struct berth_record *rec,
 }
 
 /* Those of one group. A group that is not there has none; one that was deleted leaves some. */
-void registration_query(struct call *c)
+void api_registration_query(struct call *c)
 {
     struct page *p;
     berth_str owner;
@@ -135,7 +135,7 @@ void registration_query(struct call *c)
 }
 
 /* All there are: /berth/v1/registrations?top=n. */
-void registration_list(struct call *c)
+void api_registration_list(struct call *c)
 {
     berth_str top = berth_query_get(c->x->query, BERTH_STR("top"));
     struct page *p = page_new(c, "DeviceRegistration");

@@ -7,19 +7,19 @@
 #define WRITE BERTH_RIGHT_ENROLLMENT_WRITE
 
 static const struct route rows[] = {
-    { HTTP_POST, "enrollments/query", READ, enrollment_query },
-    { HTTP_GET, "enrollments/+", READ, enrollment_get },
-    { HTTP_PUT, "enrollments/+", WRITE, enrollment_put },
-    { HTTP_DELETE, "enrollments/+", WRITE, enrollment_delete },
-    { HTTP_POST, "enrollments/+/attestationmechanism", WRITE, enrollment_attestation },
-    { HTTP_POST, "enrollmentGroups/query", READ, group_query },
-    { HTTP_GET, "enrollmentGroups/+", READ, group_get },
-    { HTTP_PUT, "enrollmentGroups/+", WRITE, group_put },
-    { HTTP_DELETE, "enrollmentGroups/+", WRITE, group_delete },
-    { HTTP_POST, "enrollmentGroups/+/attestationmechanism", WRITE, group_attestation },
-    { HTTP_GET, "registrations/+", BERTH_RIGHT_REGISTRATION_READ, registration_get },
-    { HTTP_DELETE, "registrations/+", BERTH_RIGHT_REGISTRATION_WRITE, registration_delete },
-    { HTTP_POST, "registrations/+/query", BERTH_RIGHT_REGISTRATION_READ, registration_query },
+    { HTTP_POST, "enrollments/query", READ, api_enrollment_query },
+    { HTTP_GET, "enrollments/+", READ, api_enrollment_get },
+    { HTTP_PUT, "enrollments/+", WRITE, api_enrollment_put },
+    { HTTP_DELETE, "enrollments/+", WRITE, api_enrollment_delete },
+    { HTTP_POST, "enrollments/+/attestationmechanism", WRITE, api_enrollment_attestation },
+    { HTTP_POST, "enrollmentGroups/query", READ, api_group_query },
+    { HTTP_GET, "enrollmentGroups/+", READ, api_group_get },
+    { HTTP_PUT, "enrollmentGroups/+", WRITE, api_group_put },
+    { HTTP_DELETE, "enrollmentGroups/+", WRITE, api_group_delete },
+    { HTTP_POST, "enrollmentGroups/+/attestationmechanism", WRITE, api_group_attestation },
+    { HTTP_GET, "registrations/+", BERTH_RIGHT_REGISTRATION_READ, api_registration_get },
+    { HTTP_DELETE, "registrations/+", BERTH_RIGHT_REGISTRATION_WRITE, api_registration_delete },
+    { HTTP_POST, "registrations/+/query", BERTH_RIGHT_REGISTRATION_READ, api_registration_query },
 };
 
 const struct route_table dps_service_routes = {

@@ -92,12 +92,12 @@ static void get(struct call *c, enum berth_kind kind)
         read_enrollment(c, on_read);
 }
 
-void enrollment_settings_get(struct call *c)
+void api_enrollment_settings_get(struct call *c)
 {
     get(c, BERTH_KIND_ENROLLMENT);
 }
 
-void group_settings_get(struct call *c)
+void api_group_settings_get(struct call *c)
 {
     get(c, BERTH_KIND_GROUP);
 }
@@ -155,12 +155,12 @@ static void patch(struct call *c, enum berth_kind kind)
         read_enrollment(c, on_patch_read);
 }
 
-void enrollment_settings_patch(struct call *c)
+void api_enrollment_settings_patch(struct call *c)
 {
     patch(c, BERTH_KIND_ENROLLMENT);
 }
 
-void group_settings_patch(struct call *c)
+void api_group_settings_patch(struct call *c)
 {
     patch(c, BERTH_KIND_GROUP);
 }

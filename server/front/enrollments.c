@@ -133,7 +133,7 @@ static void on_registration(void *user, const struct store_reply *reply)
     read_enrollment(c, on_read);
 }
 
-void enrollment_get(struct call *c)
+void api_enrollment_get(struct call *c)
 {
     struct task *t = begin(c, &individuals);
 
@@ -142,7 +142,7 @@ void enrollment_get(struct call *c)
                   c);
 }
 
-void group_get(struct call *c)
+void api_group_get(struct call *c)
 {
     if (begin(c, &groups) != NULL)
         read_enrollment(c, on_read);
@@ -161,13 +161,13 @@ static void on_attestation(void *user, const struct store_reply *reply)
     call_send(c, 200, &b, NULL, 0);
 }
 
-void enrollment_attestation(struct call *c)
+void api_enrollment_attestation(struct call *c)
 {
     if (begin(c, &individuals) != NULL)
         read_enrollment(c, on_attestation);
 }
 
-void group_attestation(struct call *c)
+void api_group_attestation(struct call *c)
 {
     if (begin(c, &groups) != NULL)
         read_enrollment(c, on_attestation);
@@ -278,12 +278,12 @@ static void put(struct call *c, const struct sort *sort)
         commit(c, BERTH_ABSENT, on_created);
 }
 
-void enrollment_put(struct call *c)
+void api_enrollment_put(struct call *c)
 {
     put(c, &individuals);
 }
 
-void group_put(struct call *c)
+void api_group_put(struct call *c)
 {
     put(c, &groups);
 }
@@ -324,12 +324,12 @@ static void delete_one(struct call *c, const struct sort *sort)
     store_commit(c->f->store, &change, 1, loop_now_ms(c->f->loop), on_deleted, c);
 }
 
-void enrollment_delete(struct call *c)
+void api_enrollment_delete(struct call *c)
 {
     delete_one(c, &individuals);
 }
 
-void group_delete(struct call *c)
+void api_group_delete(struct call *c)
 {
     delete_one(c, &groups);
 }
@@ -360,12 +360,12 @@ static void query(struct call *c, const struct sort *sort)
     page_run(c, p, sort->kind, (berth_str){ 0 }, (berth_str){ 0 });
 }
 
-void enrollment_query(struct call *c)
+void api_enrollment_query(struct call *c)
 {
     query(c, &individuals);
 }
 
-void group_query(struct call *c)
+void api_group_query(struct call *c)
 {
     query(c, &groups);
 }

@@ -22,7 +22,7 @@ static void on_read(void *user, const struct store_reply *reply)
         answer(c);
 }
 
-void device_get(struct call *c)
+void api_device_get(struct call *c)
 {
     if (device_task_new(c) != NULL)
         device_task_read(c, on_read);
@@ -109,7 +109,7 @@ static void on_put_read(void *user, const struct store_reply *reply)
         device_task_commit(c, t->d.version, on_updated);
 }
 
-void device_put(struct call *c)
+void api_device_put(struct call *c)
 {
     const struct device_task *t = device_task_new(c);
 
@@ -166,7 +166,7 @@ static void on_delete_read(void *user, const struct store_reply *reply)
 }
 
 /* An etag is the identity's revision, not the record's version, which a twin changes too. */
-void device_delete(struct call *c)
+void api_device_delete(struct call *c)
 {
     const struct device_task *t = device_task_new(c);
 
@@ -193,7 +193,7 @@ static bool put_listed(struct berth_buf *b, const struct berth_record *rec,
 }
 
 /* Azure takes any strange top for 1000. It has no pages; here x-ms-continuation gives the rest. */
-void device_list(struct call *c)
+void api_device_list(struct call *c)
 {
     berth_str top = berth_query_get(c->x->query, BERTH_STR("top"));
     struct page *p = page_new(c, NULL);

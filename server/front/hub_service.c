@@ -57,13 +57,13 @@ static void statistics_service(struct call *c)
 #define CONNECT BERTH_RIGHT_SERVICE_CONNECT
 
 static const struct route rows[] = {
-    { HTTP_GET, "devices", READ, device_list },
-    { HTTP_GET, "devices/+", READ, device_get },
-    { HTTP_PUT, "devices/+", WRITE, device_put },
-    { HTTP_DELETE, "devices/+", WRITE, device_delete },
-    { HTTP_GET, "twins/+", CONNECT, twin_get },
-    { HTTP_PATCH, "twins/+", CONNECT, twin_patch },
-    { HTTP_PUT, "twins/+", CONNECT, twin_put },
+    { HTTP_GET, "devices", READ, api_device_list },
+    { HTTP_GET, "devices/+", READ, api_device_get },
+    { HTTP_PUT, "devices/+", WRITE, api_device_put },
+    { HTTP_DELETE, "devices/+", WRITE, api_device_delete },
+    { HTTP_GET, "twins/+", CONNECT, api_twin_get },
+    { HTTP_PATCH, "twins/+", CONNECT, api_twin_patch },
+    { HTTP_PUT, "twins/+", CONNECT, api_twin_put },
     { HTTP_GET, "statistics/devices", BERTH_RIGHT_REGISTRY_READ, statistics_devices },
     { HTTP_GET, "statistics/service", BERTH_RIGHT_REGISTRY_READ, statistics_service },
 };

@@ -20,7 +20,7 @@ static void on_read(void *user, const struct store_reply *reply)
         answer(c);
 }
 
-void twin_get(struct call *c)
+void api_twin_get(struct call *c)
 {
     if (device_task_new(c) != NULL)
         device_task_read(c, on_read);
@@ -71,12 +71,12 @@ static void update(struct call *c, bool replace)
     device_task_read(c, on_update_read);
 }
 
-void twin_patch(struct call *c)
+void api_twin_patch(struct call *c)
 {
     update(c, false);
 }
 
-void twin_put(struct call *c)
+void api_twin_put(struct call *c)
 {
     update(c, true);
 }
