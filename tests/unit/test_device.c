@@ -1,621 +1,291 @@
+#include "check.h"
+
+#include <arpa/inet.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-#include "check.h"
-#include "crypto/b64.h"
-#include "crypto/key_pair.h"
-#include "hub/device.h"
+#include "berth/device.h"
 
-#define T0 1704067200000 /* 2024-01-01T00:00:00Z */
-#define T1 (T0 + 1000)
+#define ASSIGNED                                                                                   \
+    "{\"operationId\":\"5.0a\",\"status\":\"assigned\",\"registrationState\":{"                    \
+    "\"assignedHub\":\"hub.example\",\"deviceId\":\"dev1\"}}"
 
-static unsigned char storage[1 << 20];
-static struct berth_arena arena;
-static char text_storage[1 << 20];
+/* ---- a service for one connection ---- */
 
-static void fresh(struct berth_device *d)
-{
-    berth_arena_init(&arena, storage, sizeof storage);
-    berth_device_init(d, BERTH_STR("hub.test"), BERTH_STR("dev"), 7, T0);
-}
+enum behaviour { ANSWERS, SAYS_NOTHING, CLOSES, NO_TLS, CLOSES_AFTER_REQUEST };
 
-static bool is_text(berth_str got, const char *want)
-{
-    return want == NULL ? got.p == NULL : berth_str_eq(got, berth_str_of(want));
-}
-
-static berth_str document(const struct berth_device *d)
-{
-    struct berth_buf b;
-    berth_str out;
-
-    berth_buf_init(&b, text_storage, sizeof text_storage);
-    berth_device_put(&b, d);
-    CHECK("the document fits", berth_buf_done(&b, &out) == BERTH_OK);
-    return out;
-}
-
-static berth_err apply(struct berth_device *d, const char *json, struct berth_refusal *why)
-{
-    return berth_device_apply(d, BERTH_STR("dev"), berth_str_of(json), T1, &arena, why);
-}
-
-#define KEY_1  "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
-#define KEY_2  "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="
-#define SHA1   "0123456789abcdef0123456789ABCDEF01234567"
-#define SHA256 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-
-#define NO_KEYS   "\"symmetricKey\":{\"primaryKey\":null,\"secondaryKey\":null}"
-#define NO_PRINTS "\"x509Thumbprint\":{\"primaryThumbprint\":null,\"secondaryThumbprint\":null}"
-#define NEVER     "0001-01-01T00:00:00Z"
-#define DEVICE(etag, status, reason, status_time)                                                  \
-    "{\"deviceId\":\"dev\",\"generationId\":\"7\",\"etag\":\"" etag                                \
-    "\",\"connectionState\":\"Disconnected\",\"status\":\"" status "\",\"statusReason\":" reason   \
-    ",\"connectionStateUpdatedTime\":\"" NEVER "\",\"statusUpdatedTime\":\"" status_time           \
-    "\",\"lastActivityTime\":\"" NEVER "\",\"cloudToDeviceMessageCount\":0,\"authentication\":{"
-#define AFTER DEVICE("AAAAAAAAAAI=", "enabled", "null", NEVER)
-#define LEAF  "\"capabilities\":{\"iotEdge\":false}"
-#define EDGE  "\"capabilities\":{\"iotEdge\":true},\"deviceScope\":\"ms-azure-iot-edge://dev-7\""
-
-static void test_new(void **state)
-{
-    struct berth_device d;
-
-    (void)state;
-    fresh(&d);
-    CHECK("a new device",
-          is_text(document(&d), DEVICE("AAAAAAAAAAE=", "enabled", "null", NEVER) NO_KEYS
-                  "," NO_PRINTS ",\"type\":\"sas\"}," LEAF "}"));
-}
-
-/* What Node sends for a bare device, C's legacy members, C#'s whole documents, and so on. */
-static const struct {
-    const char *name, *in, *out;
-} documents[] = {
-    { "bare", "{\"deviceId\":\"dev\"}",
-      AFTER NO_KEYS "," NO_PRINTS ",\"type\":\"sas\"}," LEAF "}" },
-    { "nulls",
-      "{\"deviceId\":\"dev\",\"status\":null,\"statusReason\":null,\"authentication\":null,"
-      "\"capabilities\":null,\"deviceScope\":null,\"parentScopes\":null}",
-      AFTER NO_KEYS "," NO_PRINTS ",\"type\":\"sas\"}," LEAF "}" },
-    { "Node's empty keys",
-      "{\"deviceId\":\"dev\",\"authentication\":{\"type\":\"sas\",\"symmetricKey\":"
-      "{\"primaryKey\":\"\",\"secondaryKey\":\"\"}}}",
-      AFTER NO_KEYS "," NO_PRINTS ",\"type\":\"sas\"}," LEAF "}" },
-    { "two keys",
-      "{\"deviceId\":\"dev\",\"authentication\":{\"symmetricKey\":"
-      "{\"primaryKey\":\"" KEY_1 "\",\"secondaryKey\":\"" KEY_2 "\"},\"type\":\"SAS\"}}",
-      AFTER "\"symmetricKey\":{\"primaryKey\":\"" KEY_1 "\",\"secondaryKey\":\"" KEY_2
-            "\"}," NO_PRINTS ",\"type\":\"sas\"}," LEAF "}" },
-    { "one key",
-      "{\"deviceId\":\"dev\",\"authentication\":{\"symmetricKey\":{\"primaryKey\":\"" KEY_1 "\"}}}",
-      AFTER "\"symmetricKey\":{\"primaryKey\":\"" KEY_1 "\",\"secondaryKey\":null}," NO_PRINTS
-            ",\"type\":\"sas\"}," LEAF "}" },
-    { "C: legacy members",
-      "{\"deviceId\":\"dev\",\"status\":\"enabled\",\"isManaged\":false,\"serviceProperties\":"
-      "{\"etag\":null,\"properties\":{}},\"cloudToDeviceMessageCount\":\"0\",\"authentication\":"
-      "{\"type\":\"sas\",\"symmetricKey\":{\"primaryKey\":\"\",\"secondaryKey\":\"\"}}}",
-      AFTER NO_KEYS "," NO_PRINTS ",\"type\":\"sas\"}," LEAF "}" },
-    { "C#: a whole document",
-      "{\"deviceId\":\"dev\",\"generationId\":\"9\",\"etag\":\"x\",\"connectionState\":1,"
-      "\"status\":\"Disabled\",\"statusReason\":\"lost \\u00e9\",\"connectionStateUpdatedTime\":"
-      "\"0001-01-01T00:00:00\",\"statusUpdatedTime\":\"0001-01-01T00:00:00\",\"lastActivityTime\":"
-      "\"0001-01-01T00:00:00\",\"cloudToDeviceMessageCount\":5,\"authentication\":{"
-      "\"symmetricKey\":"
-      "{\"primaryKey\":null,\"secondaryKey\":null},\"x509Thumbprint\":{\"primaryThumbprint\":null,"
-      "\"secondaryThumbprint\":null},\"type\":\"certificateAuthority\"},\"capabilities\":"
-      "{\"iotEdge\":false},\"deviceScope\":\"ms-azure-iot-edge://p-1\",\"parentScopes\":"
-      "[ \"ms-azure-iot-edge://p-1\" ]}",
-      DEVICE("AAAAAAAAAAI=", "disabled", "\"lost \xc3\xa9\"", "2024-01-01T00:00:01.0000000Z")
-          NO_KEYS "," NO_PRINTS ",\"type\":\"certificateAuthority\"}," LEAF
-                  ",\"deviceScope\":\"ms-azure-iot-edge://p-1\","
-                  "\"parentScopes\":[\"ms-azure-iot-edge://p-1\"]}" },
-    { "self-signed",
-      "{\"deviceId\":\"dev\",\"authentication\":{\"type\":\"selfSigned\",\"x509Thumbprint\":"
-      "{\"primaryThumbprint\":\"" SHA1 "\",\"secondaryThumbprint\":\"" SHA256
-      "\"},\"symmetricKey\":{\"primaryKey\":\"" KEY_1 "\",\"secondaryKey\":\"" KEY_2 "\"}}}",
-      AFTER NO_KEYS ",\"x509Thumbprint\":{\"primaryThumbprint\":\"" SHA1
-                    "\",\"secondaryThumbprint\":\"" SHA256 "\"},\"type\":\"selfSigned\"}," LEAF
-                    "}" },
-    { "self-signed, second only",
-      "{\"deviceId\":\"dev\",\"authentication\":{\"type\":\"selfsigned\",\"x509Thumbprint\":"
-      "{\"primaryThumbprint\":\"\",\"secondaryThumbprint\":\"" SHA1 "\"}}}",
-      AFTER NO_KEYS ",\"x509Thumbprint\":{\"primaryThumbprint\":null,\"secondaryThumbprint\":"
-                    "\"" SHA1 "\"},\"type\":\"selfSigned\"}," LEAF "}" },
-    { "none", "{\"deviceId\":\"dev\",\"authentication\":{\"type\":\"none\"}}",
-      AFTER NO_KEYS "," NO_PRINTS ",\"type\":\"none\"}," LEAF "}" },
-    { "edge: a scope is made",
-      "{\"deviceId\":\"dev\",\"capabilities\":{\"iotEdge\":true},\"deviceScope\":\"other\","
-      "\"parentScopes\":[]}",
-      AFTER NO_KEYS "," NO_PRINTS ",\"type\":\"sas\"}," EDGE "}" },
+struct service {
+    enum behaviour behaviour;
+    SSL_CTX *ctx;
+    int listener;
+    uint16_t port;
+    pthread_t thread;
 };
 
-static void test_apply(void **state)
+static char ca_path[64];
+static X509 *certificate;
+static EVP_PKEY *key;
+
+/* Self-signed, so it is its own CA: names localhost and 127.0.0.1. */
+static void make_certificate(void)
+{
+    X509V3_CTX v3;
+    X509_EXTENSION *names;
+    X509_NAME *subject;
+
+    key = EVP_EC_gen("P-256");
+    certificate = X509_new();
+    X509_set_version(certificate, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
+    X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+    X509_set_pubkey(certificate, key);
+    subject = X509_get_subject_name(certificate);
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1,
+                               0);
+    X509_set_issuer_name(certificate, subject);
+    X509V3_set_ctx(&v3, certificate, certificate, NULL, NULL, 0);
+    names = X509V3_EXT_conf_nid(NULL, &v3, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
+    X509_add_ext(certificate, names, -1);
+    X509_EXTENSION_free(names);
+    X509_sign(certificate, key, EVP_sha256());
+}
+
+static int set_up(void **state)
+{
+    FILE *f;
+    int fd;
+
+    (void)state;
+    make_certificate();
+    snprintf(ca_path, sizeof ca_path, "/tmp/berth-test-XXXXXX");
+    fd = mkstemp(ca_path);
+    f = fdopen(fd, "w");
+    PEM_write_X509(f, certificate);
+    fclose(f);
+    return 0;
+}
+
+static int tear_down(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(documents); i++) {
-        struct berth_device d;
-        struct berth_refusal why;
+    unlink(ca_path);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    return 0;
+}
 
-        fresh(&d);
-        CHECK(documents[i].name, apply(&d, documents[i].in, &why) == BERTH_OK);
-        CHECK(documents[i].name, why.reason == BERTH_WHY_NONE);
-        CHECK(documents[i].name, is_text(document(&d), documents[i].out));
-        CHECK(documents[i].name, d.twin_revision == 1 && d.twin_version == 1);
+static void serve_tls(struct service *s, int fd)
+{
+    SSL *ssl = SSL_new(s->ctx);
+    char request[4096], answer[512];
+
+    SSL_set_fd(ssl, fd);
+    if (SSL_accept(ssl) == 1 && s->behaviour != CLOSES && SSL_read(ssl, request, 4096) > 0) {
+        if (s->behaviour == ANSWERS) {
+            int n = snprintf(answer, sizeof answer,
+                             "HTTP/1.1 202 Accepted\r\nContent-Length: %zu\r\n\r\n%s",
+                             strlen(ASSIGNED), ASSIGNED);
+            SSL_write(ssl, answer, n);
+        }
+        while (s->behaviour != CLOSES_AFTER_REQUEST && SSL_read(ssl, request, 4096) > 0)
+            continue;
     }
+    SSL_free(ssl);
 }
 
-/* The document that a client read, put back, changes nothing but the etag. */
-static void test_put_back(void **state)
+static void *serve(void *arg)
 {
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(documents); i++) {
-        struct berth_device d;
-        struct berth_refusal why;
-        char *fetched;
+    struct service *s = arg;
+    int fd = accept(s->listener, NULL, NULL);
 
-        fresh(&d);
-        CHECK(documents[i].name, apply(&d, documents[i].in, &why) == BERTH_OK);
-        fetched = strdup(documents[i].out);
-        CHECK(documents[i].name, apply(&d, fetched, &why) == BERTH_OK);
-        CHECK(documents[i].name, d.identity_revision == 3);
-        d.identity_revision = 2;
-        CHECK(documents[i].name, is_text(document(&d), documents[i].out));
-        free(fetched);
+    if (fd < 0)
+        return NULL;
+    if (s->behaviour == NO_TLS) {
+        (void)!write(fd, "220 ready\r\n", 11);
+        while (read(fd, &(char){ 0 }, 1) > 0)
+            continue;
+    } else {
+        serve_tls(s, fd);
     }
+    close(fd);
+    return NULL;
 }
 
-static void test_defaults_come_back(void **state)
+static void start(struct service *s, enum behaviour behaviour)
 {
-    struct berth_device d;
-    struct berth_refusal why;
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof a;
 
-    (void)state;
-    fresh(&d);
-    CHECK("all set", apply(&d, documents[6].in, &why) == BERTH_OK && !d.enabled);
-    CHECK("left out", apply(&d, "{\"deviceId\":\"dev\"}", &why) == BERTH_OK);
-    CHECK("defaults", d.enabled && d.status_reason.p == NULL && d.auth == BERTH_AUTH_SAS &&
-                          d.device_scope.p == NULL && d.parent_scopes.p == NULL);
-    fresh(&d);
-    CHECK("keys", apply(&d, documents[3].in, &why) == BERTH_OK && d.keys.primary.n == 32);
-    CHECK("other type", apply(&d, documents[9].in, &why) == BERTH_OK);
-    CHECK("no keys are left",
-          d.keys.primary.n == 0 && d.keys.secondary.n == 0 && d.keys.primary.bytes[0] == 0);
+    *s = (struct service){ .behaviour = behaviour, .ctx = SSL_CTX_new(TLS_server_method()) };
+    SSL_CTX_use_certificate(s->ctx, certificate);
+    SSL_CTX_use_PrivateKey(s->ctx, key);
+    s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK("listen", bind(s->listener, (struct sockaddr *)&a, sizeof a) == 0);
+    CHECK("listen", listen(s->listener, 4) == 0);
+    getsockname(s->listener, (struct sockaddr *)&a, &size);
+    s->port = ntohs(a.sin_port);
+    pthread_create(&s->thread, NULL, serve, s);
 }
 
-static void test_edge_scope(void **state)
+static void stop(struct service *s)
 {
-    static const char edge[] = "{\"deviceId\":\"dev\",\"capabilities\":{\"iotEdge\":true}}";
-    static const char leaf[] = "{\"deviceId\":\"dev\",\"deviceScope\":\"parent\"}";
-    struct berth_device d;
-    struct berth_refusal why;
-
-    (void)state;
-    fresh(&d);
-    CHECK("leaf", apply(&d, leaf, &why) == BERTH_OK && is_text(d.device_scope, "parent"));
-    CHECK("edge", apply(&d, edge, &why) == BERTH_OK);
-    CHECK("its own", is_text(d.device_scope, "ms-azure-iot-edge://dev-7"));
-    d.generation = 8; /* as when it moves to another hub */
-    CHECK("edge again", apply(&d, edge, &why) == BERTH_OK);
-    CHECK("made once", is_text(d.device_scope, "ms-azure-iot-edge://dev-7"));
-    CHECK("leaf again", apply(&d, leaf, &why) == BERTH_OK && is_text(d.device_scope, "parent"));
+    shutdown(s->listener, SHUT_RDWR);
+    pthread_join(s->thread, NULL);
+    close(s->listener);
+    SSL_CTX_free(s->ctx);
 }
 
-static void test_status_time(void **state)
-{
-    struct berth_device d;
-    struct berth_refusal why;
+/* ---- one device ---- */
 
-    (void)state;
-    fresh(&d);
-    CHECK("same", apply(&d, "{\"deviceId\":\"dev\",\"status\":\"ENABLED\"}", &why) == BERTH_OK);
-    CHECK("same: no time", d.status_updated_ms == BERTH_TIME_NEVER);
-    CHECK("other", apply(&d, "{\"deviceId\":\"dev\",\"status\":\"disabled\"}", &why) == BERTH_OK);
-    CHECK("other: now", d.status_updated_ms == T1);
+static char told[128];
+
+static void tell(void *user, const char *status)
+{
+    (void)user;
+    strcat(told, status);
+    strcat(told, " ");
 }
 
-/* ---- bounds: BODY is a member, FILL repeated COUNT times inside it ---- */
-
-#define REASON "\"statusReason\":\""
-#define KEY    "\"authentication\":{\"symmetricKey\":{\"secondaryKey\":\""
-#define PRINT                                                                                      \
-    "\"authentication\":{\"type\":\"selfSigned\",\"x509Thumbprint\":{\"primaryThumbprint\":\""
-#define SCOPE "\"deviceScope\":\""
-#define WRONG BERTH_WHY_REQUEST_INVALID
-
-static const struct {
-    const char *name, *head, *fill;
-    size_t count;
-    const char *tail;
-    enum berth_reason want;
-    const char *message;
-} bounds[] = {
-    { "longest reason", REASON, "r", 128, "\"", BERTH_WHY_NONE, "" },
-    { "longest reason of two-byte characters", REASON, "\xc3\xa9", 128, "\"", BERTH_WHY_NONE, "" },
-    { "reason too long", REASON, "r", 129, "\"", WRONG,
-      "statusReason must be a string of at most 128 characters" },
-    { "reason is a number", "\"statusReason\":1", "", 0, "", WRONG, NULL },
-    { "status is another word", "\"status\":\"on\"", "", 0, "", WRONG,
-      "status must be \"enabled\" or \"disabled\"" },
-    { "status is true", "\"status\":true", "", 0, "", WRONG, NULL },
-    { "status is empty", "\"status\":\"\"", "", 0, "", WRONG, NULL },
-    { "shortest key", KEY, "AAAA", 5, "AA==\"}}", BERTH_WHY_NONE, "" },
-    { "key of 15 bytes", KEY, "AAAA", 5, "\"}}", WRONG,
-      "symmetricKey: a key must be base64 of 16 to 64 bytes" },
-    { "longest key", KEY, "AAAA", 21, "AA==\"}}", BERTH_WHY_NONE, "" },
-    { "key of 65 bytes", KEY, "AAAA", 21, "AAA=\"}}", WRONG, NULL },
-    { "key is not base64", KEY, "****", 8, "\"}}", WRONG, NULL },
-    { "key is a number", "\"authentication\":{\"symmetricKey\":{\"primaryKey\":1}}", "", 0, "",
-      WRONG, NULL },
-    { "keys are a string", "\"authentication\":{\"symmetricKey\":\"\"}", "", 0, "", WRONG, NULL },
-    { "authentication is a string", "\"authentication\":\"sas\"", "", 0, "", WRONG, NULL },
-    { "type is another word", "\"authentication\":{\"type\":\"tpm\"}", "", 0, "", WRONG,
-      "authentication.type must be sas, selfSigned, certificateAuthority or none" },
-    { "SHA-1", PRINT, "a", 40, "\"}}", BERTH_WHY_NONE, "" },
-    { "SHA-256", PRINT, "A", 64, "\"}}", BERTH_WHY_NONE, "" },
-    { "39 digits", PRINT, "a", 39, "\"}}", WRONG,
-      "x509Thumbprint: a thumbprint must be 40 or 64 hex digits" },
-    { "41 digits", PRINT, "a", 41, "\"}}", WRONG, NULL },
-    { "63 digits", PRINT, "a", 63, "\"}}", WRONG, NULL },
-    { "65 digits", PRINT, "a", 65, "\"}}", WRONG, NULL },
-    { "40 characters, one no digit", PRINT, "a", 39, "g\"}}", WRONG, NULL },
-    { "self-signed without thumbprints", "\"authentication\":{\"type\":\"selfSigned\"}", "", 0, "",
-      WRONG, "authentication of type selfSigned needs a thumbprint" },
-    { "capabilities are an array", "\"capabilities\":[]", "", 0, "", WRONG, NULL },
-    { "iotEdge is a word", "\"capabilities\":{\"iotEdge\":\"true\"}", "", 0, "", WRONG,
-      "capabilities.iotEdge must be true or false" },
-    { "longest scope", SCOPE, "s", 256, "\"", BERTH_WHY_NONE, "" },
-    { "scope too long", SCOPE, "s", 257, "\"", WRONG,
-      "deviceScope must be a string of at most 256 bytes" },
-    { "longest parents", "\"parentScopes\":[ \"", "p", 1020, "\" ]", BERTH_WHY_NONE, "" },
-    { "parents too long", "\"parentScopes\":[\"", "p", 1021, "\"]", WRONG,
-      "parentScopes must be an array of strings, of at most 1024 bytes in all" },
-    { "a parent is a number", "\"parentScopes\":[1]", "", 0, "", WRONG, NULL },
-    { "parents are a string", "\"parentScopes\":\"p\"", "", 0, "", WRONG, NULL },
-};
-
-static char *filled(const char *head, const char *fill, size_t count, const char *tail)
+static struct berth_device_options device(const struct service *s, const char *host)
 {
-    static const char start[] = "{\"deviceId\":\"dev\",";
-    size_t n = sizeof start + strlen(head) + strlen(fill) * count + strlen(tail) + 2;
-    char *out = malloc(n);
-
-    strcpy(out, start);
-    strcat(out, head);
-    for (size_t i = 0; i < count; i++)
-        strcat(out, fill);
-    strcat(out, tail);
-    return strcat(out, "}");
-}
-
-static void test_bounds(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
-        char *json = filled(bounds[i].head, bounds[i].fill, bounds[i].count, bounds[i].tail);
-        struct berth_device d;
-        struct berth_refusal why;
-        berth_err e;
-
-        fresh(&d);
-        e = apply(&d, json, &why);
-        CHECK(bounds[i].name, (e == BERTH_OK) == (bounds[i].want == BERTH_WHY_NONE));
-        CHECK(bounds[i].name, why.reason == bounds[i].want);
-        if (bounds[i].message != NULL)
-            CHECK(bounds[i].name, is_text(why.message, bounds[i].message));
-        CHECK(bounds[i].name, d.identity_revision == (e == BERTH_OK ? 2 : 1));
-        free(json);
-    }
-}
-
-static const struct {
-    const char *name, *json, *message;
-} refused[] = {
-    { "another ID", "{\"deviceId\":\"Dev\"}", "deviceId must be the ID of the device addressed" },
-    { "no ID", "{}", "deviceId must be the ID of the device addressed" },
-    { "ID is a number", "{\"deviceId\":1}", "deviceId must be the ID of the device addressed" },
-    { "an array", "[]", "the body must be a JSON object" },
-    { "not JSON", "{\"deviceId\":\"dev\"", "the body is not valid JSON at byte 17" },
-    { "given twice", "{\"deviceId\":\"dev\",\"deviceId\":\"dev\"}", NULL },
-};
-
-static void test_refused(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
-        struct berth_device d;
-        struct berth_refusal why;
-
-        fresh(&d);
-        CHECK(refused[i].name, apply(&d, refused[i].json, &why) == BERTH_E_SYNTAX);
-        CHECK(refused[i].name, why.reason == BERTH_WHY_REQUEST_INVALID);
-        if (refused[i].message != NULL)
-            CHECK(refused[i].name, is_text(why.message, refused[i].message));
-    }
-}
-
-static void test_apply_prefixes(void **state)
-{
-    const char *good = documents[6].in;
-    size_t n = strlen(good);
-
-    (void)state;
-    for (size_t i = 0; i < n; i++) {
-        char *copy = malloc(i + (i == 0));
-        struct berth_device d;
-        struct berth_refusal why;
-
-        memcpy(copy, good, i);
-        fresh(&d);
-        CHECK("prefix", berth_device_apply(&d, BERTH_STR("dev"), (berth_str){ copy, i }, T1, &arena,
-                                           &why) == BERTH_E_SYNTAX);
-        CHECK("prefix", why.message.n > 0);
-        free(copy);
-    }
-}
-
-static void test_apply_small_arenas(void **state)
-{
-    bool served = false;
-
-    (void)state;
-    for (size_t size = 0; size < 128; size++) {
-        void *exact = malloc(size + (size == 0));
-        struct berth_device d;
-        struct berth_refusal why;
-        struct berth_arena a;
-        berth_err e;
-
-        fresh(&d);
-        berth_arena_init(&a, exact, size);
-        e = berth_device_apply(&d, BERTH_STR("dev"), berth_str_of(documents[6].in), T1, &a, &why);
-        CHECK("too small or served", e == (served ? BERTH_OK : BERTH_E_FULL) || e == BERTH_OK);
-        CHECK("no reason", why.reason == BERTH_WHY_NONE);
-        served = e == BERTH_OK;
-        free(exact);
-    }
-    CHECK("some size is enough", served);
-}
-
-/* ---- etag ---- */
-
-static const struct {
-    const char *name, *header;
-    uint64_t want;
-} etags[] = {
-    { "absent", NULL, BERTH_ANY },
-    { "star", "*", BERTH_PRESENT },
-    { "quoted star", "\"*\"", BERTH_PRESENT },
-    { "bare", "AAAAAAAAAAE=", 1 },
-    { "quoted", "\"AAAAAAAAAAE=\"", 1 },
-    { "weak", "W/\"AAAAAAAAAQA=\"", 256 },
-    { "blanks", "  \"AAAAAAAAAAE=\" ", 1 },
-    { "greatest", "//////////0=", UINT64_MAX - 2 },
-    { "would be present", "//////////4=", UINT64_MAX - 2 },
-    { "would be any", "//////////8=", UINT64_MAX - 2 },
-    { "would be absent", "AAAAAAAAAAA=", UINT64_MAX - 2 },
-    { "seven bytes", "AAAAAAAAAA==", UINT64_MAX - 2 },
-    { "nine bytes", "AAAAAAAAAAAA", UINT64_MAX - 2 },
-    { "not base64", "\"hello\"", UINT64_MAX - 2 },
-    { "empty", "", UINT64_MAX - 2 },
-    { "one quote", "\"", UINT64_MAX - 2 },
-    { "two of them", "\"AAAAAAAAAAE=\",\"AAAAAAAAAAI=\"", UINT64_MAX - 2 },
-};
-
-static void test_etags(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(etags); i++)
-        CHECK(etags[i].name,
-              berth_device_etag_parse(berth_str_of(etags[i].header)) == etags[i].want);
-    for (uint64_t r = 1; r < UINT64_MAX / 3; r *= 3) {
-        char text[12];
-        struct berth_buf b;
-
-        berth_buf_init(&b, text, sizeof text);
-        berth_device_etag_put(&b, r);
-        CHECK("round trip", !b.over && berth_device_etag_parse(berth_buf_str(&b)) == r);
-    }
-}
-
-/* ---- record ---- */
-
-static void check_round_trip(const char *name, const struct berth_device *d)
-{
-    struct berth_record rec;
-    struct berth_device got;
-    struct berth_buf before, after;
-    static char one[1 << 18], two[1 << 18];
-
-    CHECK(name, berth_device_encode(d, &arena, &rec) == BERTH_OK);
-    CHECK(name, rec.kind == BERTH_KIND_DEVICE && rec.tag == d->enabled && rec.version == 0);
-    CHECK(name,
-          is_text(rec.scope, "hub.test") && is_text(rec.key, "dev") && is_text(rec.name, "dev"));
-    CHECK(name, memmem(rec.body.p, rec.body.n, KEY_1, 44) == NULL);
-    rec.version = 42;
-    CHECK(name, berth_device_decode(&rec, &arena, &got) == BERTH_OK);
-    CHECK(name, got.version == 42 && got.generation == d->generation);
-    CHECK(name, got.reported.version == d->reported.version);
-    berth_buf_init(&before, one, sizeof one);
-    berth_device_put(&before, d);
-    berth_twin_put(&before, d);
-    berth_buf_init(&after, two, sizeof two);
-    berth_device_put(&after, &got);
-    berth_twin_put(&after, &got);
-    CHECK(name, !before.over && berth_str_eq(berth_buf_str(&before), berth_buf_str(&after)));
-}
-
-static void test_record_round_trips(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(documents); i++) {
-        struct berth_device d;
-        struct berth_refusal why;
-
-        fresh(&d);
-        check_round_trip("a new device", &d);
-        CHECK(documents[i].name, apply(&d, documents[i].in, &why) == BERTH_OK);
-        check_round_trip(documents[i].name, &d);
-        CHECK("tags", berth_twin_update(&d,
-                                        BERTH_STR("{\"tags\":{\"a\":1.10},\"properties\":"
-                                                  "{\"desired\":{\"o\":{\"p\":1,\"q\":2}}}}"),
-                                        false, T0, &arena, &why) == BERTH_OK);
-        CHECK("desired", berth_twin_update(&d,
-                                           BERTH_STR("{\"properties\":{\"desired\":{\"o\":"
-                                                     "{\"q\":3}}}}"),
-                                           false, T1, &arena, &why) == BERTH_OK);
-        CHECK("reported",
-              berth_twin_report(&d, BERTH_STR("{\"r\":[null]}"), T1, &arena, &why) == BERTH_OK);
-        d.generation = UINT64_MAX;
-        d.connection_updated_ms = T0;
-        d.last_activity_ms = -1;
-        check_round_trip(documents[i].name, &d);
-    }
-}
-
-/* Both sections full of properties with a time each: what the store takes must hold it. */
-static void test_record_bound(void **state)
-{
-    struct berth_device d;
-    struct berth_record rec;
-    char *values = malloc(BERTH_TWIN_SECTION_MAX), *times = malloc(42 * 1024);
-    char *tags = malloc(BERTH_TWIN_TAGS_MAX);
-    char reason[128], scope[256], parents[1024];
-
-    (void)state;
-    fresh(&d);
-    memset(values, 'x', BERTH_TWIN_SECTION_MAX);
-    memset(times, 'x', 42 * 1024);
-    memset(tags, 'x', BERTH_TWIN_TAGS_MAX);
-    memset(reason, 1, sizeof reason); /* each becomes six characters */
-    memset(scope, 1, sizeof scope);
-    memset(parents, 'x', sizeof parents);
-    d.desired.values = d.reported.values = (berth_str){ values, BERTH_TWIN_SECTION_MAX };
-    d.desired.times = d.reported.times = (berth_str){ times, 42 * 1024 };
-    d.tags = (berth_str){ tags, BERTH_TWIN_TAGS_MAX };
-    d.status_reason = (berth_str){ reason, sizeof reason };
-    d.device_scope = (berth_str){ scope, sizeof scope };
-    d.parent_scopes = (berth_str){ parents, sizeof parents };
-    d.primary_thumbprint = d.secondary_thumbprint = BERTH_STR(SHA256);
-    CHECK("everything at its bound fits a record",
-          berth_device_encode(&d, &arena, &rec) == BERTH_OK);
-    d.tags = (berth_str){ values, BERTH_TWIN_SECTION_MAX };
-    CHECK("what is over the record's bound is not encoded",
-          berth_device_encode(&d, &arena, &rec) == BERTH_E_RANGE);
-    free(values);
-    free(times);
-    free(tags);
-}
-
-static void full_record(struct berth_device *d, struct berth_record *rec)
-{
-    struct berth_refusal why;
-
-    fresh(d);
-    CHECK("apply", apply(d, documents[3].in, &why) == BERTH_OK);
-    CHECK("report", berth_twin_report(d, BERTH_STR("{\"r\":1}"), T1, &arena, &why) == BERTH_OK);
-    CHECK("encode", berth_device_encode(d, &arena, rec) == BERTH_OK);
-}
-
-static void test_record_prefixes(void **state)
-{
-    struct berth_device d, got;
-    struct berth_record rec;
-    berth_str whole;
-
-    (void)state;
-    full_record(&d, &rec);
-    whole = rec.body;
-    for (size_t n = 0; n < whole.n; n++) {
-        char *copy = malloc(n + (n == 0));
-
-        memcpy(copy, whole.p, n);
-        rec.body = (berth_str){ copy, n };
-        CHECK("prefix", berth_device_decode(&rec, &arena, &got) == BERTH_E_SYNTAX);
-        CHECK("prefix", got.device_id.p == NULL);
-        free(copy);
-    }
-}
-
-static void test_record_damage(void **state)
-{
-    static const char *const bodies[] = {
-        "{}",
-        "[]",
-        "{\"generation\":-1,\"identityRevision\":1,\"auth\":\"sas\",\"iotEdge\":false,"
-        "\"twinRevision\":1,\"tags\":{},\"desired\":{\"values\":{}},\"reported\":{\"values\":{}}}",
-        "{\"generation\":1,\"identityRevision\":1,\"auth\":\"tpm\",\"iotEdge\":false,"
-        "\"twinRevision\":1,\"tags\":{},\"desired\":{\"values\":{}},\"reported\":{\"values\":{}}}",
-        "{\"generation\":1,\"identityRevision\":1,\"auth\":\"sas\",\"iotEdge\":false,"
-        "\"twinRevision\":1,\"tags\":[],\"desired\":{\"values\":{}},\"reported\":{\"values\":{}}}",
-        "{\"generation\":1,\"identityRevision\":1,\"auth\":\"sas\",\"iotEdge\":false,"
-        "\"twinRevision\":1,\"tags\":{},\"desired\":{},\"reported\":{\"values\":{}}}",
+    told[0] = '\0';
+    return (struct berth_device_options){
+        .prov = { .transport = BERTH_TRANSPORT_HTTPS,
+                  .host = berth_str_of(host),
+                  .id_scope = BERTH_STR("0ne00000001"),
+                  .registration_id = BERTH_STR("dev1"),
+                  .key = { .n = 32 } },
+        .port = s->port,
+        .ca_file = ca_path,
+        .status = tell,
     };
-    struct berth_device d, got;
-    struct berth_record rec;
-
-    (void)state;
-    full_record(&d, &rec);
-    rec.secret.n--;
-    CHECK("keys cut short", berth_device_decode(&rec, &arena, &got) == BERTH_E_SYNTAX);
-    CHECK("no key is left", got.keys.primary.n == 0 && got.keys.primary.bytes[0] == 0);
-    rec.secret.n = 0;
-    CHECK("no keys", berth_device_decode(&rec, &arena, &got) == BERTH_OK);
-    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
-        rec.body = berth_str_of(bodies[i]);
-        CHECK(bodies[i], berth_device_decode(&rec, &arena, &got) == BERTH_E_SYNTAX);
-    }
-    rec.body = BERTH_STR("{\"generation\":1,\"identityRevision\":1,\"auth\":\"sas\",\"iotEdge\":"
-                         "false,\"twinRevision\":1,\"tags\":{},\"desired\":{\"values\":{}},"
-                         "\"reported\":{\"values\":{}},\"of a later version\":1}");
-    CHECK("the least there may be", berth_device_decode(&rec, &arena, &got) == BERTH_OK);
 }
 
-static void test_record_small_arenas(void **state)
+static const struct {
+    const char *name, *host, *connect_to;
+    bool trusts;
+    enum behaviour behaviour;
+    berth_err want;
+    const char *message, *told;
+} rows[] = {
+    { "by name", "localhost", "127.0.0.1", true, ANSWERS, BERTH_OK, "",
+      "connected registering assigned " },
+    { "by address", "127.0.0.1", NULL, true, ANSWERS, BERTH_OK, "",
+      "connected registering assigned " },
+    { "name not in the certificate", "other.example", "127.0.0.1", true, ANSWERS, BERTH_E_CRYPTO,
+      "does not name other.example", "error " },
+    { "address not in the certificate", "127.0.0.2", "127.0.0.1", true, ANSWERS, BERTH_E_CRYPTO,
+      "does not name 127.0.0.2", "error " },
+    { "issuer not trusted", "localhost", "127.0.0.1", false, ANSWERS, BERTH_E_CRYPTO,
+      "is not trusted", "error " },
+    { "no TLS on the port", "localhost", "127.0.0.1", true, NO_TLS, BERTH_E_SYNTAX,
+      "does not speak TLS", "error " },
+    { "closed after the handshake", "localhost", "127.0.0.1", true, CLOSES, BERTH_E_CLOSED,
+      "closed the connection", "connected registering error " },
+    { "closed after the request", "localhost", "127.0.0.1", true, CLOSES_AFTER_REQUEST,
+      BERTH_E_CLOSED, "closed the connection", "connected registering error " },
+};
+
+static void test_provision(void **state)
 {
-    struct berth_device d, got;
-    struct berth_record rec, again;
-    size_t need;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct berth_prov_result result;
+        struct berth_device_options o;
+        struct service s;
+        berth_err e;
+
+        start(&s, rows[i].behaviour);
+        o = device(&s, rows[i].host);
+        o.connect_to = rows[i].connect_to;
+        o.ca_file = rows[i].trusts ? ca_path : NULL;
+        e = berth_device_provision(&o, &result);
+        stop(&s);
+        CHECK(rows[i].name, e == rows[i].want && result.err == e);
+        CHECK(rows[i].name, strstr(result.message, rows[i].message) != NULL);
+        CHECK(rows[i].name, strcmp(told, rows[i].told) == 0);
+        CHECK(rows[i].name, e != BERTH_OK || strcmp(result.assigned_hub, "hub.example") == 0);
+    }
+}
+
+static void test_nothing_listens(void **state)
+{
+    struct berth_prov_result result;
+    struct berth_device_options o;
+    struct service s;
 
     (void)state;
-    fresh(&d);
-    d.status_reason = BERTH_STR("\"quoted\"");
-    CHECK("encode", berth_device_encode(&d, &arena, &rec) == BERTH_OK);
-    need = rec.body.n + rec.secret.n;
-    for (size_t size = 0; size <= need; size++) {
-        void *exact = malloc(size + (size == 0));
-        struct berth_arena a;
+    start(&s, CLOSES);
+    stop(&s);
+    o = device(&s, "127.0.0.1");
+    CHECK("refused", berth_device_provision(&o, &result) == BERTH_E_IO);
+    CHECK("refused", strstr(result.message, "nothing listens on 127.0.0.1 port") != NULL);
+}
 
-        berth_arena_init(&a, exact, size);
-        CHECK("encode",
-              berth_device_encode(&d, &a, &again) == (size < need ? BERTH_E_FULL : BERTH_OK));
-        berth_arena_init(&a, exact, size);
-        CHECK("decode", berth_device_decode(&rec, &a, &got) ==
-                            (size < d.status_reason.n ? BERTH_E_FULL : BERTH_OK));
-        free(exact);
-    }
+static void test_unknown_name(void **state)
+{
+    struct berth_prov_result result;
+    struct service s = { .port = 1 };
+    struct berth_device_options o = device(&s, "no-such-name.invalid");
+
+    (void)state;
+    CHECK("name", berth_device_provision(&o, &result) == BERTH_E_NOT_FOUND);
+    CHECK("name", strstr(result.message, "no-such-name.invalid is not known") != NULL);
+}
+
+static void test_ca_file_missing(void **state)
+{
+    struct berth_prov_result result;
+    struct service s = { .port = 1 };
+    struct berth_device_options o = device(&s, "127.0.0.1");
+
+    (void)state;
+    o.ca_file = "/nonexistent/ca.pem";
+    CHECK("CA", berth_device_provision(&o, &result) == BERTH_E_NOT_FOUND);
+    CHECK("CA", strstr(result.message, "/nonexistent/ca.pem") != NULL);
+}
+
+static volatile int cancelled;
+
+static void cancel_when_registering(void *user, const char *status)
+{
+    (void)user;
+    cancelled = cancelled || strcmp(status, "registering") == 0;
+}
+
+static void test_cancel(void **state)
+{
+    struct berth_prov_result result;
+    struct berth_device_options o;
+    struct service s;
+
+    (void)state;
+    start(&s, SAYS_NOTHING);
+    o = device(&s, "127.0.0.1");
+    o.cancel = &cancelled;
+    o.status = cancel_when_registering;
+    CHECK("cancel", berth_device_provision(&o, &result) == BERTH_E_CLOSED);
+    CHECK("cancel", strstr(result.message, "stopped on request") != NULL);
+    stop(&s);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_new),
-        cmocka_unit_test(test_apply),
-        cmocka_unit_test(test_put_back),
-        cmocka_unit_test(test_defaults_come_back),
-        cmocka_unit_test(test_edge_scope),
-        cmocka_unit_test(test_status_time),
-        cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_apply_prefixes),
-        cmocka_unit_test(test_apply_small_arenas),
-        cmocka_unit_test(test_etags),
-        cmocka_unit_test(test_record_round_trips),
-        cmocka_unit_test(test_record_bound),
-        cmocka_unit_test(test_record_prefixes),
-        cmocka_unit_test(test_record_damage),
-        cmocka_unit_test(test_record_small_arenas),
+        cmocka_unit_test(test_provision),    cmocka_unit_test(test_nothing_listens),
+        cmocka_unit_test(test_unknown_name), cmocka_unit_test(test_ca_file_missing),
+        cmocka_unit_test(test_cancel),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    signal(SIGPIPE, SIG_IGN); /* the service's side here writes with OpenSSL's own sockets */
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }
