@@ -1,0 +1,156 @@
+#!/usr/bin/env bash
+# start.sh - how the daemon starts, starts again, and refuses to start: each refusal names its remedy and loses nothing.
+# BERTH: the program. Uses high ports; ends only what it started.
+set -uo pipefail
+berth=${BERTH:?the berth program}
+dir=$(mktemp -d "${TMPDIR:-/tmp}/berth-start.XXXXXX")
+passed=0 failed=0 pid=
+# Ports from the process number, so that two runs do not meet.
+base=$((20000 + $$ % 20000))
+https=$base mqtts=$((base + 1)) ops=$((base + 2))
+
+finish() {
+    stop
+    chmod -R u+w "$dir" 2>/dev/null
+    rm -rf "$dir"
+}
+trap finish EXIT
+
+check() { # NAME COMMAND..
+    local name=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        echo "FAILED: $name" >&2
+        sed 's/^/    /' "$dir/err" >&2
+        failed=$((failed + 1))
+    fi
+}
+
+serve() { # ARGUMENTS.. - starts and waits until it serves or ends
+    : >"$dir/out"
+    "$berth" serve --hostname localhost --listen 127.0.0.1 --https-port "$https" --mqtts-port "$mqtts" \
+        --ops-port "$ops" "$@" >"$dir/out" 2>"$dir/err" &
+    pid=$!
+    for _ in $(seq 200); do
+        grep -q '^berth serves' "$dir/out" && return 0
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.05
+    done
+    wait "$pid"
+    code=$?
+    pid=
+    return 1
+}
+
+stop() {
+    [ -n "$pid" ] || return 0
+    kill "$pid" 2>/dev/null
+    wait "$pid"
+    code=$?
+    pid=
+}
+
+refuses() { # TEXT ARGUMENTS.. - does not start, says TEXT, exits non-zero
+    local text=$1
+    shift
+    if serve "$@"; then
+        stop
+        echo "it started" >>"$dir/err"
+        return 1
+    fi
+    [ "$code" -ne 0 ] && grep -qiE "$text" "$dir/err"
+}
+
+state() { # what must not change
+    (cd "$1" && find . -type f ! -name 'berth.db*' ! -name berth.lock -exec sha256sum {} + | sort)
+}
+scope_of() { sed -n 's/^id-scope = //p' "$1/profile.ini"; }
+
+data=$dir/data
+check "first start" serve --data-dir "$data"
+check "first start says where things are" grep -q 'CA certificate' "$dir/out"
+key=$(sed -n 's/.*SharedAccessKey=//p' "$data/profile.ini")
+check "no secret is printed" bash -c '! grep -qF "$1" "$2" "$3"' - "$key" "$dir/out" "$dir/err"
+check "healthz" curl -fsS -o /dev/null "http://127.0.0.1:$ops/healthz"
+check "metrics" bash -c 'curl -fsS "http://127.0.0.1:$1/metrics" | grep -q "^berth_http_requests_total"' - "$ops"
+check "wrong path" bash -c '[ "$(curl -s -o /dev/null -w "%{http_code}" --cacert "$1/tls/ca.pem" "https://localhost:$2/nothing/here")" = 404 ]' - "$data" "$https"
+
+first=$(state "$data")
+second_daemon() {
+    local mine=$pid
+    pid=
+    https=$((base + 10)) mqtts=$((base + 11)) ops=$((base + 12))
+    refuses "another berth" --data-dir "$data"
+    local result=$?
+    pid=$mine
+    https=$base mqtts=$((base + 1)) ops=$((base + 2))
+    return $result
+}
+check "a second daemon on the directory" second_daemon
+same_port() {
+    local mine=$pid
+    pid=
+    refuses "another program listens" --data-dir "$dir/other"
+    local result=$?
+    pid=$mine
+    return $result
+}
+check "a second daemon on the port" same_port
+check "the first one still serves" curl -fsS -o /dev/null "http://127.0.0.1:$ops/healthz"
+stop
+check "graceful stop" [ "$code" -eq 0 ]
+
+check "second start" serve --data-dir "$data"
+check "second start says nothing of a first" bash -c '! grep -q "first start" "$1"' - "$dir/out"
+stop
+check "second start changes nothing" [ "$first" = "$(state "$data")" ]
+
+cp "$data/store.key" "$dir/store.key.good"
+head -c 32 /dev/urandom >"$data/store.key"
+check "wrong key file" refuses "key" --data-dir "$data"
+rm "$data/store.key"
+check "lost key file" refuses "key" --data-dir "$data"
+cp "$dir/store.key.good" "$data/store.key"
+chmod 644 "$data/store.key"
+check "key file open to others" refuses "(chmod|mode|permission|600)" --data-dir "$data"
+chmod 600 "$data/store.key"
+
+cp "$data/berth.db" "$dir/berth.db.good"
+printf 'not a database at all, just some text that stands here' | dd of="$data/berth.db" conv=notrunc status=none
+check "damaged database" refuses "(database|damaged|berth.db)" --data-dir "$data"
+cp "$dir/berth.db.good" "$data/berth.db"
+
+if [ "$(id -u)" -ne 0 ]; then
+    chmod 500 "$data"
+    check "read-only directory" refuses "(read-only|permission|write)" --data-dir "$data"
+    chmod 700 "$data"
+fi
+check "a file where the directory should be" refuses "director" --data-dir "$dir/out"
+check "unknown option" bash -c '"$1" serve --no-such-option >/dev/null 2>"$2"; [ $? -ne 0 ]' - "$berth" "$dir/err"
+check "bad port" refuses "https-port" --data-dir "$data" --https-port 70000
+check "after all that: nothing lost" serve --data-dir "$data"
+scope=$(scope_of "$data")
+check "the ID scope is the same" grep -q "$scope" "$dir/out"
+stop
+
+# A disk of 1 MiB, where this user may mount one.
+small=$dir/small
+mkdir "$small"
+if mount -t tmpfs -o size=1m tmpfs "$small" 2>/dev/null; then
+    head -c 1000000 /dev/zero >"$small/filler" 2>/dev/null
+    check "full disk at the first start" refuses "(full|space)" --data-dir "$small/data"
+    rm "$small/filler"
+    check "and when there is room again" serve --data-dir "$small/data"
+    stop
+    mount -o remount,ro "$small"
+    check "read-only disk" refuses "(read-only|write)" --data-dir "$small/data"
+    mount -o remount,rw "$small"
+    check "and when it can be written again" serve --data-dir "$small/data"
+    stop
+    umount "$small"
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
