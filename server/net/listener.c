@@ -74,6 +74,8 @@ static void on_gone(struct tcp *t, void *user)
 
     tcp_list_remove(t);
     l->count--;
+    if (l->o.gone != NULL)
+        l->o.gone(l->o.user);
     go_on(l);
     free_when_done(l);
 }

@@ -32,6 +32,7 @@ struct listener_options {
     listener_accept *accept;
     /* Accepting pauses for WHY (static), or goes on: WHY is NULL. May be NULL. */
     void (*paused)(void *user, const char *why);
+    void (*gone)(void *user); /* a connection that accept was told of has ended. May be NULL */
     void *user;
 };
 

@@ -82,7 +82,26 @@ static struct layer *on_accept(void *user, struct layer *tcp, const struct peer 
 
     (void)peer;
     metrics_add(&d->w->metrics, connections_accepted, 1);
+    metrics_add(&d->w->metrics, connections_open, 1);
     return tls_layer_new(d->w->tls, tcp, &d->tls);
+}
+
+static void on_gone(void *user)
+{
+    struct door *d = user;
+
+    metrics_add(&d->w->metrics, connections_open, -1);
+}
+
+static void on_paused(void *user, const char *why)
+{
+    struct door *d = user;
+
+    if (why != NULL)
+        log_event(LOG_WARNING, "accepting pauses", LOG_TEXT("why", berth_str_of(why)),
+                  LOG_NUM("port", d->port));
+    else
+        log_event(LOG_NOTICE, "accepting goes on", LOG_NUM("port", d->port));
 }
 
 static void on_http_refused(void *user, struct layer *l, int status, const char *why)
@@ -137,9 +156,13 @@ static berth_err open_door(struct worker *w, enum protocol protocol, uint16_t po
     d->port = port;
     d->tls = (struct tls_options){ .up = on_up, .failed = on_handshake_failed, .user = d };
     for (; d->count < c->listen_count; d->count++) {
-        struct listener_options o = { .connections_max = w->o.connections_max,
-                                      .accept = on_accept,
-                                      .user = d };
+        struct listener_options o = {
+            .connections_max = w->o.connections_max,
+            .accept = on_accept,
+            .gone = on_gone,
+            .paused = on_paused,
+            .user = d,
+        };
         berth_err e = address_parse(c->listen[d->count], d->port, &o.addr);
         if (e == BERTH_OK)
             e = listener_start(w->loop, &o, &d->listeners[d->count]);
