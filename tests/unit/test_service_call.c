@@ -370,7 +370,8 @@ static void test_common_headers(void **state)
     (void)state;
     a = rig_ask(r, &(struct rig_request){ .line = "GET /enrollments/x" });
     snprintf(id, sizeof id, "%s", rig_header(r, "x-ms-request-id"));
-    CHECK("a UUID", strlen(id) == 36 && id[14] == '4' && id[8] == '-' && id[23] == '-');
+    CHECK("a UUID", strlen(id) == 36 && id[14] == '4' && id[8] == '-' && id[23] == '-' &&
+                        strchr("89ab", id[19]) != NULL);
     CHECK("the same in the body", strstr(a->body, id) != NULL);
     CHECK("code", strcmp(rig_header(r, "x-ms-error-code"), "404201") == 0);
     CHECK("type", strcmp(rig_header(r, "content-type"), "application/json; charset=utf-8") == 0);
@@ -468,6 +469,67 @@ static void test_abandoned_put_is_kept(void **state)
     rig_free(r);
 }
 
+#define SECRET "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+
+static const struct berth_crypto *real_crypto;
+static size_t wiped_secrets;
+
+/* Counts the copies of SECRET in what is wiped. */
+static void counting_wipe(void *ctx, void *p, size_t n)
+{
+    const char *at = p, *end = at + n;
+
+    while ((at = memmem(at, (size_t)(end - at), SECRET, strlen(SECRET))) != NULL) {
+        wiped_secrets++;
+        at += strlen(SECRET);
+    }
+    real_crypto->wipe(ctx, p, n);
+}
+
+/* Of a request and its answer, wherever the call has put them. */
+static void test_secrets_are_wiped(void **state)
+{
+    struct rig *r = rig_new();
+    struct berth_crypto seam = *rig_front(r)->crypto;
+    static const struct {
+        const char *line, *headers, *body;
+        size_t copies; /* at least: in the request's body, and in the answer's */
+    } cases[] = {
+        { "PUT /enrollmentGroups/g", NULL,
+          "{\"enrollmentGroupId\":\"g\",\"attestation\":{\"type\":\"symmetricKey\","
+          "\"symmetricKey\":{\"primaryKey\":\"" SECRET "\"}}}",
+          2 },
+        { "PUT /enrollmentGroups/g", "If-Match: *\r\n",
+          "{\"enrollmentGroupId\":\"g\",\"attestation\":{\"type\":\"symmetricKey\"}}", 1 },
+        { "POST /enrollmentGroups/g/attestationmechanism", NULL, NULL, 1 },
+        { "PUT /devices/d", NULL,
+          "{\"deviceId\":\"d\",\"authentication\":{\"type\":\"sas\",\"symmetricKey\":{"
+          "\"primaryKey\":\"" SECRET "\",\"secondaryKey\":\"" SECRET "\"}}}",
+          4 },
+        { "GET /devices/d", NULL, NULL, 2 },
+        { "GET /devices", NULL, NULL, 2 },
+        /* refused after it was read */
+        { "PUT /devices/d", NULL,
+          "{\"deviceId\":\"d\",\"authentication\":{\"type\":\"sas\",\"symmetricKey\":{"
+          "\"primaryKey\":\"" SECRET "\"}}}",
+          1 },
+    };
+
+    (void)state;
+    real_crypto = rig_front(r)->crypto;
+    seam.wipe = counting_wipe;
+    rig_front(r)->crypto = &seam;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        wiped_secrets = 0;
+        rig_ask(r, &(struct rig_request){
+                       .line = cases[i].line, .headers = cases[i].headers, .body = cases[i].body });
+        if (wiped_secrets < cases[i].copies)
+            fail_msg("%s: %zu copies wiped", cases[i].line, wiped_secrets);
+    }
+    rig_front(r)->crypto = real_crypto;
+    rig_free(r);
+}
+
 static void test_stopping(void **state)
 {
     struct rig *r = rig_new();
@@ -495,6 +557,7 @@ int main(void)
         cmocka_unit_test(test_broken_store),
         cmocka_unit_test(test_abandoned),
         cmocka_unit_test(test_abandoned_put_is_kept),
+        cmocka_unit_test(test_secrets_are_wiped),
         cmocka_unit_test(test_stopping),
     };
 

@@ -159,6 +159,48 @@ static void test_made_keys(void **state)
     rig_free(r);
 }
 
+/* Copies the text of member NAME. */
+static const char *member(const char *body, const char *name, char out[64])
+{
+    char want[64];
+    const char *p;
+
+    snprintf(want, sizeof want, "\"%s\":\"", name);
+    p = strstr(body, want);
+    CHECK(name, p != NULL);
+    p += strlen(want);
+    snprintf(out, 64, "%.*s", (int)strcspn(p, ","), p);
+    return out;
+}
+
+/* An answer to PUT shows what a later GET shows. */
+static void test_dates_and_etags(void **state)
+{
+    static const char *const names[] = { "createdDateTimeUtc", "lastUpdatedDateTimeUtc", "etag" };
+    struct rig_request put = { .line = "PUT /enrollments/d", .body = DEVICE("d", "", "") };
+    struct rig_request get = { .line = "GET /enrollments/d" };
+    struct rig *r = rig_new();
+    char made[3][64], read[3][64];
+
+    (void)state;
+    for (int turn = 0; turn < 2; turn++) {
+        const struct rig_answer *a = rig_ask(r, &put);
+        for (size_t i = 0; i < 3; i++) {
+            char before[64];
+            memcpy(before, made[i], sizeof before);
+            member(a->body, names[i], made[i]);
+            if (turn == 1)
+                CHECK(names[i], (strcmp(before, made[i]) == 0) == (i == 0));
+        }
+        a = rig_ask(r, &get);
+        for (size_t i = 0; i < 3; i++)
+            CHECK(names[i], strcmp(member(a->body, names[i], read[i]), made[i]) == 0);
+        loop_skip(rig_front(r)->loop, 5000);
+        put.headers = "If-Match: *\r\n";
+    }
+    rig_free(r);
+}
+
 static void test_registrations(void **state)
 {
     static const struct rig_line before[] = {
@@ -523,6 +565,7 @@ int main(void)
         cmocka_unit_test(test_groups),
         cmocka_unit_test(test_enrollments),
         cmocka_unit_test(test_made_keys),
+        cmocka_unit_test(test_dates_and_etags),
         cmocka_unit_test(test_registrations),
         cmocka_unit_test(test_deleted_registration_leaves_device),
         cmocka_unit_test(test_item_types),

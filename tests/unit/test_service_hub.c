@@ -105,6 +105,26 @@ static void test_made_keys(void **state)
     rig_free(r);
 }
 
+/* A device that comes again under the same ID is another one. */
+static void test_generations(void **state)
+{
+    struct rig *r = rig_new();
+    char before[64] = "", now[64];
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        const struct rig_answer *a = rig_ask(
+            r, &(struct rig_request){ .line = "PUT /devices/d", .body = "{\"deviceId\":\"d\"}" });
+        const char *p = strstr(a->body, "\"generationId\":\"");
+        assert_non_null(p);
+        snprintf(now, sizeof now, "%.30s", p);
+        CHECK("another", strcmp(now, before) != 0);
+        memcpy(before, now, sizeof before);
+        rig_ask(r, &(struct rig_request){ .line = "DELETE /devices/d" });
+    }
+    rig_free(r);
+}
+
 static void test_no_keys_without_sas(void **state)
 {
     static const struct rig_line lines[] = {
@@ -324,17 +344,12 @@ static void test_races(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_devices),
-        cmocka_unit_test(test_made_keys),
-        cmocka_unit_test(test_no_keys_without_sas),
-        cmocka_unit_test(test_twins),
-        cmocka_unit_test(test_twin_bound),
-        cmocka_unit_test(test_largest_twin),
-        cmocka_unit_test(test_etag_headers),
-        cmocka_unit_test(test_statistics),
-        cmocka_unit_test(test_hubs_by_host),
-        cmocka_unit_test(test_list_pages),
-        cmocka_unit_test(test_races),
+        cmocka_unit_test(test_devices),      cmocka_unit_test(test_made_keys),
+        cmocka_unit_test(test_generations),  cmocka_unit_test(test_no_keys_without_sas),
+        cmocka_unit_test(test_twins),        cmocka_unit_test(test_twin_bound),
+        cmocka_unit_test(test_largest_twin), cmocka_unit_test(test_etag_headers),
+        cmocka_unit_test(test_statistics),   cmocka_unit_test(test_hubs_by_host),
+        cmocka_unit_test(test_list_pages),   cmocka_unit_test(test_races),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
