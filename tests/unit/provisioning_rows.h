@@ -42,7 +42,7 @@ struct reply {
     int rid;
 };
 
-#define REPLIES_MAX 12
+#define REPLIES_MAX 18
 
 /* ---- whole registrations ---- */
 
@@ -56,6 +56,7 @@ struct reply {
 #define P(type, number)              { type, number, NULL, NULL, 0 }
 #define RAW_BYTES(bytes)             { RAW, 0, bytes, NULL, 0 }
 #define CONNECTED                    P(CONNACK, 0), P(SUBACK, 1)
+#define LATE                         A(429, BUSY, 1)
 
 #define GOOD(polls, waits, wait_ms) { BERTH_OK, "assigned", 0, "", polls, waits, wait_ms }
 #define BAD(err, status, code, message) { err, status, code, message, 0, 0, 0 }
@@ -105,6 +106,10 @@ static const struct {
     { "busy for good",
       { H(503, BUSY), H(503, BUSY), H(503, BUSY), H(503, BUSY), H(503, BUSY), H(503, BUSY) },
       BAD_AFTER(BERTH_E_IO, "", 503001, "Try again.", 0, BERTH_PROV_RETRIES_MAX, 2000) },
+    { "busy for a while, twice",
+      { H(503, BUSY), H(503, BUSY), H(503, BUSY), H(202, ASSIGNING), H(503, BUSY), H(503, BUSY),
+        H(503, BUSY), H(200, ASSIGNED) },
+      GOOD(4, 7, 2000) },
     { "refused", { H(401, REFUSED) }, BAD(BERTH_E_MISMATCH, "", 401002, "Unauthorized") },
     { "refused without words", { H(404, "{}") }, BAD(BERTH_E_MISMATCH, "", 0, "without saying") },
     { "disabled",
@@ -174,6 +179,14 @@ static const struct {
     { "disabled",
       { CONNECTED, P(PUBACK, 2), A(200, DISABLED, 1) },
       BAD(BERTH_E_MISMATCH, "disabled", 401003, "disabled") },
+    { "as many late answers as are passed over",
+      { CONNECTED, AR(429, BUSY, "2", 1), LATE, LATE, LATE, LATE, LATE, LATE, LATE, LATE, LATE,
+        LATE, A(200, ASSIGNED, 2) },
+      GOOD(0, 1, 2000) },
+    { "one late answer too many",
+      { CONNECTED, AR(429, BUSY, "2", 1), LATE, LATE, LATE, LATE, LATE, LATE, LATE, LATE, LATE,
+        LATE, LATE, A(200, ASSIGNED, 2) },
+      BAD_AFTER(BERTH_E_SYNTAX, "", 0, "not asked", 0, 1, 2000) },
     { "refused at CONNACK", { P(CONNACK, 5) }, BAD(BERTH_E_MISMATCH, "", 0, "key and clock") },
     { "user name refused", { P(CONNACK, 4) }, BAD(BERTH_E_MISMATCH, "", 0, "user name") },
     { "subscription refused",
