@@ -15,7 +15,7 @@ static void log_call(const struct call *c, int status, enum berth_reason why, bo
     struct log_field fields[9];
     size_t n = 0;
 
-    fields[n++] = LOG_TEXT("tracking", berth_str_of(c->tracking));
+    fields[n++] = LOG_TEXT("tracking_id", berth_str_of(c->tracking));
     fields[n++] = LOG_TEXT("method", c->method_text);
     fields[n++] = LOG_TEXT("path", c->path);
     fields[n++] = LOG_NUM("status", status);
@@ -226,7 +226,8 @@ void call_refuse_as(struct call *c, berth_err e, const struct berth_refusal *why
 
 void call_fail(struct call *c, const char *problem)
 {
-    log_event(LOG_ERROR, "service request failed", LOG_TEXT("tracking", berth_str_of(c->tracking)),
+    log_event(LOG_ERROR, "service request failed",
+              LOG_TEXT("tracking_id", berth_str_of(c->tracking)),
               LOG_TEXT("problem", berth_str_of(problem)));
     /* what did not fit may lie anywhere in the arena */
     c->high = CALL_ARENA_SIZE;

@@ -44,6 +44,7 @@ static bool grow(struct http_request *r, size_t need)
     if (r->text_n > 0)
         memcpy(text, r->text, r->text_n);
     rebase(&r->x.target, r->text, text);
+    rebase(&r->x.host, r->text, text);
     rebase(&r->x.body, r->text, text);
     for (size_t i = 0; i < r->count; i++) {
         rebase(&r->headers[i].name, r->text, text);
