@@ -81,8 +81,7 @@ static void put_brief(struct berth_buf *b, const struct berth_registration *r)
     berth_json_close(&j, '}');
 }
 
-/* The state as told: that of a refusal takes status, code and words from the reasons table, and
- * names no hub. */
+/* The state as told: that of a refusal takes status, code and words from the reasons table. */
 static struct berth_registration told_state(const struct berth_answer *answer)
 {
     const struct berth_reason_row *row = berth_reason_row(answer->reason);
@@ -93,8 +92,6 @@ static struct berth_registration told_state(const struct berth_answer *answer)
     assert(row->word[0] != '\0'); /* without a word it is berth_dps_error_put's */
     r.status = berth_str_eq(berth_str_of(row->word), BERTH_STR("disabled")) ? BERTH_DISABLED
                                                                             : BERTH_FAILED;
-    r.substatus = BERTH_SUB_NONE;
-    r.assigned_hub = r.device_id = (berth_str){ 0 };
     r.error_code = row->code;
     r.error_message = berth_str_of(row->peer);
     return r;
