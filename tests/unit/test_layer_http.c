@@ -346,6 +346,21 @@ static const struct {
     { "body in chunks too large", "chunks", HTTP_BODY_MAX + 1, 413 },
 };
 
+/* The views still hold after the text has moved many times. */
+static void check_seen(struct fixture *f, size_t i)
+{
+    const char *name = bounds[i].name;
+    const char *part = bounds[i].part;
+
+    CHECK(name, strstr(f->seen.line, "||h|") != NULL);
+    if (strcmp(part, "body") == 0 || strcmp(part, "chunks") == 0) {
+        CHECK(name, f->seen.body_n == bounds[i].size);
+        CHECK(name, strstr(f->seen.line, "[PUT /||h|aaaa") == f->seen.line);
+    }
+    if (strcmp(part, "fields") == 0)
+        CHECK(name, f->seen.header_count == bounds[i].size);
+}
+
 static void test_bounds(void **state)
 {
     (void)state;
@@ -362,12 +377,8 @@ static void test_bounds(void **state)
             CHECK(bounds[i].name, f.seen.refused == bounds[i].refused);
             CHECK(bounds[i].name, f.seen.requests == (bounds[i].refused == 0));
             CHECK(bounds[i].name, f.rig.closed == (bounds[i].refused != 0));
-            if (bounds[i].refused == 0 && strcmp(bounds[i].part, "body") == 0)
-                CHECK(bounds[i].name, f.seen.body_n == bounds[i].size);
-            if (bounds[i].refused == 0 && strcmp(bounds[i].part, "chunks") == 0)
-                CHECK(bounds[i].name, f.seen.body_n == bounds[i].size);
-            if (bounds[i].refused == 0 && strcmp(bounds[i].part, "fields") == 0)
-                CHECK(bounds[i].name, f.seen.header_count == bounds[i].size);
+            if (bounds[i].refused == 0)
+                check_seen(&f, i);
             stop(&f);
             free(in);
         }

@@ -173,6 +173,30 @@ static void test_many_connections(void **state)
     stop(&f);
 }
 
+static void read_nodelay(uv_handle_t *h, void *on)
+{
+    uv_os_fd_t fd;
+    socklen_t n = sizeof(int);
+
+    if (uv_handle_get_type(h) == UV_TCP && uv_fileno(h, &fd) == 0)
+        assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, on, &n), 0);
+}
+
+static void test_nodelay_is_inherited(void **state)
+{
+    struct fixture f;
+    int on = 0;
+    (void)state;
+
+    start(&f, WITH_RECORD, 0);
+    int fd = dial(&f);
+    TURN_UNTIL(&f, f.accepted == 1);
+    uv_walk(loop_uv(f.loop), read_nodelay, &on);
+    assert_int_not_equal(on, 0);
+    close(fd);
+    stop(&f);
+}
+
 static void test_peer_text(void **state)
 {
     struct fixture f;
@@ -640,6 +664,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_connections),
+        cmocka_unit_test(test_nodelay_is_inherited),
         cmocka_unit_test(test_peer_text),
         cmocka_unit_test(test_peer_text_dual_stack),
         cmocka_unit_test(test_declined),
