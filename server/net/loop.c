@@ -86,15 +86,20 @@ static void drop_members(struct loop *l)
     }
 }
 
-void loop_free(struct loop *l)
+void loop_drain(struct loop *l)
 {
-    if (l == NULL)
-        return;
     run_posts(l);
     drop_members(l);
     uv_unref((uv_handle_t *)&l->wake);
     wheel_unref(l);
     uv_run(&l->uv, UV_RUN_DEFAULT); /* until all that others had is closed */
+}
+
+void loop_free(struct loop *l)
+{
+    if (l == NULL)
+        return;
+    loop_drain(l);
     run_posts(l);
 
     uv_close((uv_handle_t *)&l->wake, NULL);

@@ -18,8 +18,10 @@ struct loop;
 
 /* Also has the process ignore SIGPIPE: libuv writes to sockets whose peer may be gone. */
 BERTH_MUST_USE berth_err loop_new(unsigned index, struct loop **out);
-/* After loop_run has returned. Runs what is still posted and drops the members below; handles that
- * others opened on loop_uv must be closed by then. */
+/* After loop_run has returned. Runs what is still posted, drops the members below and returns when
+ * their last callback has: what connections use may be freed then. */
+void loop_drain(struct loop *l);
+/* Drains; handles that others opened on loop_uv must be closed by then. */
 void loop_free(struct loop *l);
 /* Runs in the calling thread until loop_stop; BERTH_E_IO when libuv fails. */
 BERTH_MUST_USE berth_err loop_run(struct loop *l);

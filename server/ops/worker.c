@@ -208,7 +208,8 @@ static void deliver(void *arg)
 {
     struct worker *w = arg;
 
-    (void)store_deliver(w->front.store);
+    if (w->front.store != NULL) /* a wake may come late */
+        (void)store_deliver(w->front.store);
 }
 
 static void wake(void *arg)
@@ -277,9 +278,15 @@ static berth_err set_up(struct worker *w)
 
 static void tear_down(struct worker *w)
 {
+    struct store_port *port;
+
+    if (w->loop != NULL)
+        loop_drain(w->loop); /* connections that linger hold registrations */
     registrar_free(w->front.registrar);
-    if (w->front.store != NULL)
-        store_detach(w->front.store);
+    port = w->front.store;
+    w->front.store = NULL;
+    if (port != NULL)
+        store_detach(port);
     catalog_free(w->front.catalog);
     limits_free(w->front.limits);
     tls_context_free(w->tls);
