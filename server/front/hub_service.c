@@ -61,6 +61,7 @@ static const struct route rows[] = {
     { HTTP_GET, "devices/+", READ, api_device_get },
     { HTTP_PUT, "devices/+", WRITE, api_device_put },
     { HTTP_DELETE, "devices/+", WRITE, api_device_delete },
+    { HTTP_POST, "devices/query", CONNECT, api_device_query },
     { HTTP_GET, "twins/+", CONNECT, api_twin_get },
     { HTTP_PATCH, "twins/+", CONNECT, api_twin_patch },
     { HTTP_PUT, "twins/+", CONNECT, api_twin_put },

@@ -35,6 +35,9 @@ void api_device_put(struct call *c);
 void api_device_delete(struct call *c);
 void api_device_list(struct call *c);
 
+/* hub_query.c */
+void api_device_query(struct call *c);
+
 /* hub_twins.c */
 void api_twin_get(struct call *c);
 void api_twin_patch(struct call *c);

@@ -43,6 +43,7 @@ static const struct {
     { "GET", "devices/+", "RegistryRead RegistryWrite" },
     { "PUT", "devices/+", "RegistryWrite" },
     { "DELETE", "devices/+", "RegistryWrite" },
+    { "POST", "devices/query", "ServiceConnect" },
     { "GET", "twins/+", "ServiceConnect" },
     { "PATCH", "twins/+", "ServiceConnect" },
     { "PUT", "twins/+", "ServiceConnect" },
@@ -398,7 +399,7 @@ static const char *body_for(const struct route *row)
     if (strncmp(row->path, "enrollmentGroups", 16) == 0)
         return "{\"enrollmentGroupId\":\"x1.y\",\"attestation\":{\"type\":\"symmetricKey\"}}";
     if (strncmp(row->path, "devices", 7) == 0)
-        return "{\"deviceId\":\"x1.y\"}";
+        return "{\"deviceId\":\"x1.y\",\"query\":\"SELECT * FROM devices\"}";
     return "{}";
 }
 

@@ -12,6 +12,30 @@
 
 #define WHY(name) BERTH_WHY_##name
 
+static void test_query(void **state)
+{
+    static const struct rig_line lines[] = {
+        { "no device", "POST /devices/query", NULL, "{\"query\":\"SELECT * FROM devices\"}", 200,
+          WHY(NONE), "[]", NULL },
+        { "make one", "PUT /devices/Press-1", NULL, "{\"deviceId\":\"Press-1\"}", 200, WHY(NONE),
+          NULL, NULL },
+        { "give it a tag", "PATCH /twins/Press-1", NULL, "{\"tags\":{\"line\":7}}", 200, WHY(NONE),
+          NULL, NULL },
+        { "all twins", "POST /devices/query", NULL, "{\"query\":\" select  * from devices\"}", 200,
+          WHY(NONE), "[{\"deviceId\":\"Press-1\"~\"tags\":{\"line\":7}", "primaryKey" },
+        { "a condition", "POST /devices/query", NULL,
+          "{\"query\":\"SELECT * FROM devices WHERE status = 'enabled'\"}", 400,
+          WHY(REQUEST_INVALID), "ErrorCode:ArgumentInvalid;This version serves", NULL },
+        { "no query", "POST /devices/query", NULL, "{}", 400, WHY(REQUEST_INVALID), NULL, NULL },
+        { "no body", "POST /devices/query", NULL, NULL, 400, WHY(REQUEST_INVALID), NULL, NULL },
+    };
+    struct rig *r = rig_new();
+
+    (void)state;
+    rig_play(r, lines, ARRAY_LEN(lines));
+    rig_free(r);
+}
+
 static void test_devices(void **state)
 {
     static const struct rig_line lines[] = {
@@ -344,12 +368,19 @@ static void test_races(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_devices),      cmocka_unit_test(test_made_keys),
-        cmocka_unit_test(test_generations),  cmocka_unit_test(test_no_keys_without_sas),
-        cmocka_unit_test(test_twins),        cmocka_unit_test(test_twin_bound),
-        cmocka_unit_test(test_largest_twin), cmocka_unit_test(test_etag_headers),
-        cmocka_unit_test(test_statistics),   cmocka_unit_test(test_hubs_by_host),
-        cmocka_unit_test(test_list_pages),   cmocka_unit_test(test_races),
+        cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_query),
+        cmocka_unit_test(test_made_keys),
+        cmocka_unit_test(test_generations),
+        cmocka_unit_test(test_no_keys_without_sas),
+        cmocka_unit_test(test_twins),
+        cmocka_unit_test(test_twin_bound),
+        cmocka_unit_test(test_largest_twin),
+        cmocka_unit_test(test_etag_headers),
+        cmocka_unit_test(test_statistics),
+        cmocka_unit_test(test_hubs_by_host),
+        cmocka_unit_test(test_list_pages),
+        cmocka_unit_test(test_races),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
