@@ -347,7 +347,7 @@ static void test_migration(void **state)
     CHECK("stamped", opened_number(&dir, "PRAGMA user_version") == schema_version());
     CHECK("with the present indexes",
           opened_number(&dir, "SELECT count(*) FROM sqlite_schema WHERE name IN"
-                              " ('registration_owner', 'device_tag')") == 2);
+                              " ('registration_key', 'device_tag')") == 2);
     scratch_remove(&dir);
 }
 
@@ -362,7 +362,7 @@ static void test_migration_fails_whole(void **state)
     check_refused("in the way", &dir, BERTH_E_IO, "berth.db");
     CHECK("still version 1", opened_number(&dir, "PRAGMA user_version") == 1);
     CHECK("without half of the step", opened_number(&dir, "SELECT count(*) FROM sqlite_schema"
-                                                          " WHERE name='registration_owner'") == 0);
+                                                          " WHERE name='registration_key'") == 0);
     opened_sql(&dir, "DROP TABLE device_tag");
     check_opens("out of the way", &dir);
     scratch_remove(&dir);

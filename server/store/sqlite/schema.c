@@ -5,14 +5,13 @@
 
 #include "store/sqlite/engine.h"
 
-/* Tables with a rowid and a UNIQUE pair, not WITHOUT ROWID: twice the rows per second at 64 per
- * commit. The version stands before the secret and the body, so that judging a change does not read
- * overflow pages. */
-#define TABLE(name)                                                                                \
-    "CREATE TABLE " name " (id INTEGER PRIMARY KEY, scope TEXT NOT NULL, key TEXT NOT NULL,"       \
+/* Tables with a rowid, not WITHOUT ROWID: twice the rows per second at 64 per commit. The version
+ * stands before the secret and the body, so that judging a change does not read overflow pages. */
+#define COLUMNS                                                                                    \
+    " (id INTEGER PRIMARY KEY, scope TEXT NOT NULL, key TEXT NOT NULL,"                            \
     " name TEXT NOT NULL, owner TEXT NOT NULL, tag INTEGER NOT NULL, version INTEGER NOT NULL,"    \
-    " created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, secret BLOB, body TEXT NOT NULL,"  \
-    " UNIQUE (scope, key));"
+    " created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, secret BLOB, body TEXT NOT NULL"
+#define TABLE(name) "CREATE TABLE " name COLUMNS ", UNIQUE (scope, key));"
 
 /* Step i takes version i to i + 1. Append only: databases of every version are out there. */
 static const char *const steps[] = {
@@ -20,7 +19,17 @@ static const char *const steps[] = {
     "INSERT INTO meta VALUES ('version', 0);" TABLE("setting") TABLE("policy") TABLE("hub")
         TABLE("enrollment_group") TABLE("enrollment") TABLE("registration") TABLE("device"),
 
-    "CREATE INDEX registration_owner ON registration (scope, owner, key);"
+    /* A second index in the order of the keys would nearly halve the registrations per second:
+     * every row of a commit then touches two pages that no other row of it touches. So the one
+     * index also has the owner, and a group's registrations are picked out of it without a look at
+     * the rows. That (scope, key) is unique there is the writer's doing: it looks before it
+     * inserts. */
+    "CREATE TABLE registration_2" COLUMNS ");"
+    "INSERT INTO registration_2 SELECT id, scope, key, name, owner, tag, version, created_ms,"
+    " updated_ms, secret, body FROM registration;"
+    "DROP TABLE registration;"
+    "ALTER TABLE registration_2 RENAME TO registration;"
+    "CREATE INDEX registration_key ON registration (scope, key, owner);"
     "CREATE INDEX device_tag ON device (scope, tag);",
 };
 
