@@ -197,6 +197,48 @@ static void test_nodelay_is_inherited(void **state)
     stop(&f);
 }
 
+static void read_quickack(uv_handle_t *h, void *on)
+{
+    uv_os_fd_t fd;
+    socklen_t n = sizeof(int);
+
+    if (uv_handle_get_type(h) == UV_TCP && uv_fileno(h, &fd) == 0)
+        assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, on, &n), 0);
+}
+
+/* Once a connection goes to and fro the kernel delays its ACKs; input without an answer must not
+ * wait for that. */
+static void test_quick_ack(void **state)
+{
+    struct fixture f;
+    int quick = 1;
+    char c;
+    (void)state;
+
+    start(&f, WITH_RECORD, 0);
+    int fd = dial(&f);
+    TURN_UNTIL(&f, f.accepted == 1);
+    for (int i = 0; i < 1000 && quick; i++) {
+        int inputs = f.tops[0].inputs;
+
+        send_all(&f, fd, "x", 1);
+        TURN_UNTIL(&f, f.tops[0].inputs > inputs);
+        layer_write(f.tops[0].l.below, "y", 1);
+        TURN_UNTIL(&f, take(fd, &c, 1) == 1);
+        uv_walk(loop_uv(f.loop), read_quickack, &quick);
+    }
+    if (!quick) { /* else this kernel never delays */
+        int inputs = f.tops[0].inputs;
+
+        send_all(&f, fd, "x", 1);
+        TURN_UNTIL(&f, f.tops[0].inputs > inputs);
+        uv_walk(loop_uv(f.loop), read_quickack, &quick);
+        assert_true(quick);
+    }
+    close(fd);
+    stop(&f);
+}
+
 static void test_peer_text(void **state)
 {
     struct fixture f;
@@ -665,6 +707,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_connections),
         cmocka_unit_test(test_nodelay_is_inherited),
+        cmocka_unit_test(test_quick_ack),
         cmocka_unit_test(test_peer_text),
         cmocka_unit_test(test_peer_text_dual_stack),
         cmocka_unit_test(test_declined),
