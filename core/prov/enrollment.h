@@ -54,7 +54,8 @@ struct berth_enrollment {
 
 /* The document of a PUT for the enrollment addressed as ID. Strings borrow from JSON or lie in A.
  * Absent members take their defaults; keys that are missing stay empty (the caller keeps the stored
- * ones or makes new ones). BERTH_E_SYNTAX or BERTH_E_RANGE with *WHY filled. */
+ * ones or makes new ones). BERTH_E_SYNTAX or BERTH_E_RANGE with *WHY filled; BERTH_E_FULL with *WHY
+ * empty when A is too small. */
 BERTH_MUST_USE berth_err berth_enrollment_parse(bool is_group, berth_str id, berth_str json,
                                                 struct berth_arena *a, struct berth_enrollment *out,
                                                 struct berth_refusal *why);

@@ -31,12 +31,21 @@ static struct berth_json member(struct berth_json object, const char *name)
     return v.type == BERTH_JSON_NULL ? (struct berth_json){ 0 } : v;
 }
 
+/* Too small an arena is no fault of the document: BERTH_E_FULL stays without a reason. */
+static berth_err read_string(struct parse *p, struct berth_json v, berth_str *out,
+                             enum berth_reason reason, const char *message)
+{
+    berth_err e = berth_json_string(v, p->a, out);
+
+    return e == BERTH_OK || e == BERTH_E_FULL ? e : refuse(p, reason, message);
+}
+
 static berth_err read_text(struct parse *p, struct berth_json v, size_t max, berth_str *out,
                            const char *message)
 {
-    if (berth_json_string(v, p->a, out) != BERTH_OK || out->n == 0 || out->n > max)
-        return invalid(p, message);
-    return BERTH_OK;
+    berth_err e = read_string(p, v, out, BERTH_WHY_REQUEST_INVALID, message);
+
+    return e == BERTH_OK && (out->n == 0 || out->n > max) ? invalid(p, message) : e;
 }
 
 static berth_err read_bool(struct parse *p, struct berth_json v, bool *out, const char *message)
@@ -52,28 +61,29 @@ static berth_err read_id(struct parse *p, struct berth_json doc, berth_str addre
     enum berth_reason reason =
         p->e->is_group ? BERTH_WHY_GROUP_ID_INVALID : BERTH_WHY_REGISTRATION_ID_INVALID;
     struct berth_id_check check = berth_registration_id_check(addressed);
+    berth_err e;
 
     if (check.fault != BERTH_ID_FINE)
         return refuse(p, reason, berth_id_fault_text(check.fault));
-    if (berth_json_string(v, p->a, &p->e->id) != BERTH_OK)
-        return refuse(p, reason,
-                      p->e->is_group ? "enrollmentGroupId is missing"
-                                     : "registrationId is missing");
-    if (!berth_str_ieq(p->e->id, addressed))
+    e = read_string(p, v, &p->e->id, reason,
+                    p->e->is_group ? "enrollmentGroupId is missing" : "registrationId is missing");
+    if (e == BERTH_OK && !berth_str_ieq(p->e->id, addressed))
         return refuse(p, reason, "the ID in the body differs from the one addressed");
-    return BERTH_OK;
+    return e;
 }
 
 static berth_err read_device_id(struct parse *p, struct berth_json doc)
 {
     struct berth_json v = member(doc, "deviceId");
+    const char *message = "deviceId breaks the rules of device IDs";
+    berth_err e;
 
     if (v.type == BERTH_JSON_ABSENT || p->e->is_group)
         return BERTH_OK;
-    if (berth_json_string(v, p->a, &p->e->device_id) != BERTH_OK ||
-        berth_device_id_check(p->e->device_id).fault != BERTH_ID_FINE)
-        return refuse(p, BERTH_WHY_DEVICE_ID_INVALID, "deviceId breaks the rules of device IDs");
-    return BERTH_OK;
+    e = read_string(p, v, &p->e->device_id, BERTH_WHY_DEVICE_ID_INVALID, message);
+    if (e == BERTH_OK && berth_device_id_check(p->e->device_id).fault != BERTH_ID_FINE)
+        return refuse(p, BERTH_WHY_DEVICE_ID_INVALID, message);
+    return e;
 }
 
 /* An empty key is an absent one: clients send both. */
@@ -81,13 +91,13 @@ static berth_err read_key(struct parse *p, struct berth_json v, struct berth_key
                           const char *message)
 {
     berth_str text;
+    berth_err e;
 
     if (v.type == BERTH_JSON_ABSENT)
         return BERTH_OK;
-    if (berth_json_string(v, p->a, &text) != BERTH_OK)
-        return invalid(p, message);
-    if (text.n == 0)
-        return BERTH_OK;
+    e = read_string(p, v, &text, BERTH_WHY_REQUEST_INVALID, message);
+    if (e != BERTH_OK || text.n == 0)
+        return e;
     return berth_key_decode(text, out) == BERTH_OK ? BERTH_OK : invalid(p, message);
 }
 
@@ -164,40 +174,47 @@ static berth_err read_custom(struct parse *p, struct berth_json doc)
 static berth_err read_allocation(struct parse *p, struct berth_json doc)
 {
     struct berth_json v = member(doc, "allocationPolicy");
+    const char *message = "allocationPolicy must be hashed, geoLatency, static or custom";
     berth_str word;
+    berth_err e;
 
-    if (v.type != BERTH_JSON_ABSENT) {
-        if (berth_json_string(v, p->a, &word) != BERTH_OK ||
-            !berth__allocation_of(word, &p->e->allocation))
-            return invalid(p, "allocationPolicy must be hashed, geoLatency, static or custom");
-    }
+    if (v.type == BERTH_JSON_ABSENT)
+        return read_custom(p, doc);
+    e = read_string(p, v, &word, BERTH_WHY_REQUEST_INVALID, message);
+    if (e != BERTH_OK)
+        return e;
+    if (!berth__allocation_of(word, &p->e->allocation))
+        return invalid(p, message);
     return read_custom(p, doc);
+}
+
+static berth_err read_legacy_hub(struct parse *p, struct berth_json doc)
+{
+    struct berth_json v = member(doc, "iotHubHostName");
+
+    return v.type == BERTH_JSON_ABSENT ? BERTH_OK
+                                       : read_text(p, v, BERTH_HOST_NAME_MAX, &p->e->legacy_hub,
+                                                   "iotHubHostName must be a host name");
 }
 
 static berth_err read_hubs(struct parse *p, struct berth_json doc)
 {
     struct berth_json list = member(doc, "iotHubs");
-    struct berth_json legacy = member(doc, "iotHubHostName");
+    const char *message = "iotHubs must be an array of host names";
     struct berth_json_iter it = { 0 };
     struct berth_json v;
+    berth_err e = BERTH_OK;
 
-    if (legacy.type != BERTH_JSON_ABSENT &&
-        read_text(p, legacy, BERTH_HOST_NAME_MAX, &p->e->legacy_hub,
-                  "iotHubHostName must be a host name") != BERTH_OK)
-        return BERTH_E_SYNTAX;
     if (list.type == BERTH_JSON_ABSENT)
         return BERTH_OK;
     if (list.type != BERTH_JSON_ARRAY)
-        return invalid(p, "iotHubs must be an array of host names");
-    while (berth_json_next(list, &it, NULL, &v)) {
+        return invalid(p, message);
+    while (e == BERTH_OK && berth_json_next(list, &it, NULL, &v)) {
         if (p->e->hub_count == BERTH_ENROLLMENT_HUBS_MAX)
             return invalid(p, "iotHubs has more than 50 host names");
-        if (read_text(p, v, BERTH_HOST_NAME_MAX, &p->e->hubs[p->e->hub_count],
-                      "iotHubs must be an array of host names") != BERTH_OK)
-            return BERTH_E_SYNTAX;
-        p->e->hub_count++;
+        e = read_text(p, v, BERTH_HOST_NAME_MAX, &p->e->hubs[p->e->hub_count++], message);
     }
-    return BERTH_OK;
+    return e;
 }
 
 static berth_err read_free_form(struct parse *p, struct berth_json doc)
@@ -224,8 +241,8 @@ berth_err berth__enrollment_read(bool is_group, berth_str id, struct berth_json 
                                  struct berth_refusal *why)
 {
     static berth_err (*const readers[])(struct parse *, struct berth_json) = {
-        read_device_id,  read_attestation, read_status,    read_reprovision,
-        read_allocation, read_hubs,        read_free_form,
+        read_device_id,  read_attestation, read_status, read_reprovision,
+        read_allocation, read_legacy_hub,  read_hubs,   read_free_form,
     };
     struct parse p = { a, why, out };
     berth_err e;
