@@ -18,9 +18,9 @@ struct sqlite_port {
     struct store_writer *writer;
     const struct berth_crypto *crypto;
     struct store_attach attach;
-    struct store_job *cursor; /* NULL: no watcher */
 
     /* The loop's alone. */
+    struct store_job *cursor; /* NULL: no watcher */
     struct reader reader;
     struct read_call *reads, **reads_end;
     struct store_job *due; /* completions taken over, not yet told */

@@ -36,7 +36,7 @@ void port_set_publish(struct port_set *set, struct store_job *j)
     if ((kinds & set->watched) != 0) {
         change_log_publish(&set->log, j);
         for (struct sqlite_port *p = set->first; p != NULL; p = p->next)
-            if (p->cursor != NULL && (p->attach.watch_kinds & kinds) != 0)
+            if (p->attach.watcher != NULL && (p->attach.watch_kinds & kinds) != 0)
                 port_wake(p);
     }
     pthread_mutex_unlock(&set->lock);
@@ -69,6 +69,6 @@ void port_set_leave(struct sqlite_port *p)
         change_log_leave(&set->log, p->cursor);
     set->watched = 0;
     for (const struct sqlite_port *q = set->first; q != NULL; q = q->next)
-        set->watched |= q->cursor == NULL ? 0 : q->attach.watch_kinds;
+        set->watched |= q->attach.watcher == NULL ? 0 : q->attach.watch_kinds;
     pthread_mutex_unlock(&set->lock);
 }
