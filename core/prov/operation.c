@@ -220,6 +220,21 @@ static bool is_done(const struct berth_operation *op, int64_t started_ms)
     return op->req.is_poll && op->previous.updated_ms >= started_ms; /* a later one overtook it */
 }
 
+/* Several registrations of one device at once: the first commit makes the others stale, and does
+ * what they were to do. They tell it instead of writing it again, else one device that asks often
+ * enough would be told CONTENDED. */
+static bool was_overtaken(const struct berth_operation *op)
+{
+    const struct berth_enrollment *e = op->attested.enrollment;
+    int64_t started_ms;
+
+    if (op->tries == 0 || !op->has_previous || op->previous.status != BERTH_ASSIGNED)
+        return false;
+    return berth_operation_id_time(op->req.operation_id, &started_ms) == BERTH_OK &&
+           op->previous.updated_ms >= started_ms && e->updated_ms < started_ms &&
+           berth_str_ieq(op->previous.group, e->is_group ? e->id : BERTH_STR(""));
+}
+
 /* Where the device goes, or why nowhere. */
 static berth_err choose_hub(struct berth_operation *op, const struct berth_catalog *catalog,
                             berth_str *hub, enum berth_reason *why)
@@ -287,6 +302,10 @@ static void loaded(struct berth_operation *op, const struct berth_event *ev,
     }
     if (!op->attested.enrollment->enabled) {
         settle(op, BERTH_DISABLED, BERTH_WHY_ENROLLMENT_DISABLED, now_ms, out);
+        return;
+    }
+    if (was_overtaken(op)) {
+        tell(op, &op->previous, BERTH_WHY_NONE, out);
         return;
     }
     if (op->attested.enrollment->assigning_first && !op->req.is_poll) {

@@ -346,6 +346,53 @@ static void test_two_deciders_one_record(void **state)
     world_end(&two);
 }
 
+/* However many register one device at once, one writes. */
+static void test_overtaken_registrations_tell_the_winner(void **state)
+{
+    enum { MANY = 2 * BERTH_OPERATION_TRIES_MAX };
+    struct world *w = *state;
+    struct world_op ops[MANY];
+
+    world_add_group(w, "g", GROUP("g", ""));
+    w->now_ms += 1000;
+    for (size_t i = 0; i < MANY; i++) {
+        world_start(w, &ops[i], WORLD_ID, group_key_of(w), NULL);
+        world_run(&ops[i], true);
+    }
+    for (size_t i = 0; i < MANY; i++)
+        assert_int_equal(world_apply(&ops[i]), i == 0);
+    for (size_t i = 0; i < MANY; i++) {
+        world_run(&ops[i], true);
+        assert_true(ops[i].ended);
+        assert_int_equal(ops[i].answer.reason, BERTH_WHY_NONE);
+        assert_int_equal(ops[i].answer.state.status, BERTH_ASSIGNED);
+        assert_int_equal(ops[i].answer.state.version, ops[0].answer.state.version);
+        world_end(&ops[i]);
+    }
+    assert_int_equal(w->commits, 2); /* the group's, the winner's */
+}
+
+/* What was decided before the enrollment changed is no answer after it. */
+static void test_overtaken_but_changed_decides_again(void **state)
+{
+    struct world *w = *state;
+    struct world_op one, two;
+
+    world_add_group(w, "g", GROUP("g", ""));
+    w->now_ms += 1000;
+    world_start(w, &one, WORLD_ID, group_key_of(w), NULL);
+    world_start(w, &two, WORLD_ID, group_key_of(w), NULL);
+    world_run(&one, true);
+    world_run(&two, true);
+    assert_true(world_apply(&one));
+    assert_false(world_apply(&two));
+    world_change_group(w, "g", GROUP("g", ""));
+    world_run(&two, true);
+    assert_false(two.ended); /* wants to commit */
+    world_end(&one);
+    world_end(&two);
+}
+
 static void test_group_changed_between_decision_and_commit(void **state)
 {
     struct world *w = *state;
@@ -561,6 +608,8 @@ int main(void)
         TEST(test_record_deleted_device_kept),
         TEST(test_device_deleted_record_kept),
         TEST(test_two_deciders_one_record),
+        TEST(test_overtaken_registrations_tell_the_winner),
+        TEST(test_overtaken_but_changed_decides_again),
         TEST(test_group_changed_between_decision_and_commit),
         TEST(test_always_stale_gives_up),
         TEST(test_store_failure_is_told),
