@@ -142,7 +142,6 @@ void deadline_set(struct loop *l, struct deadline *d, int64_t after_ms,
                   void (*fn)(struct deadline *d))
 {
     struct wheel *w = &l->wheel;
-    int64_t now = ticks_down(loop_mono_ms(l));
 
     deadline_clear(d);
     d->fn = fn;
@@ -152,10 +151,6 @@ void deadline_set(struct loop *l, struct deadline *d, int64_t after_ms,
         uv_idle_start(&w->idle, on_idle);
         return;
     }
-    /* Up to the armed tick all slots are empty: catching up keeps the wheel's span ahead of now. */
-    if (w->tick < now)
-        w->tick = now < w->armed ? now : w->armed - 1;
-
     int64_t tick = ticks_down(d->due_ms + LOOP_TICK_MS - 1);
     if (tick <= w->tick)
         tick = w->tick + 1;

@@ -140,7 +140,8 @@ static size_t find_fields(const struct http_request *r, berth_str name, berth_st
     return found;
 }
 
-/* One way to tell where the body ends, or none: two would let a proxy and us disagree. */
+/* One way to tell where the body ends, or none: two would let a proxy and us disagree. llhttp
+ * refuses most of this too; what it leaves differs between its versions. */
 static int check_framing(struct http_request *r)
 {
     berth_str value = { 0 };
@@ -215,8 +216,7 @@ static int on_headers_complete(llhttp_t *parser)
     for (size_t i = 0; i < r->count; i++)
         r->headers[i].value = berth_str_trim(r->headers[i].value);
     r->keep_alive = llhttp_should_keep_alive(parser) != 0;
-    parser->upgrade =
-        0; /* offers to switch protocols are ignored, which is their way of refusing */
+    parser->upgrade = 0; /* an offer to switch protocols is refused by ignoring it */
     int e = check_framing(r);
     if (e == HPE_OK)
         e = check_host(r);

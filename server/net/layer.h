@@ -30,7 +30,7 @@ struct layer_ops {
      * event. */
     void (*resume)(struct layer *l);
     /* From above: send what was taken, then close; CLOSED follows in a later event. Until then no
-     * INPUT and no WRITABLE come, and what is written is dropped. */
+     * INPUT and no WRITABLE come, and what is written is dropped. Harmless when repeated. */
     void (*close)(struct layer *l);
 };
 

@@ -31,7 +31,6 @@ struct tls {
     bool ended;           /* the peer sent close_notify, or what cannot be read */
     bool broken;          /* a fatal alert was sent or received: no close_notify any more */
     bool closing;
-    bool let_go; /* the layer below has been told to close */
     struct tls_info info;
 };
 
@@ -116,9 +115,7 @@ static void close_below(struct tls *t)
     deadline_clear(&t->limit);
     deadline_clear(&t->again);
     drop_all(t);
-    if (!t->let_go)
-        layer_close(t->l.below);
-    t->let_go = true;
+    layer_close(t->l.below);
 }
 
 /* Hands the records of the last call into OpenSSL down; what has no room there is kept. Called

@@ -678,12 +678,32 @@ static void test_renegotiation_refused(void **state)
     SSL_set_max_proto_version(f.client, TLS1_2_VERSION);
     assert_int_equal(shake(&f), 1);
     assert_int_equal(SSL_renegotiate(f.client), 1);
-    SSL_do_handshake(f.client);
-    carry(&f);
-    carry(&f);
-    assert_int_not_equal(SSL_do_handshake(f.client), 1);
+    assert_int_not_equal(shake(&f), 1);
     assert_int_equal(f.ups, 1);
     stop(&f);
+}
+
+/* A client's certificates may be many, but not without end. */
+static void test_client_chain_bound(void **state)
+{
+    static const int counts[] = { 60, 150 }; /* about 350 bytes each */
+    (void)state;
+
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+        struct fixture f;
+
+        start(&f);
+        assert_int_equal(SSL_use_certificate_chain_file(f.client, paths[4]), 1);
+        assert_int_equal(SSL_use_PrivateKey_file(f.client, paths[5], SSL_FILETYPE_PEM), 1);
+        for (int n = 1; n < counts[i]; n++)
+            SSL_add1_chain_cert(f.client, SSL_get_certificate(f.client));
+        shake(&f);
+        assert_int_equal(f.ups, i == 0);
+        assert_int_equal(f.failures, i == 1);
+        if (i == 1)
+            assert_string_equal(f.reason, "excessive message size");
+        stop(&f);
+    }
 }
 
 static const struct {
@@ -748,6 +768,7 @@ int main(void)
         cmocka_unit_test(test_close_waits_for_below),
         cmocka_unit_test(test_key_update),
         cmocka_unit_test(test_renegotiation_refused),
+        cmocka_unit_test(test_client_chain_bound),
         cmocka_unit_test(test_context_problems),
         cmocka_unit_test(test_no_tls_below),
     };

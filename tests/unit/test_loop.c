@@ -263,12 +263,16 @@ static void test_next_turn(void **state)
 static void test_timer_sleeps(void **state)
 {
     struct alarm a = { .again_ms = -1 };
+    struct alarm b = { .again_ms = -1 };
     (void)state;
 
     turn(); /* libuv registers its descriptors */
     deadline_set(loop, &a.d, 5000, on_alarm);
     assert_true(uv_backend_timeout(loop_uv(loop)) > 1000);
+    deadline_set(loop, &b.d, 60000, on_alarm);
+    assert_true(uv_backend_timeout(loop_uv(loop)) <= 5000 + LOOP_TICK_MS);
     deadline_clear(&a.d);
+    deadline_clear(&b.d);
     loop_skip(loop, 5000 + LOOP_TICK_MS);
     assert_int_equal(uv_backend_timeout(loop_uv(loop)), -1);
     deadline_set(loop, &a.d, 60000, on_alarm);
