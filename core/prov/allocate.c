@@ -28,7 +28,7 @@ static berth_err draw(const struct berth_crypto *c, berth_str registration_key, 
                       uint64_t *out)
 {
     const berth_str parts[] = { registration_key, { "\0", 1 }, hub };
-    uint8_t digest[BERTH_SHA256_SIZE];
+    uint8_t digest[BERTH_SHA256_SIZE] = { 0 };
     uint64_t h = 0;
     berth_err e = c->sha256(c->ctx, parts, 3, digest);
 
@@ -68,8 +68,10 @@ static berth_err hashed(const struct berth_crypto *c, const struct berth_enrollm
         }
         if (!h->takes_devices)
             continue;
-        if (draw(c, registration_key, h->host_name, &mine) != BERTH_OK)
+        if (draw(c, registration_key, h->host_name, &mine) != BERTH_OK) {
+            *hub = NULL; /* the best of some hubs is no choice */
             return BERTH_E_CRYPTO;
+        }
         if (wins(mine, h, best, *hub)) {
             best = mine;
             *hub = h;
