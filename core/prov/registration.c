@@ -136,6 +136,34 @@ static berth_err read_if(struct berth_json doc, const char *name, struct berth_a
     return v.type == BERTH_JSON_ABSENT ? BERTH_OK : berth_json_string(v, a, out);
 }
 
+static berth_err read_words(struct berth_json doc, struct berth_registration *r)
+{
+    struct berth_json sub = berth_json_get(doc, BERTH_STR("substatus"));
+    int status, substatus = BERTH_SUB_NONE;
+
+    if (!find_word(statuses, COUNT(statuses), berth_json_get(doc, BERTH_STR("status")), &status))
+        return BERTH_E_SYNTAX;
+    if (sub.type != BERTH_JSON_ABSENT &&
+        !find_word(substatuses, COUNT(substatuses), sub, &substatus))
+        return BERTH_E_SYNTAX;
+    r->status = (enum berth_registration_status)status;
+    r->substatus = (enum berth_substatus)substatus;
+    return BERTH_OK;
+}
+
+static berth_err read_code(struct berth_json doc, int32_t *out)
+{
+    struct berth_json v = berth_json_get(doc, BERTH_STR("errorCode"));
+    int64_t code;
+
+    if (v.type == BERTH_JSON_ABSENT)
+        return BERTH_OK;
+    if (berth_json_i64(v, &code) != BERTH_OK || code < 0 || code > INT32_MAX)
+        return BERTH_E_SYNTAX;
+    *out = (int32_t)code;
+    return BERTH_OK;
+}
+
 berth_err berth_registration_decode(const struct berth_record *rec, struct berth_arena *a,
                                     struct berth_registration *out)
 {
@@ -143,31 +171,28 @@ berth_err berth_registration_decode(const struct berth_record *rec, struct berth
                                     .version = rec->version,
                                     .created_ms = rec->created_ms,
                                     .updated_ms = rec->updated_ms };
-    struct berth_json doc, code, sub;
-    int status, substatus = BERTH_SUB_NONE;
-    int64_t error_code = 0;
+    struct berth_json doc;
+    berth_err e;
 
     *out = (struct berth_registration){ 0 };
-    if (berth_json_check(rec->body, &doc, NULL) != BERTH_OK ||
-        !find_word(statuses, COUNT(statuses), berth_json_get(doc, BERTH_STR("status")), &status))
+    if (berth_json_check(rec->body, &doc, NULL) != BERTH_OK)
         return BERTH_E_SYNTAX;
-    sub = berth_json_get(doc, BERTH_STR("substatus"));
-    if (sub.type != BERTH_JSON_ABSENT &&
-        !find_word(substatuses, COUNT(substatuses), sub, &substatus))
-        return BERTH_E_SYNTAX;
-    code = berth_json_get(doc, BERTH_STR("errorCode"));
-    if (code.type != BERTH_JSON_ABSENT && berth_json_i64(code, &error_code) != BERTH_OK)
-        return BERTH_E_SYNTAX;
-    if (read_if(doc, "group", a, &r.group) != BERTH_OK ||
-        read_if(doc, "assignedHub", a, &r.assigned_hub) != BERTH_OK ||
-        read_if(doc, "deviceId", a, &r.device_id) != BERTH_OK ||
-        read_if(doc, "errorMessage", a, &r.error_message) != BERTH_OK ||
-        read_if(doc, "operationId", a, &r.operation_id) != BERTH_OK)
-        return BERTH_E_SYNTAX;
+    e = read_words(doc, &r);
+    if (e == BERTH_OK)
+        e = read_code(doc, &r.error_code);
+    if (e == BERTH_OK)
+        e = read_if(doc, "group", a, &r.group);
+    if (e == BERTH_OK)
+        e = read_if(doc, "assignedHub", a, &r.assigned_hub);
+    if (e == BERTH_OK)
+        e = read_if(doc, "deviceId", a, &r.device_id);
+    if (e == BERTH_OK)
+        e = read_if(doc, "errorMessage", a, &r.error_message);
+    if (e == BERTH_OK)
+        e = read_if(doc, "operationId", a, &r.operation_id);
+    if (e != BERTH_OK)
+        return e;
     r.payload = berth_json_get(doc, BERTH_STR("payload")).text;
-    r.status = (enum berth_registration_status)status;
-    r.substatus = (enum berth_substatus)substatus;
-    r.error_code = (int32_t)error_code;
     *out = r;
     return BERTH_OK;
 }

@@ -44,7 +44,8 @@ const char *berth_substatus_text(enum berth_substatus s);
 /* DeviceRegistrationState as the device and the service API see it. */
 void berth_registration_put(struct berth_buf *b, const struct berth_registration *r);
 
-/* DECODE borrows from REC; ENCODE writes into A. BERTH_E_SYNTAX: the record is damaged. */
+/* DECODE borrows from REC; ENCODE writes into A. BERTH_E_SYNTAX: the record is damaged.
+ * BERTH_E_FULL: A is too small. */
 BERTH_MUST_USE berth_err berth_registration_decode(const struct berth_record *rec,
                                                    struct berth_arena *a,
                                                    struct berth_registration *out);
