@@ -191,10 +191,9 @@ for (const [kind, enrollment] of Object.entries(KINDS)) {
         const registrationId = name('wrong-key')
         await enrollment.create(registrationId)
         const { counts } = await counted(() =>
-          rejectsPromptly(
-            sdk.register({ transport, idScope, registrationId, key: newKey() }),
-            { name: 'UnauthorizedError' },
-          ),
+          rejectsPromptly(sdk.register({ transport, idScope, registrationId, key: newKey() }), {
+            name: 'UnauthorizedError',
+          }),
         )
         assert.deepEqual(counts, [1, 0, 0, 1], `${COUNTED}`)
         await assert.rejects(registry.get(registrationId), { name: 'DeviceNotFoundError' })
@@ -233,19 +232,17 @@ for (const [kind, enrollment] of Object.entries(KINDS)) {
 for (const transport of TRANSPORTS) {
   test(`an ID that nobody enrolled is refused over ${transport}`, async () => {
     const registrationId = `nobody-${transport}`
-    await rejectsPromptly(
-      sdk.register({ transport, idScope, registrationId, key: newKey() }),
-      { name: 'UnauthorizedError' },
-    )
+    await rejectsPromptly(sdk.register({ transport, idScope, registrationId, key: newKey() }), {
+      name: 'UnauthorizedError',
+    })
   })
 
   test(`the group's own key is not a device's key over ${transport}`, async () => {
     const registrationId = `group-key-${transport}`
     const { groupKey: key } = await KINDS.group.create(registrationId)
-    await rejectsPromptly(
-      sdk.register({ transport, idScope, registrationId, key }),
-      { name: 'UnauthorizedError' },
-    )
+    await rejectsPromptly(sdk.register({ transport, idScope, registrationId, key }), {
+      name: 'UnauthorizedError',
+    })
   })
 
   test(`an individual enrollment names its device over ${transport}`, async () => {
@@ -288,7 +285,10 @@ test('one ID, forty registrations at once: one record, one device', async () => 
     { query: '*' },
     group,
   )
-  assert.deepEqual(pages.flat().map((record) => record.registrationId), [registrationId])
+  assert.deepEqual(
+    pages.flat().map((record) => record.registrationId),
+    [registrationId],
+  )
   const identities = (await registry.list()).filter(({ deviceId }) => deviceId === registrationId)
   assert.equal(identities.length, 1)
 })

@@ -178,10 +178,18 @@ for (const { kind, idName, mechanism, query } of KINDS) {
       for (const id of ids) await put({ [idName]: id, attestation: withKeys(newKeys()) })
 
       const pages = await sdk.queryPages(connectionString, query, QUERY, 2)
-      assert.deepEqual(pages.map((page) => page.length), [2, 2, 1])
-      assert.deepEqual(pages.flat().map((record) => record[idName]).sort(), ids)
-      for (const record of pages.flat())
-        assert.deepEqual(record, await get(record[idName]))
+      assert.deepEqual(
+        pages.map((page) => page.length),
+        [2, 2, 1],
+      )
+      assert.deepEqual(
+        pages
+          .flat()
+          .map((record) => record[idName])
+          .sort(),
+        ids,
+      )
+      for (const record of pages.flat()) assert.deepEqual(record, await get(record[idName]))
       assert.deepEqual(
         (await sdk.queryPages(connectionString, query, QUERY, 5)).map((page) => page.length),
         [5],
@@ -219,8 +227,17 @@ describe('registrations', () => {
       group,
       2,
     )
-    assert.deepEqual(pages.map((page) => page.length), [2, 2, 1])
-    assert.deepEqual(pages.flat().map((state) => state.registrationId).sort(), registrationIds)
+    assert.deepEqual(
+      pages.map((page) => page.length),
+      [2, 2, 1],
+    )
+    assert.deepEqual(
+      pages
+        .flat()
+        .map((state) => state.registrationId)
+        .sort(),
+      registrationIds,
+    )
     for (const state of pages.flat()) {
       assert.equal(state.status, 'assigned')
       assert.equal(state.assignedHub, 'localhost')
@@ -264,7 +281,10 @@ describe('registrations', () => {
       registrationId,
       attestation: withKeys(keys),
     })
-    assert.equal((await service.getIndividualEnrollment(registrationId)).registrationState, undefined)
+    assert.equal(
+      (await service.getIndividualEnrollment(registrationId)).registrationState,
+      undefined,
+    )
     await sdk.register({
       transport: 'mqtt',
       idScope: daemon.profile.idScope,
@@ -280,7 +300,9 @@ describe('registrations', () => {
 describe('rights', () => {
   const altered = (changes) => {
     const parts = { ...parseConnectionString(connectionString), ...changes }
-    return Object.entries(parts).map(([name, value]) => `${name}=${value}`).join(';')
+    return Object.entries(parts)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(';')
   }
 
   for (const [what, changes] of [
@@ -289,7 +311,9 @@ describe('rights', () => {
   ])
     test(`${what} is refused`, async () => {
       const stranger = sdk.provisioningService(altered(changes))
-      await assert.rejects(stranger.getEnrollmentGroup('registering'), { name: 'UnauthorizedError' })
+      await assert.rejects(stranger.getEnrollmentGroup('registering'), {
+        name: 'UnauthorizedError',
+      })
     })
 
   test("the policy's secondary key is as good", async () => {

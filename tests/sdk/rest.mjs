@@ -65,7 +65,10 @@ export async function call(daemon, connectionString, method, path, body, headers
       ...headers,
     },
   })
-  assert.ok(answer.status < 300, `${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`)
+  assert.ok(
+    answer.status < 300,
+    `${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`,
+  )
   return answer
 }
 

@@ -59,6 +59,9 @@ process.on('message', async ({ id, method, args }) => {
   } catch (error) {
     const { message, responseBody, result } = error
     const name = error.constructor.name
-    process.send({ id, error: { name, message, responseBody: plain(responseBody), result: plain(result) } })
+    process.send({
+      id,
+      error: { name, message, responseBody: plain(responseBody), result: plain(result) },
+    })
   }
 })

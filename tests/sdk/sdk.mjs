@@ -56,9 +56,15 @@ export class Sdk {
   }
 
   #remote(kind, connectionString) {
-    return new Proxy({}, {
-      get: (_, method) => (...args) => this.#call(kind, [connectionString, method, args]),
-    })
+    return new Proxy(
+      {},
+      {
+        get:
+          (_, method) =>
+          (...args) =>
+            this.#call(kind, [connectionString, method, args]),
+      },
+    )
   }
 
   async stop() {
