@@ -154,6 +154,7 @@ void test_detach_ends_calls(void **state)
     door_close(&leaving);
     for (int i = 0; i < 2 * CALLS; i++)
         CHECK("nothing was told", a[i].ran == 0);
+    CHECK("what was under way was waited for", door_count(&b.door, KIND, "", -1) == CALLS);
     struct berth_change c = change_put(KIND, "", "after", BERTH_ANY, "{}");
     CHECK("the store goes on", door_commit(&b.door, &c, 1, 1, NULL) == STORE_OK);
     one_close(&b);

@@ -160,9 +160,10 @@ static void test_batches(void **state)
     for (int i = 0; i < CALLS; i++) {
         char key[16];
         (void)snprintf(key, sizeof key, "k%d", i);
-        struct berth_change c =
-            change_put(KIND, "", key, i % 7 == 3 ? BERTH_PRESENT : BERTH_ABSENT, "{}");
-        door_ask_commit(&d, &c, 1, 1, &a[i]);
+        struct berth_change c[] = { change_put(KIND, "", key, BERTH_ABSENT, "{}"),
+                                    change_check(KIND, "", key,
+                                                 i % 7 == 3 ? BERTH_ABSENT : BERTH_PRESENT) };
+        door_ask_commit(&d, c, 2, 1, &a[i]);
     }
     for (int i = 0; i < CALLS; i++) {
         door_await(&d, &a[i]);
@@ -172,9 +173,34 @@ static void test_batches(void **state)
     sqlite_store_stats(s.store, &stats);
     CHECK("fewer transactions than commits", stats.batches <= CALLS / 16);
     CHECK("counted", stats.commits + stats.stale == CALLS && stats.stale == (CALLS + 3) / 7);
+    CHECK("a stale one left nothing", door_count(&d, KIND, "", -1) == stats.commits);
     CHECK("none waits", stats.queued == 0 && stats.failed == 0);
     for (int i = 0; i < CALLS; i++)
         answer_clear(&a[i]);
+    close_one(&s, &d);
+}
+
+/* A few wait for company, until there are enough. */
+static void test_window(void **state)
+{
+    static struct answer a[WRITER_BATCH_ENOUGH];
+    struct sqlite_store_stats stats;
+    struct subject s;
+    struct door d;
+
+    (void)state;
+    open_one(&s, &d, 60000, 0);
+    for (int i = 0; i < WRITER_BATCH_ENOUGH; i++) {
+        struct berth_change c = change_put(KIND, "", "k", BERTH_ANY, "{}");
+        door_ask_commit(&d, &c, 1, 1, &a[i]);
+        usleep(500);
+    }
+    for (int i = 0; i < WRITER_BATCH_ENOUGH; i++) {
+        door_await(&d, &a[i]);
+        answer_clear(&a[i]);
+    }
+    sqlite_store_stats(s.store, &stats);
+    CHECK("all in one", stats.batches == 1);
     close_one(&s, &d);
 }
 
@@ -382,10 +408,15 @@ int main(void)
     static int no_window = 0;
     struct conformance at_once = sqlite_subject;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kept_over_restart), cmocka_unit_test(test_no_secret_on_disk),
-        cmocka_unit_test(test_batches),           cmocka_unit_test(test_queue_bound),
-        cmocka_unit_test(test_queue_bytes_bound), cmocka_unit_test(test_disk_full_by_pages),
-        cmocka_unit_test(test_answers_too_early), cmocka_unit_test(test_checkpoint),
+        cmocka_unit_test(test_kept_over_restart),
+        cmocka_unit_test(test_no_secret_on_disk),
+        cmocka_unit_test(test_batches),
+        cmocka_unit_test(test_window),
+        cmocka_unit_test(test_queue_bound),
+        cmocka_unit_test(test_queue_bytes_bound),
+        cmocka_unit_test(test_disk_full_by_pages),
+        cmocka_unit_test(test_answers_too_early),
+        cmocka_unit_test(test_checkpoint),
     };
 
     at_once.name = "sqlite without a window";
