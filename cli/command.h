@@ -16,13 +16,34 @@ enum exit_code {
 struct command {
     const char *name;
     const char *summary; /* one line for the list of commands */
-    int (*run)(
-        int argc,
-        char **argv); /* argv[0] is the whole command, "berth key derive"; NULL for a group */
+    /* argv[0] is the whole command, "berth key derive"; NULL for a group */
+    int (*run)(int argc, char **argv);
     const struct command *children; /* ended by a NULL name; NULL for a verb */
 };
 
+/* Runs what ARGV names in the tree under ROOT, which is called argv[0]: a verb, or the list of a
+ * group's commands. "help" and --help list anywhere. Returns an exit code. */
+int command_run(const struct command *root, int argc, char **argv);
+
+/* The child of GROUP that NAME may have been meant for, at most two slips away; NULL when none is
+ * near. */
+const struct command *command_nearest(const struct command *group, const char *name);
+
+/* The whole tree. */
+extern const struct command command_root;
+
 /* Each group's table, in its own file. */
+extern const struct command connection_string_commands[];
+extern const struct command device_commands[];
+extern const struct command enrollment_commands[];
+extern const struct command enrollment_group_commands[];
+extern const struct command hub_commands[];
+extern const struct command key_commands[];
+extern const struct command registration_commands[];
+extern const struct command service_commands[];
+int device_provision_run(int argc, char **argv);
+int enrollment_create_run(int argc, char **argv);
+int enrollment_group_create_run(int argc, char **argv);
 int serve_run(int argc, char **argv);
 
 #endif

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "ops/config.h"
+#include "ops/config_table.h"
 #include "ops/daemon.h"
 #include "ops/log.h"
 
@@ -66,6 +66,28 @@ static berth_err read_file(struct config *c, const struct given *g, char *proble
     return e == BERTH_E_NOT_FOUND && g->config_file == NULL ? BERTH_OK : e;
 }
 
+/* A list given anew replaces what file and environment said, and adds to what stood before it on
+ * the same line: --hostname a --hostname b are two names. */
+static bool was_given(const struct given *g, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (strcmp(g->set[i].name, g->set[at].name) == 0)
+            return true;
+    return false;
+}
+
+static berth_err apply_options(struct config *c, const struct given *g, char *problem)
+{
+    for (size_t i = 0; i < g->count; i++) {
+        const struct config_row *row = config_row(g->set[i].name);
+        berth_err e = config_apply(c, row, g->set[i].value, was_given(g, i), problem, PROBLEM_MAX);
+
+        if (e != BERTH_OK)
+            return e;
+    }
+    return BERTH_OK;
+}
+
 static berth_err configure(struct config *c, const struct given *g, char *problem)
 {
     berth_err e;
@@ -74,8 +96,8 @@ static berth_err configure(struct config *c, const struct given *g, char *proble
     e = read_file(c, g, problem);
     if (e == BERTH_OK)
         e = config_read_environment(c, problem, PROBLEM_MAX);
-    for (size_t i = 0; e == BERTH_OK && i < g->count; i++)
-        e = config_set(c, g->set[i].name, g->set[i].value, problem, PROBLEM_MAX);
+    if (e == BERTH_OK)
+        e = apply_options(c, g, problem);
     return e == BERTH_OK ? config_finish(c, problem, PROBLEM_MAX) : e;
 }
 

@@ -1,0 +1,60 @@
+/* cli/api.h - the service's HTTP API over libcurl: one request at a time, failures told to the
+ * user in words. */
+#ifndef CLI_API_H
+#define CLI_API_H
+
+#include "cli/options.h"
+#include "cli/profile.h"
+#include "cli/text.h"
+#include "wire/json.h"
+
+#define API_PATH_MAX   2048
+#define API_BODY_MAX   (96u << 10)         /* what the service takes */
+#define API_ANSWER_MAX BERTH_JSON_TEXT_MAX /* what is taken from it */
+#define API_DPS        "?api-version=2021-10-01"
+#define API_HUB        "?api-version=2021-04-12"
+
+struct api {
+    struct profile place;
+    struct berth_crypto crypto;
+    void *curl;
+    const char *reach;       /* what is connected to */
+    struct text body;        /* of the latest answer */
+    struct berth_json json;  /* the same, checked; absent when it was empty */
+    char continuation[4096]; /* of a page; "" after the last */
+    char address[64];        /* that the latest request went to */
+    char default_hub[LOGIN_HOST_MAX + 1];
+};
+
+/* Who is asked, when it is a hub instead of the provisioning service. */
+struct api_request {
+    const char *method;
+    const char *path;         /* with its query */
+    berth_str body;           /* JSON; absent: none */
+    const struct login *hub;  /* NULL: the provisioning service */
+    size_t page;              /* items wanted; 0: no list */
+    const char *continuation; /* NULL: from the first */
+    const char *what;         /* "enrollment group \"a\"": for the words about 404 and 409 */
+};
+
+/* Finds the service; nothing is sent. EXIT_CODE_OK, or the user has been told. Either way close. */
+int api_open(struct api *a, const struct options *o);
+/* Wipes keys and answers; safe twice. */
+void api_close(struct api *a);
+
+/* EXIT_CODE_OK with A->json until the next call, or the user has been told. */
+int api_call(struct api *a, const struct api_request *r);
+
+/* HEAD, then ID percent-encoded, then TAIL. ID has been checked: it is at most LOGIN_HOST_MAX
+ * bytes. */
+void api_path(char out[API_PATH_MAX], const char *head, const char *id, const char *tail);
+
+/* GET /berth/v1/service: its answer in A->json, the ID scope in A->place, the hub in
+ * A->default_hub ("" when there is none). */
+int api_ask_service(struct api *a);
+
+/* The hub NAME (NULL: the default one) as policy POLICY, with the key that listkeys gives. *OUT is
+ * the caller's to wipe. */
+int api_hub_login(struct api *a, const char *name, const char *policy, struct login *out);
+
+#endif

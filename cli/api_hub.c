@@ -1,0 +1,97 @@
+/* Which hub, and as whom: what the hub API needs to know before it can be asked. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/api.h"
+#include "cli/command.h"
+#include "cli/tell.h"
+#include "crypto/b64.h"
+
+static bool copy_member(struct berth_json doc, const char *name, char *out, size_t size)
+{
+    unsigned char storage[512];
+    struct berth_arena a;
+    berth_str text;
+
+    berth_arena_init(&a, storage, sizeof storage);
+    out[0] = '\0';
+    if (berth_json_string(berth_json_get(doc, berth_str_of(name)), &a, &text) != BERTH_OK ||
+        text.n >= size)
+        return false;
+    (void)snprintf(out, size, "%.*s", BERTH_STR_ARG(text));
+    return true;
+}
+
+int api_ask_service(struct api *a)
+{
+    int code = api_call(a, &(struct api_request){ .method = "GET", .path = "/berth/v1/service" });
+
+    if (code != EXIT_CODE_OK)
+        return code;
+    if (!copy_member(a->json, "idScope", a->place.id_scope, sizeof a->place.id_scope))
+        return tell_failure(EXIT_CODE_FAILED, "the service does not say its ID scope");
+    (void)copy_member(a->json, "hub", a->default_hub, sizeof a->default_hub);
+    return EXIT_CODE_OK;
+}
+
+static struct berth_json find_policy(struct berth_json list, const char *policy)
+{
+    struct berth_json_iter it = { 0 };
+    struct berth_json each;
+
+    while (list.type == BERTH_JSON_ARRAY && berth_json_next(list, &it, NULL, &each))
+        if (berth_json_is(berth_json_get(each, BERTH_STR("keyName")), berth_str_of(policy)))
+            return each;
+    return (struct berth_json){ 0 };
+}
+
+static int take_policy(struct api *a, const char *policy, struct login *out)
+{
+    struct berth_json found = find_policy(a->json, policy);
+    char key[BERTH_KEY_TEXT_MAX + 1];
+    berth_err e = BERTH_E_NOT_FOUND;
+
+    if (found.type == BERTH_JSON_ABSENT)
+        return tell_failure(EXIT_CODE_NOT_FOUND, "hub %s has no policy %s", out->host, policy);
+    if (copy_member(found, "primaryKey", key, sizeof key))
+        e = berth_key_decode(berth_str_of(key), &out->key);
+    explicit_bzero(key, sizeof key);
+    if (e != BERTH_OK)
+        return tell_failure(EXIT_CODE_FAILED, "the key of policy %s cannot be read", policy);
+    (void)snprintf(out->policy, sizeof out->policy, "%s", policy);
+    return EXIT_CODE_OK;
+}
+
+static int choose_hub(struct api *a, const char *name, struct login *out)
+{
+    uint16_t port;
+    int code;
+
+    if (name == NULL) {
+        code = api_ask_service(a);
+        if (code != EXIT_CODE_OK)
+            return code;
+        if (a->default_hub[0] == '\0')
+            return tell_failure(EXIT_CODE_NOT_FOUND,
+                                "there is no hub\n  make one with `berth hub create`");
+        name = a->default_hub;
+    }
+    if (login_host(berth_str_of(name), out->host, &port) != BERTH_OK || port != 0)
+        return tell_failure(EXIT_CODE_USAGE, "%.64s: not a hub's name", name);
+    return EXIT_CODE_OK;
+}
+
+int api_hub_login(struct api *a, const char *name, const char *policy, struct login *out)
+{
+    char path[API_PATH_MAX], what[LOGIN_HOST_MAX + 8];
+    int code;
+
+    *out = (struct login){ 0 };
+    code = choose_hub(a, name, out);
+    if (code != EXIT_CODE_OK)
+        return code;
+    (void)snprintf(what, sizeof what, "hub %s", out->host);
+    api_path(path, "/berth/v1/hubs/", name != NULL ? name : a->default_hub, "/listkeys");
+    code = api_call(a, &(struct api_request){ .method = "POST", .path = path, .what = what });
+    return code == EXIT_CODE_OK ? take_policy(a, policy, out) : code;
+}

@@ -1,0 +1,161 @@
+#include "cli/api_words.h"
+
+#include <curl/curl.h>
+#include <openssl/x509_vfy.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/tell.h"
+#include "wire/json.h"
+
+#define MESSAGE_MAX 512
+#define REMEDY_MAX  512
+
+static int tell_untrusted(const struct profile *place, const char *host, long verified)
+{
+    const char *why = X509_verify_cert_error_string(verified);
+
+    /* libcurl compares the name before it keeps the result: "unspecified" until then. */
+    if (verified == X509_V_OK || verified == X509_V_ERR_UNSPECIFIED)
+        return tell_failure(EXIT_CODE_UNREACHABLE,
+                            "%s:%u: its certificate does not name \"%s\"\n  use a name that is in "
+                            "the daemon's --hostname, or restart the daemon if that is a new hub's",
+                            host, place->https_port, host);
+    if (verified == X509_V_ERR_CERT_HAS_EXPIRED || verified == X509_V_ERR_CERT_NOT_YET_VALID)
+        return tell_failure(EXIT_CODE_UNREACHABLE,
+                            "%s:%u: %s\n  compare this machine's clock with the daemon's; a "
+                            "restarted daemon renews its certificates",
+                            host, place->https_port, why);
+    return tell_failure(
+        EXIT_CODE_UNREACHABLE,
+        "%s:%u: its certificate is not trusted (%s)\n  give the daemon's tls/ca.pem "
+        "with --ca-file",
+        host, place->https_port, why);
+}
+
+static int tell_unknown_name(const struct profile *place)
+{
+    return tell_failure(
+        EXIT_CODE_UNREACHABLE,
+        "the name %s is not known to this machine\n  add it to DNS or to /etc/hosts, "
+        "with the daemon's address",
+        place->login.host);
+}
+
+int api_tell_unreachable(const struct profile *place, const char *reach, const char *host,
+                         int result, long verified)
+{
+    unsigned port = place->https_port;
+
+    switch (result) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return tell_unknown_name(place);
+    case CURLE_COULDNT_CONNECT:
+        if (strcmp(reach, place->login.host) != 0)
+            return tell_unknown_name(place);
+        return tell_failure(EXIT_CODE_UNREACHABLE,
+                            "nothing answers at %s:%u\n  is `berth serve` running there, and the "
+                            "port open?",
+                            reach, port);
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return tell_untrusted(place, host, verified);
+    case CURLE_SSL_CACERT_BADFILE:
+        return tell_failure(EXIT_CODE_UNREACHABLE,
+                            "%s: no CA certificates can be read from it\n  give the daemon's "
+                            "tls/ca.pem with --ca-file",
+                            place->ca_file);
+    case CURLE_OPERATION_TIMEDOUT:
+        return tell_failure(EXIT_CODE_UNREACHABLE,
+                            "no answer from %s:%u in time\n  a firewall may drop the packets, or "
+                            "the daemon is overloaded: see its /healthz",
+                            reach, port);
+    default:
+        return tell_failure(EXIT_CODE_UNREACHABLE, "%s:%u: %s\n  is that the daemon's HTTPS port?",
+                            reach, port, curl_easy_strerror((CURLcode)result));
+    }
+}
+
+static int exit_code_of(long status)
+{
+    switch (status) {
+    case 401:
+    case 403:
+        return EXIT_CODE_DENIED;
+    case 404:
+        return EXIT_CODE_NOT_FOUND;
+    case 409:
+    case 412:
+        return EXIT_CODE_CONFLICT;
+    default:
+        return EXIT_CODE_FAILED;
+    }
+}
+
+static void put_remedy(const struct api_refusal *r, const char *policy, char *out, size_t size)
+{
+    switch (r->status) {
+    case 401:
+    case 403:
+        (void)snprintf(out, size,
+                       "policy \"%s\": its key is wrong, or it lacks the right; the daemon's log "
+                       "says which",
+                       policy);
+        return;
+    case 404:
+        (void)snprintf(out, size, "the list command shows what there is");
+        return;
+    case 409:
+        (void)snprintf(out, size, "it is there already and stays as it is: take another name");
+        return;
+    case 412:
+        (void)snprintf(out, size, "it has changed meanwhile: look at it and try again");
+        return;
+    case 429:
+        (void)snprintf(out, size, "try again in %s seconds",
+                       r->retry_after[0] != '\0' ? r->retry_after : "some");
+        return;
+    default:
+        (void)snprintf(out, size,
+                       r->status >= 500 ? "try again; the daemon's log has the cause"
+                                        : "mend what the message names");
+    }
+}
+
+/* "message" and a number from the provisioning service, "Message" with both in it from a hub. */
+static void put_message(berth_str body, char *out, size_t size)
+{
+    unsigned char storage[MESSAGE_MAX];
+    struct berth_json doc, message;
+    struct berth_arena a;
+    int64_t number = 0;
+    berth_str text;
+
+    berth_arena_init(&a, storage, sizeof storage);
+    (void)snprintf(out, size, "no reason given");
+    if (berth_json_check(body, &doc, NULL) != BERTH_OK)
+        return;
+    message = berth_json_get(doc, BERTH_STR("message"));
+    if (message.type == BERTH_JSON_ABSENT)
+        message = berth_json_get(doc, BERTH_STR("Message"));
+    if (berth_json_string(message, &a, &text) != BERTH_OK)
+        return;
+    while (text.n > 0 && text.p[text.n - 1] == '.')
+        text.n--;
+    if (berth_json_i64(berth_json_get(doc, BERTH_STR("errorCode")), &number) == BERTH_OK)
+        (void)snprintf(out, size, "%.*s (%lld)", BERTH_STR_ARG(text), (long long)number);
+    else
+        (void)snprintf(out, size, "%.*s", BERTH_STR_ARG(text));
+}
+
+int api_tell_refusal(const struct api_refusal *r, berth_str body, const char *policy,
+                     const char *what)
+{
+    char message[MESSAGE_MAX], remedy[REMEDY_MAX];
+
+    put_message(body, message, sizeof message);
+    put_remedy(r, policy, remedy, sizeof remedy);
+    return tell_failure(exit_code_of(r->status), "%s%s%s\n  %s\n  HTTP %ld, tracking ID %s",
+                        what != NULL ? what : "", what != NULL ? ": " : "", message, remedy,
+                        r->status, r->tracking[0] != '\0' ? r->tracking : "none");
+}

@@ -1,0 +1,303 @@
+/* berth enrollment create, berth enrollment-group create. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "berth/registration_id.h"
+#include "cli/command.h"
+#include "cli/enrollment.h"
+#include "cli/enrollment_body.h"
+#include "cli/secret.h"
+#include "cli/tell.h"
+
+enum {
+    KEY_ID = 0x100,
+    KEY_PRIMARY,
+    KEY_PRIMARY_FILE,
+    KEY_SECONDARY,
+    KEY_SECONDARY_FILE,
+    KEY_ALLOCATION,
+    KEY_HUBS,
+    KEY_REPROVISION,
+    KEY_STATUS,
+    KEY_TAGS,
+    KEY_PROPERTIES,
+    KEY_EDGE,
+    KEY_ASSIGNING,
+    KEY_SHOW_KEYS,
+    KEY_DEVICE_ID,
+    KEY_INFORMATION,
+};
+
+struct input {
+    const struct enrollment_kind *kind;
+    struct enrollment_settings set;
+    struct secret_source primary, secondary;
+    bool assigning_first, show_keys;
+};
+
+/* VALUE when it is one of WORDS, else the process ends. */
+static const char *one_of(struct argp_state *state, const char *option, const char *value,
+                          const char *const *words)
+{
+    char all[128] = "";
+
+    for (size_t i = 0; words[i] != NULL; i++) {
+        size_t n = strlen(all);
+
+        if (strcmp(value, words[i]) == 0)
+            return words[i];
+        (void)snprintf(all + n, sizeof all - n, "%s%s", i > 0 ? ", " : "", words[i]);
+    }
+    argp_error(state, "%s %s: not one of %s", option, value, all);
+    return NULL;
+}
+
+static const char *check_device_id(struct argp_state *state, const char *id)
+{
+    struct berth_id_check check = berth_device_id_check(berth_str_of(id));
+
+    if (check.fault != BERTH_ID_FINE)
+        argp_error(state, "--device-id %s: an ID that %s", id, berth_id_fault_text(check.fault));
+    return id;
+}
+
+static error_t take_policy(int key, char *arg, struct argp_state *state)
+{
+    static const char *const allocations[] = { "hashed", "static", NULL };
+    static const char *const reprovisions[] = { "reprovisionandmigratedata",
+                                                "reprovisionandresetdata", "never", NULL };
+    static const char *const statuses[] = { "enabled", "disabled", NULL };
+    struct input *in = state->input;
+
+    switch (key) {
+    case KEY_ALLOCATION:
+        in->set.allocation = one_of(state, "--allocation-policy", arg, allocations);
+        return 0;
+    case KEY_REPROVISION:
+        in->set.reprovision = one_of(state, "--reprovision-policy", arg, reprovisions);
+        return 0;
+    case KEY_STATUS:
+        in->set.status = one_of(state, "--provisioning-status", arg, statuses);
+        return 0;
+    case KEY_HUBS:
+        in->set.hubs = arg;
+        return 0;
+    case KEY_EDGE:
+        in->set.edge = true;
+        return 0;
+    case KEY_ASSIGNING:
+        in->assigning_first = true;
+        return 0;
+    case KEY_SHOW_KEYS:
+        in->show_keys = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t take(int key, char *arg, struct argp_state *state)
+{
+    struct input *in = state->input;
+
+    switch (key) {
+    case ARGP_KEY_ARG:
+    case KEY_ID:
+        options_take_one(state, &in->set.id, arg);
+        return 0;
+    case KEY_PRIMARY:
+        in->primary.given = arg;
+        return 0;
+    case KEY_PRIMARY_FILE:
+        in->primary.file = arg;
+        return 0;
+    case KEY_SECONDARY:
+        in->secondary.given = arg;
+        return 0;
+    case KEY_SECONDARY_FILE:
+        in->secondary.file = arg;
+        return 0;
+    case KEY_TAGS:
+        in->set.tags = arg;
+        return 0;
+    case KEY_PROPERTIES:
+        in->set.properties = arg;
+        return 0;
+    case KEY_INFORMATION:
+        in->set.information = arg;
+        return 0;
+    case KEY_DEVICE_ID:
+        in->set.device_id = check_device_id(state, arg);
+        return 0;
+    case ARGP_KEY_END:
+        enrollment_check_id(state, in->set.id);
+        return 0;
+    default:
+        return take_policy(key, arg, state);
+    }
+}
+
+static int set_assigning_first(struct api *a, const struct input *in, const char *what)
+{
+    char path[API_PATH_MAX];
+    int code;
+
+    api_path(path, in->kind->settings, in->set.id, "/settings");
+    code = api_call(a, &(struct api_request){ .method = "PATCH",
+                                              .path = path,
+                                              .body = BERTH_STR("{\"assigningFirst\":true}"),
+                                              .what = what });
+    if (code != EXIT_CODE_OK)
+        tell_warning("%s has been created, without --assigning-first", what);
+    return code;
+}
+
+static void tell_next(const struct input *in)
+{
+    if (in->kind->is_group)
+        tell_hint("\nA device's key:  berth key derive --enrollment-group %s --registration-id ID",
+                  in->set.id);
+    else
+        tell_hint("\nIts key:  berth enrollment show %s --show-keys", in->set.id);
+}
+
+static int send(struct api *a, const struct input *in, berth_str body, bool json)
+{
+    char path[API_PATH_MAX], what[ENROLLMENT_WHAT_MAX];
+    int code;
+
+    (void)enrollment_what(in->kind, in->set.id, what);
+    api_path(path, in->kind->path, in->set.id, API_DPS);
+    code = api_call(
+        a, &(struct api_request){ .method = "PUT", .path = path, .body = body, .what = what });
+    if (code != EXIT_CODE_OK)
+        return code;
+    enrollment_print(in->kind, a->json, json, in->show_keys);
+    if (in->assigning_first)
+        code = set_assigning_first(a, in, what);
+    if (!json)
+        tell_next(in);
+    return code;
+}
+
+static int build_and_send(struct api *a, const struct input *in, bool json)
+{
+    char *storage = malloc(API_BODY_MAX);
+    struct berth_json_out j;
+    struct berth_buf b;
+    int code;
+
+    if (storage == NULL)
+        return tell_failure(EXIT_CODE_FAILED, "memory ran out");
+    berth_buf_init(&b, storage, API_BODY_MAX);
+    berth_json_begin(&j, &b);
+    code = enrollment_body_put(&j, in->kind->id_member, &in->set);
+    if (code == EXIT_CODE_OK && b.over)
+        code = tell_failure(EXIT_CODE_USAGE, "the options make a request of over %u KiB",
+                            API_BODY_MAX >> 10);
+    if (code == EXIT_CODE_OK)
+        code = send(a, in, berth_buf_str(&b), json);
+    explicit_bzero(storage, API_BODY_MAX);
+    free(storage);
+    return code;
+}
+
+static int create(const struct enrollment_kind *k, const struct argp *argp, int argc, char **argv)
+{
+    struct input in = {
+        .kind = k,
+        .primary = { .what = "primary key", .option = "--primary-key-file" },
+        .secondary = { .what = "secondary key", .option = "--secondary-key-file" },
+    };
+    struct options o;
+    struct api a;
+    int code;
+
+    options_parse(argp, &in, &o, argc, argv);
+    code = api_open(&a, &o);
+    if (code == EXIT_CODE_OK)
+        code = secret_read(&in.primary, &in.set.keys.primary);
+    if (code == EXIT_CODE_OK)
+        code = secret_read(&in.secondary, &in.set.keys.secondary);
+    if (code == EXIT_CODE_OK)
+        code = build_and_send(&a, &in, o.json);
+    explicit_bzero(&in.set.keys, sizeof in.set.keys);
+    api_close(&a);
+    return code;
+}
+
+#define SHARED_OPTIONS                                                                                  \
+    { "primary-key-file",                                                                               \
+      KEY_PRIMARY_FILE,                                                                                 \
+      "FILE",                                                                                           \
+      0,                                                                                                \
+      "its key in base64, - for standard input; made by the service when left out",                     \
+      0 },                                                                                              \
+        { "primary-key", KEY_PRIMARY, "KEY", 0, "the same on the command line: others can see it", 0 }, \
+        { "secondary-key-file", KEY_SECONDARY_FILE, "FILE", 0, "its other key", 0 },                    \
+        { "secondary-key", KEY_SECONDARY, "KEY", 0, "the same on the command line", 0 },                \
+        { "allocation-policy",                                                                          \
+          KEY_ALLOCATION,                                                                               \
+          "POLICY",                                                                                     \
+          0,                                                                                            \
+          "how a hub is chosen: hashed (evenly, by weight; the default) or static",                     \
+          0 },                                                                                          \
+        { "iot-hubs", KEY_HUBS, "HUBS", 0, "choose among these, \"a b\"; all when left out", 0 },       \
+        { "reprovision-policy",                                                                         \
+          KEY_REPROVISION,                                                                              \
+          "POLICY",                                                                                     \
+          0,                                                                                            \
+          "reprovisionandmigratedata (the default), reprovisionandresetdata or never",                  \
+          0 },                                                                                          \
+        { "provisioning-status", KEY_STATUS, "STATUS", 0, "enabled (the default) or disabled", 0 },     \
+        { "initial-twin-tags", KEY_TAGS, "JSON", 0, "tags of a new device's twin; @FILE reads it", 0 }, \
+        { "initial-twin-properties",                                                                    \
+          KEY_PROPERTIES,                                                                               \
+          "JSON",                                                                                       \
+          0,                                                                                            \
+          "desired properties of a new device's twin",                                                  \
+          0 },                                                                                          \
+        { "edge-enabled", KEY_EDGE, NULL, 0, "its devices are IoT Edge devices", 0 },                   \
+        { "assigning-first",                                                                            \
+          KEY_ASSIGNING,                                                                                \
+          NULL,                                                                                         \
+          0,                                                                                            \
+          "answer a registration \"assigning\" first, as Azure does",                                   \
+          0 },                                                                                          \
+    {                                                                                                   \
+        "show-keys", KEY_SHOW_KEYS, NULL, 0, "print the keys too", 0                                    \
+    }
+
+int enrollment_create_run(int argc, char **argv)
+{
+    static const struct argp_option own[] = {
+        { "enrollment-id", KEY_ID, "ID", 0, "the same as ID alone, as az has it", 0 },
+        { "eid", KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
+        SHARED_OPTIONS,
+        { "device-id", KEY_DEVICE_ID, "ID", 0, "its name in the hub; the ID when left out", 0 },
+        { "device-information", KEY_INFORMATION, "JSON", 0, "notes about the device", 0 },
+        { 0 }
+    };
+    const struct argp argp = {
+        own,  take, "ID", "Enroll one device under its registration ID, with a key of its own.",
+        NULL, NULL, NULL
+    };
+
+    return create(&enrollment_single, &argp, argc, argv);
+}
+
+int enrollment_group_create_run(int argc, char **argv)
+{
+    static const struct argp_option own[] = { { "group-id", KEY_ID, "ID", 0,
+                                                "the same as ID alone, as az has it", 0 },
+                                              { "gid", KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
+                                              SHARED_OPTIONS,
+                                              { 0 } };
+    const struct argp argp = {
+        own,  take, "ID", "Make a group: each device has a key derived from the group's.",
+        NULL, NULL, NULL
+    };
+
+    return create(&enrollment_group, &argp, argc, argv);
+}

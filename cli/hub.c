@@ -1,0 +1,187 @@
+/* berth hub: the hubs that devices are assigned to. */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/list.h"
+#include "cli/output.h"
+#include "cli/tell.h"
+
+#define WEIGHT_MAX 1000
+#define BODY_MAX   128
+
+enum { KEY_WEIGHT = 0x100, KEY_NO_ALLOCATION };
+
+struct input {
+    const char *name;
+    long weight;
+    bool no_allocation, lists;
+};
+
+static void check_name(struct argp_state *state, const char *name)
+{
+    char host[LOGIN_HOST_MAX + 1];
+    uint16_t port;
+
+    if (name == NULL)
+        argp_error(state, "the hub's name is missing");
+    if (login_host(berth_str_of(name), host, &port) != BERTH_OK || port != 0)
+        argp_error(state, "\"%s\" is not a host name", name);
+}
+
+static error_t take(int key, char *arg, struct argp_state *state)
+{
+    struct input *in = state->input;
+
+    switch (key) {
+    case ARGP_KEY_ARG:
+        if (in->lists)
+            argp_error(state, "\"%s\" is not expected here", arg);
+        options_take_one(state, &in->name, arg);
+        return 0;
+    case KEY_WEIGHT:
+        in->weight = options_number(state, "--allocation-weight", arg, 1, WEIGHT_MAX);
+        return 0;
+    case KEY_NO_ALLOCATION:
+        in->no_allocation = true;
+        return 0;
+    case ARGP_KEY_END:
+        if (!in->lists)
+            check_name(state, in->name);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void put_row(struct table *t, struct berth_json item)
+{
+    bool takes = false;
+
+    if (berth_json_bool(berth_json_get(item, BERTH_STR("allocation")), &takes) != BERTH_OK)
+        takes = false;
+    table_put_json(t, berth_json_get(item, BERTH_STR("hostName")));
+    table_put(t, takes ? BERTH_STR("yes") : BERTH_STR("no"));
+    table_put_json(t, berth_json_get(item, BERTH_STR("allocationWeight")));
+    table_put_json(t, berth_json_get(item, BERTH_STR("deviceCount")));
+}
+
+static int list(int argc, char **argv)
+{
+    static const char *const heads[] = { "HUB", "ALLOCATION", "WEIGHT", "DEVICES" };
+    const struct argp argp = { .parser = take, .doc = "List the hubs." };
+    struct input in = { .lists = true };
+    struct options o;
+    struct api a;
+    int code;
+
+    options_parse(&argp, &in, &o, argc, argv);
+    code = api_open(&a, &o);
+    if (code == EXIT_CODE_OK)
+        code = list_run(&a,
+                        &(struct listing){ .request = { .method = "GET", .path = "/berth/v1/hubs" },
+                                           .heads = heads,
+                                           .columns = sizeof heads / sizeof heads[0],
+                                           .row = put_row,
+                                           .none = "no hubs",
+                                           .json = o.json });
+    api_close(&a);
+    return code;
+}
+
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+}
+
+static bool is_address(const char *name)
+{
+    struct in6_addr any;
+
+    return inet_pton(AF_INET, name, &any) == 1 || inet_pton(AF_INET6, name, &any) == 1;
+}
+
+/* Whether the daemon was started with this name, so that its certificate has it. */
+static bool is_own_name(struct berth_json service, const char *name)
+{
+    struct berth_json names = berth_json_get(service, BERTH_STR("hostNames")), each;
+    struct berth_json_iter it = { 0 };
+
+    while (names.type == BERTH_JSON_ARRAY && berth_json_next(names, &it, NULL, &each))
+        if (berth_json_is(each, berth_str_of(name)))
+            return true;
+    return false;
+}
+
+static void tell_next(const struct api *a, const char *name)
+{
+    if (!is_own_name(a->json, name))
+        tell_hint("\nThe daemon's certificate does not name %s until the daemon is restarted.",
+                  name);
+    if (is_address(name))
+        return;
+    tell_hint("Devices must reach the daemon under this name. In DNS, or in their /etc/hosts:");
+    tell_hint("  %s %s",
+              a->address[0] == '\0' || is_loopback(a->address) ? "<this machine's address>"
+                                                               : a->address,
+              name);
+}
+
+static int put(struct api *a, const struct input *in, bool json)
+{
+    char path[API_PATH_MAX], body[BODY_MAX], what[LOGIN_HOST_MAX + 16];
+    int n = snprintf(body, sizeof body, "{\"allocationWeight\":%ld,\"allocation\":%s}", in->weight,
+                     in->no_allocation ? "false" : "true");
+    int code;
+
+    (void)snprintf(what, sizeof what, "hub %s", in->name);
+    api_path(path, "/berth/v1/hubs/", in->name, "");
+    code =
+        api_call(a, &(struct api_request){
+                        .method = "PUT", .path = path, .body = { body, (size_t)n }, .what = what });
+    if (code != EXIT_CODE_OK)
+        return code;
+    if (json)
+        output_json(stdout, a->json, (struct berth_json){ 0 });
+    else
+        (void)printf("created %s\n", what);
+    return EXIT_CODE_OK;
+}
+
+static int create(int argc, char **argv)
+{
+    static const struct argp_option own[] = {
+        { "allocation-weight", KEY_WEIGHT, "NUMBER", 0,
+          "its share of new devices against other hubs, 1 to 1000", 0 },
+        { "no-allocation", KEY_NO_ALLOCATION, NULL, 0, "no new devices are assigned to it", 0 },
+        { 0 }
+    };
+    const struct argp argp = { own,
+                               take,
+                               "NAME",
+                               "Make a hub. Its name is a host name under which devices reach the "
+                               "daemon, such as line2.plant.example.",
+                               NULL,
+                               NULL,
+                               NULL };
+    struct input in = { .weight = 1 };
+    struct options o;
+    struct api a;
+    int code;
+
+    options_parse(&argp, &in, &o, argc, argv);
+    code = api_open(&a, &o);
+    if (code == EXIT_CODE_OK)
+        code = put(&a, &in, o.json);
+    if (code == EXIT_CODE_OK && !o.json && api_ask_service(&a) == EXIT_CODE_OK)
+        tell_next(&a, in.name);
+    api_close(&a);
+    return code;
+}
+
+const struct command hub_commands[] = {
+    { "create", "make a hub", create, NULL },
+    { "list", "list the hubs", list, NULL },
+    { NULL, NULL, NULL, NULL },
+};

@@ -1,0 +1,167 @@
+/* berth key: a device's key from its group's. */
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/derive.h"
+#include "berth/registration_id.h"
+#include "cli/command.h"
+#include "cli/enrollment.h"
+#include "cli/group_key.h"
+#include "cli/output.h"
+#include "cli/secret.h"
+#include "cli/tell.h"
+#include "client/openssl_crypto.h"
+#include "crypto/b64.h"
+
+enum { KEY_ID = 0x100, KEY_GROUP, KEY_FILE, KEY_GIVEN, KEY_SECONDARY };
+
+struct input {
+    const char *id, *group;
+    struct secret_source source;
+    bool secondary;
+};
+
+static void check(struct argp_state *state, const struct input *in)
+{
+    struct berth_id_check fault;
+
+    if (in->id == NULL)
+        argp_error(state, "--registration-id is missing");
+    fault = berth_registration_id_check(berth_str_of(in->id));
+    if (fault.fault != BERTH_ID_FINE)
+        argp_error(state, "--registration-id %s: an ID that %s", in->id,
+                   berth_id_fault_text(fault.fault));
+    if (in->group != NULL)
+        enrollment_check_id(state, in->group);
+    if (in->group != NULL && (in->source.file != NULL || in->source.given != NULL))
+        argp_error(state, "--enrollment-group asks for the key: no other can be given");
+    if (in->secondary && in->group == NULL)
+        argp_error(state, "--secondary needs --enrollment-group");
+}
+
+static error_t take(int key, char *arg, struct argp_state *state)
+{
+    struct input *in = state->input;
+
+    switch (key) {
+    case KEY_ID:
+        in->id = arg;
+        return 0;
+    case KEY_GROUP:
+        in->group = arg;
+        return 0;
+    case KEY_FILE:
+        in->source.file = arg;
+        return 0;
+    case KEY_GIVEN:
+        in->source.given = arg;
+        return 0;
+    case KEY_SECONDARY:
+        in->secondary = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "\"%s\" is not expected here", arg);
+        return 0;
+    case ARGP_KEY_END:
+        check(state, in);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int find_group_key(const struct input *in, const struct options *o, struct berth_key *key)
+{
+    struct api a;
+    int code;
+
+    if (in->group == NULL)
+        return secret_read(&in->source, key);
+    code = api_open(&a, o);
+    if (code == EXIT_CODE_OK)
+        code = group_key_ask(&a, in->group, in->secondary, key);
+    api_close(&a);
+    return code;
+}
+
+static void print(const struct input *in, const struct berth_key *key, bool json)
+{
+    char text[BERTH_KEY_TEXT_MAX], document[512];
+    struct berth_json_out j;
+    struct berth_json v;
+    struct berth_buf b, d;
+
+    berth_buf_init(&b, text, sizeof text);
+    berth_key_put(&b, key);
+    berth_buf_init(&d, document, sizeof document);
+    berth_json_begin(&j, &d);
+    berth_json_open(&j, '{');
+    berth_json_member(&j, "registrationId", berth_str_of(in->id));
+    berth_json_member(&j, "deviceKey", berth_buf_str(&b));
+    berth_json_close(&j, '}');
+    if (!json)
+        (void)printf("%.*s\n", BERTH_STR_ARG(berth_buf_str(&b)));
+    else if (berth_json_check(berth_buf_str(&d), &v, NULL) == BERTH_OK)
+        output_json(stdout, v, (struct berth_json){ 0 });
+    explicit_bzero(text, sizeof text);
+    explicit_bzero(document, sizeof document);
+}
+
+static int derive_and_print(const struct input *in, const struct berth_key *group_key, bool json)
+{
+    struct berth_crypto crypto;
+    struct berth_key key = { 0 };
+    berth_err e = openssl_crypto_init(&crypto);
+
+    if (e == BERTH_OK) {
+        e = berth_derive_key(&crypto, group_key, berth_str_of(in->id), &key);
+        openssl_crypto_deinit(&crypto);
+    }
+    if (e != BERTH_OK)
+        return tell_failure(EXIT_CODE_FAILED, "the key cannot be derived: %s", berth_err_text(e));
+    print(in, &key, json);
+    explicit_bzero(&key, sizeof key);
+    return EXIT_CODE_OK;
+}
+
+static int derive(int argc, char **argv)
+{
+    static const struct argp_option own[] = {
+        { "registration-id", KEY_ID, "ID", 0,
+          "the device's, exactly as it will send it: letter case counts", 0 },
+        { "enrollment-group", KEY_GROUP, "NAME", 0, "ask the service for this group's key", 0 },
+        { "secondary", KEY_SECONDARY, NULL, 0, "its secondary key", 0 },
+        { "key-file", KEY_FILE, "FILE", 0,
+          "or read the group's key from here, - for standard input; else from $BERTH_KEY", 0 },
+        { "key", KEY_GIVEN, "KEY", 0, "or this key; others can see it on the command line", 0 },
+        { 0 }
+    };
+    const struct argp argp = { own,
+                               take,
+                               NULL,
+                               "Derive a device's key: HMAC-SHA256 of its registration ID under "
+                               "its enrollment group's key.\v"
+                               "Needs no service when the group's key is given.",
+                               NULL,
+                               NULL,
+                               NULL };
+    struct input in = { .source = { .what = "group key",
+                                    .option = "--key-file",
+                                    .variable = "BERTH_KEY",
+                                    .ask = true } };
+    struct berth_key group_key;
+    struct options o;
+    int code;
+
+    options_parse(&argp, &in, &o, argc, argv);
+    code = find_group_key(&in, &o, &group_key);
+    if (code == EXIT_CODE_OK)
+        code = derive_and_print(&in, &group_key, o.json);
+    explicit_bzero(&group_key, sizeof group_key);
+    return code;
+}
+
+const struct command key_commands[] = {
+    { "derive", "derive a device's key from its group's", derive, NULL },
+    { NULL, NULL, NULL, NULL },
+};

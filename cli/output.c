@@ -1,0 +1,68 @@
+#include "cli/output.h"
+
+#define STEP 2
+
+static void put(FILE *out, berth_str s)
+{
+    (void)fwrite(s.p, 1, s.n, out);
+}
+
+static void new_line(FILE *out, int level)
+{
+    (void)fprintf(out, "\n%*s", level * STEP, "");
+}
+
+/* Depth is bounded by BERTH_JSON_DEPTH_MAX: V has been checked. */
+static void put_value(FILE *out, struct berth_json v, struct berth_json hidden, int level)
+{
+    bool object = v.type == BERTH_JSON_OBJECT, any = false;
+    struct berth_json_iter it = { 0 };
+    struct berth_json each;
+    berth_str name;
+
+    if (!object && v.type != BERTH_JSON_ARRAY) {
+        put(out, v.text);
+        return;
+    }
+    (void)fputc(object ? '{' : '[', out);
+    while (berth_json_next(v, &it, &name, &each)) {
+        if (hidden.text.p != NULL && each.text.p == hidden.text.p)
+            continue;
+        if (any)
+            (void)fputc(',', out);
+        any = true;
+        new_line(out, level + 1);
+        if (object)
+            (void)fprintf(out, "\"%.*s\": ", BERTH_STR_ARG(name));
+        put_value(out, each, hidden, level + 1);
+    }
+    if (any)
+        new_line(out, level);
+    (void)fputc(object ? '}' : ']', out);
+}
+
+void output_json(FILE *out, struct berth_json v, struct berth_json hidden)
+{
+    put_value(out, v, hidden, 0);
+    (void)fputc('\n', out);
+}
+
+void output_array_open(struct output_array *a, FILE *out)
+{
+    *a = (struct output_array){ .out = out };
+    (void)fputc('[', out);
+}
+
+void output_array_put(struct output_array *a, struct berth_json v, struct berth_json hidden)
+{
+    if (a->any)
+        (void)fputc(',', a->out);
+    a->any = true;
+    new_line(a->out, 1);
+    put_value(a->out, v, hidden, 1);
+}
+
+void output_array_close(struct output_array *a)
+{
+    (void)fputs(a->any ? "\n]\n" : "]\n", a->out);
+}

@@ -1,0 +1,152 @@
+#include "cli/secret.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/tell.h"
+#include "crypto/b64.h"
+#include "ops/file.h"
+
+static volatile sig_atomic_t caught;
+
+static void catch (int number)
+{
+    caught = number;
+}
+
+/* One line, without its end. BERTH_E_NOT_FOUND at the end of input; byte by byte, so that nothing
+ * of what follows is taken away from the next reader. */
+static berth_err read_line(int fd, struct berth_buf *b)
+{
+    for (;;) {
+        char c;
+        ssize_t n = read(fd, &c, 1);
+
+        if (n < 0)
+            return errno == EINTR ? BERTH_E_CLOSED : BERTH_E_IO;
+        if (n == 0)
+            return b->n > 0 ? BERTH_OK : BERTH_E_NOT_FOUND;
+        if (c == '\n')
+            return BERTH_OK;
+        berth_buf_put_char(b, c);
+        if (b->over)
+            return BERTH_E_FULL;
+    }
+}
+
+/* A signal must find the terminal with its echo back on: it is caught, and raised again after. */
+static berth_err read_unseen(struct berth_buf *b)
+{
+    static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+    enum { COUNT = sizeof signals / sizeof signals[0] };
+    struct sigaction old[COUNT], now = { .sa_handler = catch };
+    struct termios shown, unseen;
+    berth_err e;
+
+    if (tcgetattr(STDIN_FILENO, &shown) != 0)
+        return BERTH_E_IO;
+    unseen = shown;
+    unseen.c_lflag &= ~(tcflag_t)ECHO;
+    caught = 0;
+    for (size_t i = 0; i < COUNT; i++)
+        (void)sigaction(signals[i], &now, &old[i]);
+    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &unseen);
+    e = read_line(STDIN_FILENO, b);
+    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+    for (size_t i = 0; i < COUNT; i++)
+        (void)sigaction(signals[i], &old[i], NULL);
+    (void)fputc('\n', stderr);
+    if (caught != 0)
+        (void)raise(caught);
+    return e;
+}
+
+static int decode(const struct secret_source *s, const char *from, berth_str text,
+                  struct berth_key *key)
+{
+    switch (berth_key_decode(berth_str_trim(text), key)) {
+    case BERTH_OK:
+        return EXIT_CODE_OK;
+    case BERTH_E_RANGE:
+        return tell_failure(EXIT_CODE_USAGE, "%s from %s: a key has 16 to 64 bytes", s->what, from);
+    default:
+        return tell_failure(EXIT_CODE_USAGE,
+                            "%s from %s: not base64\n  copy the key whole, with the = at its end",
+                            s->what, from);
+    }
+}
+
+static int decode_read(const struct secret_source *s, const char *from, berth_err e,
+                       struct berth_buf *b, struct berth_key *key)
+{
+    berth_str text = berth_buf_str(b);
+
+    if (e == BERTH_E_FULL)
+        return tell_failure(EXIT_CODE_USAGE, "%s from %s: too long for a key", s->what, from);
+    if (e != BERTH_OK)
+        return tell_failure(EXIT_CODE_USAGE, "%s from %s: %s", s->what, from,
+                            e == BERTH_E_IO ? strerror(errno) : berth_err_text(e));
+    while (text.n > 0 && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
+        text.n--;
+    return decode(s, from, text, key);
+}
+
+static int read_given(const struct secret_source *s, struct berth_key *key)
+{
+    int code = decode(s, "the command line", berth_str_of(s->given), key);
+
+    memset(s->given, '*', strlen(s->given));
+    tell_warning("a key on the command line can be seen by other users while this runs, and stays "
+                 "in the shell's history; use %s%s%s",
+                 s->option, s->variable != NULL ? " or $" : "",
+                 s->variable != NULL ? s->variable : "");
+    return code;
+}
+
+static int prompt(const struct secret_source *s, struct berth_buf *b, struct berth_key *key)
+{
+    (void)fprintf(stderr, "%s (base64): ", s->what);
+    return decode_read(s, "the terminal", read_unseen(b), b, key);
+}
+
+static int read_into(const struct secret_source *s, struct berth_buf *b, struct berth_key *key)
+{
+    const char *variable = s->variable != NULL ? getenv(s->variable) : NULL;
+
+    if (s->file != NULL && s->given != NULL)
+        return tell_failure(EXIT_CODE_USAGE, "%s: the %s has been given twice", s->option, s->what);
+    if (s->file != NULL && strcmp(s->file, "-") == 0)
+        return decode_read(s, "standard input", read_line(STDIN_FILENO, b), b, key);
+    if (s->file != NULL)
+        return decode_read(s, s->file, file_read(s->file, b), b, key);
+    if (s->given != NULL)
+        return read_given(s, key);
+    if (variable != NULL && variable[0] != '\0')
+        return decode(s, s->variable, berth_str_of(variable), key);
+    if (!s->ask)
+        return EXIT_CODE_OK;
+    if (isatty(STDIN_FILENO) == 1)
+        return prompt(s, b, key);
+    return tell_failure(EXIT_CODE_USAGE, "no %s\n  give it with %s FILE (- is standard input)%s%s",
+                        s->what, s->option, s->variable != NULL ? " or $" : "",
+                        s->variable != NULL ? s->variable : "");
+}
+
+int secret_read(const struct secret_source *s, struct berth_key *key)
+{
+    char text[SECRET_FILE_MAX];
+    struct berth_buf b;
+    int code;
+
+    *key = (struct berth_key){ 0 };
+    berth_buf_init(&b, text, sizeof text);
+    code = read_into(s, &b, key);
+    explicit_bzero(text, sizeof text);
+    return code;
+}
