@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,7 +31,6 @@ function timeout(ms, what) {
 }
 
 export class Daemon {
-  dir = mkdtempSync(join(tmpdir(), 'berth-test-'))
   stderr = ''
 
   // ARGS go to berth serve beside the data directory, ENV to its environment.
@@ -40,8 +39,11 @@ export class Daemon {
     this.env = env
   }
 
+  // Again after kill(): on the same directory.
   async start() {
     assert.ok(process.env.BERTH, 'BERTH must name the berth to test')
+    accessSync(process.env.BERTH, constants.X_OK)
+    this.dir ??= mkdtempSync(join(tmpdir(), 'berth-sdk-'))
     this.child = spawn(
       process.env.BERTH,
       ['serve', '--data-dir', join(this.dir, 'data'), '--log-format', 'json', ...this.args],
@@ -82,7 +84,7 @@ export class Daemon {
 
   // kill -9: nothing that the daemon holds in memory is saved.
   async kill() {
-    this.child.kill('SIGKILL')
+    this.child?.kill('SIGKILL')
     await this.ended
   }
 
@@ -103,7 +105,7 @@ export class Daemon {
   }
 
   remove() {
-    rmSync(this.dir, { recursive: true, force: true })
+    if (this.dir) rmSync(this.dir, { recursive: true, force: true })
   }
 
   // Counters of /metrics: name, labels included, to number.
