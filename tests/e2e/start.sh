@@ -144,9 +144,9 @@ if mount -t tmpfs -o size=1m tmpfs "$small" 2>/dev/null; then
     rm "$small/filler"
     check "and when there is room again" serve --data-dir "$small/data"
     stop
-    mount -o remount,ro "$small"
+    mount -o remount,ro -t tmpfs tmpfs "$small"
     check "read-only disk" refuses "(read-only|write)" --data-dir "$small/data"
-    mount -o remount,rw "$small"
+    mount -o remount,rw -t tmpfs tmpfs "$small"
     check "and when it can be written again" serve --data-dir "$small/data"
     stop
     umount "$small"
