@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cli/text.h"
 
@@ -42,6 +43,8 @@ void tell_hint(const char *format, ...)
 {
     va_list args;
 
+    if (!isatty(STDOUT_FILENO)) /* hints are for people */
+        return;
     (void)fflush(stdout);
     va_start(args, format);
     tell("", format, args);

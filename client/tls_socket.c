@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -106,7 +107,8 @@ static berth_err connect_tcp(struct berth__tls *t, const char *where, uint16_t p
     int error;
 
     snprintf(service, sizeof service, "%u", (unsigned)port);
-    error = getaddrinfo(where, service, &hints, &list);
+    /* RFC 6761 section 6.3: localhost is this machine, whatever a resolver would say */
+    error = getaddrinfo(strcasecmp(where, "localhost") == 0 ? NULL : where, service, &hints, &list);
     if (error != 0) {
         snprintf(t->message, sizeof t->message,
                  "the name %s is not known (%s): correct it, or add it to DNS or /etc/hosts", where,
