@@ -72,7 +72,11 @@ static void load(struct berth_operation *op, struct berth_actions *out)
 static void start(struct berth_operation *op, struct berth_actions *out)
 {
     uint8_t random[8];
+    int64_t ms;
 
+    /* What cannot be one of ours may be long and strange, and is not repeated to anyone. */
+    if (op->req.is_poll && berth_operation_id_time(op->req.operation_id, &ms) != BERTH_OK)
+        op->req.operation_id = BERTH_STR("");
     if (berth_registration_id_check(op->req.registration_id).fault != BERTH_ID_FINE) {
         refuse(op, BERTH_WHY_REGISTRATION_ID_INVALID, out);
         return;

@@ -332,19 +332,21 @@ static void step(struct registration *g, const struct berth_event *ev)
         give_back(g);
 }
 
+static struct registration *of_deadline(struct deadline *d)
+{
+    return (struct registration *)(void *)((char *)d - offsetof(struct registration, deadline));
+}
+
 static void too_slow(struct deadline *d)
 {
-    struct registration *g =
-        (struct registration *)(void *)((char *)d - offsetof(struct registration, deadline));
-
-    step(g, &(struct berth_event){ .type = BERTH_EV_DEADLINE });
+    step(of_deadline(d), &(struct berth_event){ .type = BERTH_EV_DEADLINE });
 }
 
 /* ---- the adapters' side ---- */
 
-static void answer_early(void *arg)
+static void answer_early(struct deadline *d)
 {
-    struct registration *g = arg;
+    struct registration *g = of_deadline(d);
 
     tell(g, &g->early);
     give_back(g);
@@ -392,11 +394,12 @@ static berth_err name_operation(struct registration *g)
     return e;
 }
 
-/* The answer comes by a later event, also when there is nothing to do. */
+/* The answer comes by a later event, also when there is nothing to do. A deadline, not a post: it
+ * ends with the registration. */
 static void tell_later(struct registration *g, const struct berth_answer *a)
 {
     g->early = *a;
-    loop_post(g->r->f->loop, answer_early, g);
+    deadline_set(g->r->f->loop, &g->deadline, 0, answer_early);
 }
 
 static void begin(struct registration *g, const struct berth_registration_request *req)
