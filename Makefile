@@ -1,7 +1,7 @@
 # The front door. CMake does the work: see CMakeLists.txt and CMakePresets.json.
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test bench fuzz install clean format help
+.PHONY: build demo test crash bench fuzz install clean format help
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -16,6 +16,12 @@ demo: build ## the walk-through: group, key, device, hub. KEEP=1 leaves the daem
 test: ## everything: unit tests under sanitizers, the official SDKs, the command line, crashes
 	@tools/need build test
 	@tests/run
+
+crash: ## kill -9 in the middle of registrations, ten times; then the proof that the test can fail
+	@tools/need build test
+	@tools/build debug
+	@BERTH=build/debug/cli/berth tests/in-netns node tests/e2e/crash.mjs
+	@BERTH=build/debug/cli/berth tests/in-netns node tests/e2e/crash.mjs --expect-loss
 
 bench: ## targets of limits.md against their baselines, in one run
 	@tools/need build bench
