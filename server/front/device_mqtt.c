@@ -107,7 +107,11 @@ static void publish(struct mqtt *m, int status, int retry_after_s, berth_str bod
     struct berth_buf topic, packet;
 
     if (m->granted_qos < 0) { /* nobody asked to hear it */
-        log_close(m, "the device published without subscribing to " BERTH_DPS_RESPONSE_FILTER);
+        log_event(LOG_NOTICE, "mqtt answer not sent",
+                  LOG_TEXT("why",
+                           BERTH_STR("the device did not subscribe to " BERTH_DPS_RESPONSE_FILTER)),
+                  LOG_TEXT("peer", berth_str_of(layer_peer(&m->layer)->text)),
+                  LOG_TEXT("registration_id", m->user.registration_id));
         return;
     }
     berth_buf_init(&topic, topic_text, sizeof topic_text);
@@ -160,6 +164,26 @@ static void refuse_at_once(struct mqtt *m, enum berth_reason why)
     publish_error(m, why, 0, tracking);
 }
 
+/* ---- time ---- */
+
+static void too_quiet(struct deadline *d)
+{
+    struct mqtt *m = (struct mqtt *)(void *)((char *)d - offsetof(struct mqtt, idle));
+
+    end_connection(m, m->connected ? "no packet within the keep-alive time" : "no CONNECT in time");
+}
+
+/* From the connection's start to CONNECT, then from each whole packet to the next: bytes that make
+ * none, however many, prolong nothing. */
+static void restart_idle(struct mqtt *m)
+{
+    int64_t ms = !m->connected          ? CONNECT_MS
+                 : m->keep_alive_s == 0 ? IDLE_MS
+                                        : (int64_t)m->keep_alive_s * 1500;
+
+    deadline_set(m->f->loop, &m->idle, ms, too_quiet);
+}
+
 /* ---- packets ---- */
 
 static void connack(struct mqtt *m, uint8_t code)
@@ -176,7 +200,7 @@ static void connack(struct mqtt *m, uint8_t code)
 static bool is_hub_user(berth_str user)
 {
     (void)berth_str_cut(&user, '/');
-    return user.n > 0 && !berth_str_starts(user, BERTH_STR("registrations/"));
+    return user.n > 0 && !berth_str_ieq(berth_str_cut(&user, '/'), BERTH_STR("registrations"));
 }
 
 static bool keep_login(struct mqtt *m, const struct berth_mqtt_packet *p)
@@ -215,6 +239,7 @@ static void on_connect(struct mqtt *m, const struct berth_mqtt_packet *p)
     }
     m->connected = true;
     m->keep_alive_s = p->keep_alive_s;
+    restart_idle(m);
     connack(m, BERTH_MQTT_ACCEPTED);
 }
 
@@ -318,6 +343,8 @@ static void on_packet(struct mqtt *m, const struct berth_mqtt_packet *p)
         end_connection(m, "the first packet was not CONNECT");
         return;
     }
+    if (m->connected)
+        restart_idle(m);
     switch (p->type) {
     case BERTH_MQTT_CONNECT:
         on_connect(m, p);
@@ -348,22 +375,6 @@ static void on_packet(struct mqtt *m, const struct berth_mqtt_packet *p)
 }
 
 /* ---- receiving ---- */
-
-static void too_quiet(struct deadline *d)
-{
-    struct mqtt *m = (struct mqtt *)(void *)((char *)d - offsetof(struct mqtt, idle));
-
-    end_connection(m, m->connected ? "no packet within the keep-alive time" : "no CONNECT in time");
-}
-
-static void restart_idle(struct mqtt *m)
-{
-    int64_t ms = !m->connected          ? CONNECT_MS
-                 : m->keep_alive_s == 0 ? IDLE_MS
-                                        : (int64_t)m->keep_alive_s * 1500;
-
-    deadline_set(m->f->loop, &m->idle, ms, too_quiet);
-}
 
 /* Takes whole packets until none is left, or one has to be waited for. Returns the bytes used. */
 static size_t take_packets(struct mqtt *m, berth_str bytes)
@@ -437,7 +448,6 @@ static size_t on_input(struct layer *l, const uint8_t *p, size_t n)
 
     if (m->closing)
         return n;
-    restart_idle(m);
     if (m->held_n > 0) {
         take_held(m);
         if (is_waiting(m))
