@@ -85,10 +85,14 @@ static int decode(const struct secret_source *s, const char *from, berth_str tex
 static int decode_read(const struct secret_source *s, const char *from, berth_err e,
                        struct berth_buf *b, struct berth_key *key)
 {
+    bool is_file = s->file != NULL && from == s->file;
     berth_str text = berth_buf_str(b);
 
     if (e == BERTH_E_FULL)
         return tell_failure(EXIT_CODE_USAGE, "%s from %s: too long for a key", s->what, from);
+    if (e == BERTH_E_NOT_FOUND)
+        return tell_failure(EXIT_CODE_USAGE, "%s from %s: %s", s->what, from,
+                            is_file ? "there is no such file" : "there is none");
     if (e != BERTH_OK)
         return tell_failure(EXIT_CODE_USAGE, "%s from %s: %s", s->what, from,
                             e == BERTH_E_IO ? strerror(errno) : berth_err_text(e));

@@ -1,0 +1,537 @@
+#!/bin/bash
+# Every verb of the command line against a daemon of its own: output, JSON, exit codes, refusals.
+# BERTH: the program. Needs node, openssl and script; runs as any user, on free ports of loopback.
+set -u
+
+BERTH=${BERTH:-build/debug/cli/berth}
+BERTH=$(readlink -f "$BERTH") || exit 1
+[ -x "$BERTH" ] || { echo "no program at $BERTH: set BERTH" >&2; exit 1; }
+WORK=$(mktemp -d) || exit 1
+DAEMON=
+PASSED=0
+FAILED=0
+export BERTH_TEST_DUMPABLE=1 # leak checkers of a debug build attach to the daemon
+unset BERTH_PROFILE BERTH_LOGIN BERTH_KEY STATE_DIRECTORY
+export HOME=$WORK/home XDG_DATA_HOME=$WORK/home/share
+mkdir -p "$XDG_DATA_HOME"
+
+GROUP_KEY='8isrFI1sGsIlvvFSSFRiMfCNzv21fjbE/+ah/lSh3lF8e2YG1Te7w1KpZhJFFXJrqYKi9yegxkqIChbqOS9Egw=='
+DEVICE=sn-007-888-abc-mac-a1-b2-c3-d4-e5-f6
+DEVICE_KEY='Jsm0lyGpjaVYVP2g3FnmnmG9dI/9qU24wNoykUmermc='
+
+cleanup() {
+    stop_daemon
+    rm -rf "$WORK"
+}
+trap cleanup EXIT
+
+# ---- checks ----
+
+ok() {
+    PASSED=$((PASSED + 1))
+}
+
+not_ok() {
+    FAILED=$((FAILED + 1))
+    echo "FAILED: $NAME: $1"
+    sed 's/^/  out: /' "$WORK/out"
+    sed 's/^/  err: /' "$WORK/err"
+}
+
+# run NAME EXIT-CODE ARGUMENT..: standard input is the caller's
+run() {
+    local want=$2
+    NAME=$1
+    shift 2
+    "$BERTH" "$@" >"$WORK/out" 2>"$WORK/err"
+    local got=$?
+    if [ $got -eq "$want" ]; then ok; else not_ok "exit code $got instead of $want: berth $*"; fi
+}
+
+# prints PATTERN..: standard output has each; tells: standard error; never: neither has it
+prints() {
+    for each; do
+        if grep -qe "$each" "$WORK/out"; then ok; else not_ok "no \"$each\" in the output"; fi
+    done
+}
+
+tells() {
+    for each; do
+        if grep -qe "$each" "$WORK/err"; then ok; else not_ok "no \"$each\" on standard error"; fi
+    done
+}
+
+never() {
+    for each; do
+        if grep -qFe "$each" "$WORK/out" "$WORK/err"; then not_ok "\"$each\" is told"; else ok; fi
+    done
+}
+
+quiet() {
+    if [ -s "$WORK/out" ]; then not_ok "standard output is not empty"; else ok; fi
+}
+
+# json EXPRESSION..: of d, the output as JSON
+json() {
+    for each; do
+        if node -e 'const d = JSON.parse(require("fs").readFileSync(0, "utf8"));
+                    process.exit(eval(process.argv[1]) === true ? 0 : 1)' "$each" <"$WORK/out" \
+            2>>"$WORK/err"; then ok; else not_ok "not true: $each"; fi
+    done
+}
+
+# ---- the daemon ----
+
+free_ports() {
+    node -e 'const net = require("net"), held = [];
+             const next = () => { if (held.length == 2) {
+                 console.log(held.map(s => s.address().port).join(" "));
+                 held.forEach(s => s.close()); return; }
+               const s = net.createServer().listen(0, "127.0.0.1", () => { held.push(s); next(); }); };
+             next();'
+}
+
+start_daemon() {
+    "$BERTH" serve --data-dir "$WORK/data" --hostname localhost --hostname 127.0.0.1 \
+        --https-port "$HTTPS" --mqtts-port "$MQTTS" --ops-port 0 --loops 1 \
+        >"$WORK/serve.out" 2>"$WORK/serve.err" &
+    DAEMON=$!
+    for _ in $(seq 300); do
+        grep -q 'berth serves' "$WORK/serve.out" && return
+        kill -0 $DAEMON 2>/dev/null || break
+        sleep 0.1
+    done
+    echo "the daemon does not start:" >&2
+    cat "$WORK/serve.out" "$WORK/serve.err" >&2
+    exit 1
+}
+
+stop_daemon() {
+    [ -n "$DAEMON" ] || return
+    kill "$DAEMON" 2>/dev/null
+    wait "$DAEMON"
+    SERVE_CODE=$?
+    DAEMON=
+}
+
+read -r HTTPS MQTTS < <(free_ports)
+
+# ---- without a daemon ----
+
+run "no command lists them" 2
+quiet
+tells "Usage: berth COMMAND" "enrollment-group"
+run "help" 0 help
+prints "Usage: berth COMMAND" "connection-string"
+run "--help" 0 --help
+prints "Usage: berth COMMAND"
+run "version" 0 --version
+prints '^berth [0-9]*\.[0-9]*\.[0-9]*$'
+run "a group lists its verbs" 2 key
+tells "derive"
+run "help of a group" 0 key --help
+prints "berth key COMMAND" "derive"
+run "help of a verb" 0 help key derive
+prints "Usage: berth key derive" "--registration-id"
+for verb in "enrollment create" "enrollment list" "enrollment show" "enrollment delete" \
+    "enrollment-group create" "enrollment-group list" "enrollment-group show" \
+    "enrollment-group delete" "registration list" "registration show" "registration delete" \
+    "hub list" "hub create" "device list" "device show" "device provision" \
+    "connection-string show" "service show" "key derive" serve; do
+    run "help of $verb" 0 $verb --help
+    prints "Usage: berth $verb\|Usage: serve\|Usage: berth serve"
+done
+run "a command misspelt" 2 enrollment-grup list
+tells "did you mean: berth enrollment-group"
+run "a verb misspelt" 2 device provisoin
+tells "did you mean: berth device provision"
+run "a command that is nothing like one" 2 frobnicate
+tells "no command \"frobnicate\"" "berth --help"
+run "an unknown option" 2 hub list --nonsense
+tells "nonsense"
+run "a stray argument" 2 hub list stray
+tells "stray"
+run "no profile anywhere" 2 service show
+tells "no profile in the usual places" "berth serve"
+run "a profile that is not there" 2 service show --profile "$WORK/none.ini"
+tells "none.ini" "no such file"
+run "a directory without profile" 2 service show --data-dir "$WORK"
+tells "profile.ini"
+run "two ways to say which service" 2 service show --profile a --login b
+tells "only one of"
+run "a login that is none" 2 service show --login "HostName=a"
+tells "is missing"
+run "a device's connection string" 2 service show --login "HostName=a;DeviceId=b;SharedAccessKey=c"
+tells "a device's connection string"
+
+# ---- keys need no daemon ----
+
+printf '%s\n' "$GROUP_KEY" >"$WORK/group.key"
+run "derive from a file" 0 key derive --registration-id $DEVICE --key-file "$WORK/group.key"
+prints "^$DEVICE_KEY\$"
+run "derive from standard input" 0 key derive --registration-id $DEVICE --key-file - <"$WORK/group.key"
+prints "^$DEVICE_KEY\$"
+BERTH_KEY=$GROUP_KEY run "derive from the environment" 0 key derive --registration-id $DEVICE
+prints "^$DEVICE_KEY\$"
+run "derive from the command line" 0 key derive --registration-id $DEVICE --key "$GROUP_KEY"
+prints "^$DEVICE_KEY\$"
+tells "warning: a key on the command line"
+run "derive as JSON" 0 key derive --registration-id $DEVICE --key-file "$WORK/group.key" --json
+json "d.registrationId === '$DEVICE'" "d.deviceKey === '$DEVICE_KEY'"
+run "derive without a key" 2 key derive --registration-id $DEVICE </dev/null
+tells "no group key" "key-file"
+run "derive without an ID" 2 key derive --key-file "$WORK/group.key"
+tells "registration-id is missing"
+run "derive for a bad ID" 2 key derive --registration-id 'a b' --key-file "$WORK/group.key"
+tells "not allowed"
+run "derive with two keys" 2 key derive --registration-id a --key-file "$WORK/group.key" --key "$GROUP_KEY"
+tells "given twice"
+echo "not base64!" >"$WORK/bad.key"
+run "derive with a key that is none" 2 key derive --registration-id a --key-file "$WORK/bad.key"
+tells "not base64"
+never "not base64!"
+echo AAAA >"$WORK/short.key"
+run "derive with a short key" 2 key derive --registration-id a --key-file "$WORK/short.key"
+tells "16 to 64 bytes"
+run "derive with a key file that is not there" 2 key derive --registration-id a --key-file "$WORK/none"
+tells "no such file"
+
+# on_terminal QUESTION ANSWER ARGUMENT..: types ANSWER once QUESTION stands there
+on_terminal() {
+    local question=$1 answer=$2
+    shift 2
+    rm -f "$WORK/typed"
+    mkfifo "$WORK/typed"
+    : >"$WORK/err"
+    exec 9<>"$WORK/typed" # both ways: neither end waits for the other, nor is cut off by it
+    script -qefc "'$BERTH' $*" /dev/null <"$WORK/typed" >"$WORK/out" 2>&1 &
+    local terminal=$!
+    for _ in $(seq 100); do grep -qF "$question" "$WORK/out" && break; sleep 0.1; done
+    printf '%s\n' "$answer" >&9
+    wait $terminal
+    exec 9>&-
+}
+
+NAME="a prompt shows no key"
+on_terminal "group key (base64):" "$GROUP_KEY" key derive --registration-id $DEVICE
+prints "$DEVICE_KEY"
+never "$GROUP_KEY"
+
+# ---- with a daemon ----
+
+start_daemon
+export BERTH_PROFILE=$WORK/data/profile.ini
+run "service" 0 service show
+prints "ID scope *0ne" "host names *localhost 127.0.0.1" "hub *localhost"
+run "both host names were taken" 0 service show --json
+json 'd.hostNames.join() === "localhost,127.0.0.1"' 'd.hub === "localhost"' '/^0ne/.test(d.idScope)'
+SCOPE=$(node -p 'JSON.parse(require("fs").readFileSync(0)).idScope' <"$WORK/out")
+run "found by directory" 0 service show --data-dir "$WORK/data"
+ln -s "$WORK/data" "$XDG_DATA_HOME/berth"
+NAME="found in the usual place" # root's is not ours to fill
+if [ "$(id -u)" -eq 0 ]; then export STATE_DIRECTORY=$WORK/data; fi
+(unset BERTH_PROFILE && "$BERTH" service show >"$WORK/out" 2>"$WORK/err")
+unset STATE_DIRECTORY
+prints "$SCOPE"
+
+run "nothing enrolled" 0 enrollment-group list
+quiet
+NAME="nothing enrolled, on a terminal"
+on_terminal "" "" enrollment-group list
+prints "no enrollment groups"
+run "nothing enrolled, as JSON" 0 enrollment-group list --json
+json 'd.length === 0'
+run "create a group, as the daemon's first words say" 0 enrollment-group create mylegacydevices
+prints "enrollment group *mylegacydevices" "status *enabled" "allocation *hashed"
+never "primary" "key derive"
+NAME="a new group says what comes next on a terminal"
+on_terminal "" "" enrollment-group create spare
+prints "berth key derive --enrollment-group spare"
+run "and is deleted again" 0 enrollment-group delete spare --yes
+run "create it again" 4 enrollment-group create mylegacydevices
+quiet
+tells "409" "there already" "tracking ID"
+run "create a group with everything" 0 enrollment-group create g2 --primary-key-file "$WORK/group.key" \
+    --secondary-key-file - --allocation-policy static --iot-hubs " localhost " \
+    --reprovision-policy never --provisioning-status disabled --initial-twin-tags '{"line":1.10}' \
+    --initial-twin-properties '{"rate":5}' --edge-enabled --assigning-first --json <"$WORK/group.key"
+json 'd.enrollmentGroupId === "g2"' 'd.allocationPolicy === "static"' 'd.iotHubs[0] === "localhost"' \
+    'd.reprovisionPolicy.updateHubAssignment === false' 'd.provisioningStatus === "disabled"' \
+    'd.initialTwin.tags.line === 1.1' 'd.initialTwin.properties.desired.rate === 5' \
+    'd.capabilities.iotEdge === true' 'd.attestation.symmetricKey === undefined'
+prints '"line": 1.10'
+never "$GROUP_KEY"
+run "a bad policy" 2 enrollment-group create g3 --allocation-policy random
+tells "hashed, static"
+run "bad tags" 2 enrollment-group create g3 --initial-twin-tags '{"a":}'
+tells "initial-twin-tags: not JSON from character 6"
+run "tags that are no object" 2 enrollment-group create g3 --initial-twin-tags '[1]'
+tells "not a JSON object"
+echo '{"from":"file"}' >"$WORK/tags.json"
+run "tags from a file" 0 enrollment-group create g4 --initial-twin-tags "@$WORK/tags.json" --json
+json 'd.initialTwin.tags.from === "file"'
+run "tags from no file" 2 enrollment-group create g5 --initial-twin-tags "@$WORK/none.json"
+tells "none.json"
+run "reset on reprovisioning" 0 enrollment-group create g5 --reprovision-policy reprovisionandresetdata --json
+json 'd.reprovisionPolicy.updateHubAssignment === true' 'd.reprovisionPolicy.migrateDeviceData === false'
+run "a property the service refuses" 1 enrollment-group create g6 --initial-twin-properties '{"a":99999999999999999999}'
+tells "400004" "tracking ID"
+run "the ID as az gives it" 0 enrollment-group show --group-id g2
+prints "g2" "reprovisioning *never" "hubs *localhost"
+run "list groups" 0 enrollment-group list
+prints "^ID *STATUS *ALLOCATION *REPROVISIONING *CREATED$" "^mylegacydevices *enabled *hashed" \
+    "^g2 *disabled *static *never" "reprovisionandresetdata"
+run "list groups as JSON" 0 enrollment-group list --json
+json 'd.length === 4' 'd.every(g => g.attestation.symmetricKey === undefined)'
+run "list two" 0 enrollment-group list --top 2 --json
+json 'd.length === 2'
+run "list none" 2 enrollment-group list --top 0
+run "show without keys" 0 enrollment-group show g2 --json
+json 'd.attestation.symmetricKey === undefined'
+never "$GROUP_KEY"
+run "show with keys" 0 enrollment-group show g2 --show-keys --json
+json "d.attestation.symmetricKey.primaryKey === '$GROUP_KEY'" 'd.enrollmentGroupId === "g2"'
+run "show with keys, for people" 0 enrollment-group show g2 --show-keys
+prints "primary key *$GROUP_KEY"
+run "show what is not there" 3 enrollment-group show none
+tells "enrollment group \"none\"" "404"
+run "show without an ID" 2 enrollment-group show
+tells "the ID is missing"
+run "delete unasked" 2 enrollment-group delete g4 </dev/null
+tells "give --yes"
+NAME="delete asks, and takes no for an answer"
+on_terminal "[y/N]" n enrollment-group delete g4
+prints "delete enrollment group \"g4\"?" "is left as it is"
+run "it is still there" 0 enrollment-group show g4
+NAME="delete asks, and takes yes"
+on_terminal "[y/N]" y enrollment-group delete g4
+prints "deleted enrollment group"
+run "it is gone" 3 enrollment-group show g4
+run "delete it again" 3 enrollment-group delete g4 --yes
+
+run "enroll one device" 0 enrollment create single --device-id pump-1 --device-information '{"bay":4}' \
+    --primary-key "$DEVICE_KEY" --json
+tells "warning: a key on the command line"
+json 'd.registrationId === "single"' 'd.deviceId === "pump-1"' 'd.optionalDeviceInformation.bay === 4'
+never "$DEVICE_KEY"
+run "a device ID that breaks the rules" 2 enrollment create s2 --device-id 'a b'
+run "an ID over its bound" 2 enrollment create "$(printf 'a%.0s' $(seq 129))"
+tells "too long\|longer"
+run "list enrollments" 0 enrollment list
+prints "^single *enabled"
+run "show an enrollment" 0 enrollment show single
+prints "device ID *pump-1"
+run "show its keys" 0 enrollment show single --show-keys
+prints "primary key *$DEVICE_KEY" "secondary key"
+for i in $(seq 104); do echo "bulk-$i"; done | xargs -P 2 -I{} "$BERTH" enrollment create {} --json >/dev/null 2>&1
+run "a list of more than a page" 0 enrollment list --json
+json 'd.length === 105' 'new Set(d.map(e => e.registrationId)).size === 105'
+run "a table of more than a page has one head" 0 enrollment list
+NAME="one head"
+if [ "$(grep -c '^ID ' "$WORK/out")" = 1 ] && [ "$(wc -l <"$WORK/out")" = 106 ]; then ok; else not_ok "head or rows"; fi
+run "most of a second page" 0 enrollment list --top 102 --json
+json 'd.length === 102'
+
+# ---- devices ----
+
+run "derive from a group of the service" 0 key derive --enrollment-group g2 --registration-id $DEVICE
+prints "^$DEVICE_KEY\$"
+run "its secondary key" 0 key derive --enrollment-group mylegacydevices --registration-id a --secondary
+SECONDARY=$(cat "$WORK/out")
+run "its primary key" 0 key derive --enrollment-group mylegacydevices --registration-id a
+NAME="primary and secondary differ"
+if [ "$SECONDARY" != "$(cat "$WORK/out")" ]; then ok; else not_ok "the same"; fi
+run "derive from no group" 3 key derive --enrollment-group none --registration-id a
+
+run "provision, the article's way" 0 device provision --registration-id $DEVICE --enrollment-group mylegacydevices
+prints '^Provisioning API Version: ' '^Registering Device$' \
+    '^Provisioning Status: PROV_DEVICE_REG_STATUS_CONNECTED$' \
+    "^Registration Information received from service: localhost, deviceId: $DEVICE\$"
+"$BERTH" key derive --enrollment-group mylegacydevices --registration-id dev-2 >"$WORK/dev-2.key"
+run "provision over HTTPS with a key from a file" 0 device provision --registration-id dev-2 \
+    --key-file "$WORK/dev-2.key" --transport https --json
+json 'd.status === "assigned"' 'd.assignedHub === "localhost"' 'd.deviceId === "dev-2"'
+run "provision without a profile" 0 device provision --registration-id dev-2 --key-file "$WORK/dev-2.key" \
+    --host localhost --port "$MQTTS" --id-scope "$SCOPE" --ca-file "$WORK/data/tls/ca.pem" --profile "$BERTH_PROFILE"
+(unset BERTH_PROFILE XDG_DATA_HOME && "$BERTH" device provision --registration-id dev-2 --key-file "$WORK/dev-2.key" \
+    --host "localhost:$MQTTS" --id-scope "$SCOPE" --ca-file "$WORK/data/tls/ca.pem" >"$WORK/out" 2>"$WORK/err")
+NAME="provision with no profile at all"
+prints "deviceId: dev-2"
+run "an individual enrollment names its device" 0 device provision --registration-id single \
+    --key-file - < <(echo "$DEVICE_KEY")
+prints "deviceId: pump-1"
+run "with a payload" 0 device provision --registration-id dev-2 --key-file "$WORK/dev-2.key" --payload '{"a":1}'
+openssl rand -base64 32 >"$WORK/slow.key"
+"$BERTH" enrollment-group create slow --assigning-first --primary-key-file "$WORK/slow.key" >/dev/null 2>&1
+run "the group's key with --derive; assigning first" 0 device provision --registration-id dev-3 \
+    --key-file "$WORK/slow.key" --derive
+prints 'PROV_DEVICE_REG_STATUS_ASSIGNING' 'deviceId: dev-3'
+run "a wrong key" 5 device provision --registration-id dev-4 --key-file "$WORK/group.key"
+tells "not assigned: Unauthorized (401002)" "tracking ID" "look at key"
+never "$GROUP_KEY"
+run "a wrong key, as JSON" 5 device provision --registration-id dev-4 --key-file "$WORK/group.key" --json
+json 'd.errorCode === 401002' 'd.trackingId.length > 8' 'd.status !== "assigned"'
+run "another ID scope" 5 device provision --registration-id dev-2 --key-file "$WORK/dev-2.key" --id-scope 0ne00000000
+"$BERTH" enrollment create off --primary-key-file "$WORK/group.key" --provisioning-status disabled >/dev/null 2>&1
+run "disabled" 1 device provision --registration-id off --key-file "$WORK/group.key"
+tells "disabled" "enable"
+run "a bad transport" 2 device provision --registration-id a --transport amqp
+tells "mqtt, https"
+run "a port out of range" 2 device provision --registration-id a --port 65536
+run "no registration ID" 2 device provision
+run "no service" 6 device provision --registration-id dev-2 --key-file "$WORK/dev-2.key" --port 9
+tells "not assigned"
+run "a group that is not there" 3 device provision --registration-id a --enrollment-group none
+
+run "registrations" 0 registration list
+prints "^REGISTRATION ID *STATUS *HUB *DEVICE ID" "^$DEVICE *assigned *localhost" "^single *assigned *localhost *pump-1"
+run "registrations of a group" 0 registration list --enrollment-group mylegacydevices --json
+json 'd.length === 2' 'd.every(r => r.status === "assigned")'
+run "registrations of no group" 0 registration list --enrollment-group g5
+quiet
+run "one registration" 0 registration show $DEVICE
+prints "status *assigned" "hub *localhost"
+run "one registration as JSON" 0 registration show $DEVICE --json
+json "d.registrationId === '$DEVICE'"
+run "no such registration" 3 registration show none
+run "forget a registration" 0 registration delete dev-2 --yes
+run "it is forgotten" 3 registration show dev-2
+
+run "devices" 0 device list
+prints "^DEVICE ID *STATUS *CONNECTION" "^$DEVICE *enabled *Disconnected *sas *never"
+run "devices as JSON have no keys" 0 device list --json
+json "d.some(x => x.deviceId === '$DEVICE')" 'd.every(x => x.authentication.symmetricKey === undefined)'
+run "one device" 0 device show $DEVICE
+prints "device *$DEVICE" "status *enabled"
+run "one device as JSON" 0 device show $DEVICE --json
+json 'd.authentication.type === "sas"' 'd.authentication.symmetricKey === undefined'
+run "one device with keys" 0 device show pump-1 --show-keys --json
+json "d.authentication.symmetricKey.primaryKey === '$DEVICE_KEY'"
+run "a twin" 0 device show $DEVICE --twin
+prints "^tags" "^desired" "^reported"
+run "a twin as JSON" 0 device show $DEVICE --twin --json
+json 'd.properties.desired.$version === 1'
+run "no such device" 3 device show none
+tells "device \"none\" in hub localhost"
+run "keys of a twin" 2 device show $DEVICE --twin --show-keys
+
+# ---- hubs ----
+
+run "hubs" 0 hub list
+prints "^HUB *ALLOCATION *WEIGHT *DEVICES$" "^localhost *yes *1 *4"
+run "a hub" 0 hub create line2.plant.example --allocation-weight 3
+prints "created hub line2.plant.example"
+NAME="a new hub says what comes next on a terminal"
+on_terminal "" "" hub create line9.plant.example
+prints "does not name line9.plant.example until the daemon is restarted" "address> line9.plant.example"
+run "the same hub" 4 hub create line2.plant.example
+run "a hub that takes nothing" 0 hub create line3.plant.example --no-allocation --json
+json 'd.allocation === false' 'd.allocationWeight === 1'
+run "a weight out of range" 2 hub create line4.plant.example --allocation-weight 1001
+tells "1 to 1000"
+run "a name that is none" 2 hub create "line 4"
+run "a name the service refuses" 1 hub create line4
+run "hubs as JSON" 0 hub list --json
+json 'd.length === 4' 'd.find(h => h.hostName === "line2.plant.example").allocationWeight === 3'
+run "not in the certificate yet" 6 device list --hub line2.plant.example
+tells "does not name \"line2.plant.example\"" "restart the daemon"
+run "no such hub" 3 device list --hub none.plant.example
+stop_daemon
+start_daemon
+run "the hub after a restart" 0 device list --hub line2.plant.example
+quiet
+run "assigned to it" 0 enrollment create line2-pump --allocation-policy static \
+    --iot-hubs line2.plant.example --primary-key-file "$WORK/group.key"
+run "a device of it" 0 device provision --registration-id line2-pump --key-file "$WORK/group.key"
+prints "service: line2.plant.example"
+run "it stands in that hub" 0 device show line2-pump --hub line2.plant.example --json
+json 'd.deviceId === "line2-pump"'
+run "and not in the other" 3 device show line2-pump
+
+# ---- connection strings, and other ways in ----
+
+run "a connection string" 0 connection-string show
+prints "^HostName=localhost:$HTTPS;SharedAccessKeyName=provisioningserviceowner;SharedAccessKey=.*=\$"
+LOGIN=$(cat "$WORK/out")
+run "its other key" 0 connection-string show --key-type secondary --json
+json 'd.connectionString.startsWith("HostName=localhost")' "d.connectionString !== '$LOGIN'"
+SECOND=$(node -p 'JSON.parse(require("fs").readFileSync(0)).connectionString' <"$WORK/out")
+run "a hub's" 0 connection-string show --hub line2.plant.example
+prints "^HostName=line2.plant.example:$HTTPS;SharedAccessKeyName=iothubowner;"
+run "a hub's service policy" 0 connection-string show --hub localhost --policy-name service
+prints ";SharedAccessKeyName=service;"
+run "no such policy" 3 connection-string show --policy-name none
+tells "no policy \"none\""
+run "no such key type" 2 connection-string show --key-type third
+run "no such hub" 3 connection-string show --hub none.plant.example
+CA=$WORK/data/tls/ca.pem
+run "by a connection string" 0 service show --login "$LOGIN" --ca-file "$CA"
+BERTH_LOGIN=$SECOND run "by the environment, with the second key" 0 service show --ca-file "$CA"
+BERTH_LOGIN=$LOGIN run "a device asks for its ID scope" 0 device provision --registration-id line2-pump \
+    --key-file "$WORK/group.key" --port "$MQTTS" --ca-file "$CA"
+run "without the CA" 6 service show --login "$LOGIN"
+tells "not trusted" "ca-file"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=other -days 2 \
+    -keyout "$WORK/other.key" -out "$WORK/other.pem" 2>/dev/null
+run "with another CA" 6 service show --ca-file "$WORK/other.pem"
+tells "not trusted"
+run "with another CA, as a device" 6 device provision --registration-id line2-pump \
+    --key-file "$WORK/group.key" --ca-file "$WORK/other.pem"
+run "with no CA" 6 service show --ca-file "$WORK/group.key"
+tells "no CA certificates"
+run "with a wrong key" 5 enrollment list --ca-file "$CA" \
+    --login "HostName=localhost:$HTTPS;SharedAccessKeyName=provisioningserviceowner;SharedAccessKey=$GROUP_KEY"
+tells "401002" "its key is wrong" "tracking ID"
+quiet
+never "$GROUP_KEY"
+run "as a policy that is not there" 5 service show --ca-file "$CA" \
+    --login "HostName=localhost:$HTTPS;SharedAccessKeyName=nobody;SharedAccessKey=$GROUP_KEY"
+run "under a name that is not in the certificate" 6 service show --ca-file "$CA" \
+    --login "HostName=127.0.0.2:$HTTPS;SharedAccessKeyName=x;SharedAccessKey=$GROUP_KEY"
+tells "does not name \"127.0.0.2\""
+run "a name that nobody knows" 6 service show \
+    --login "HostName=nowhere.invalid;SharedAccessKeyName=x;SharedAccessKey=$GROUP_KEY"
+tells "nowhere.invalid is not known"
+sed "s/localhost/dps.plant.invalid/" "$BERTH_PROFILE" >"$WORK/nodns.ini"
+run "a daemon under a name without DNS is found on this machine" 6 service show --profile "$WORK/nodns.ini"
+tells "does not name \"dps.plant.invalid\""
+run "the MQTT port" 6 service show --ca-file "$CA" \
+    --login "HostName=localhost:$MQTTS;SharedAccessKeyName=x;SharedAccessKey=$GROUP_KEY"
+
+# ---- stopped in the middle ----
+
+node -e 'require("net").createServer(() => {}).listen(0, "127.0.0.1", function () {
+             console.log(this.address().port); })' >"$WORK/silent.port" &
+SILENT=$!
+for _ in $(seq 100); do [ -s "$WORK/silent.port" ] && break; sleep 0.1; done
+"$BERTH" device provision --registration-id a --key "$GROUP_KEY" --port "$(cat "$WORK/silent.port")" \
+    >"$WORK/out" 2>"$WORK/err" &
+DEVICE_PID=$!
+for _ in $(seq 100); do grep -q Registering "$WORK/out" && break; sleep 0.1; done
+NAME="a key leaves the process list"
+if grep -qF "$GROUP_KEY" "/proc/$DEVICE_PID/cmdline"; then not_ok "it is there"; else ok; fi
+kill -TERM $DEVICE_PID
+wait $DEVICE_PID
+CODE=$?
+NAME="a device stops when told"
+if [ $CODE -eq 143 ]; then ok; else not_ok "exit code $CODE"; fi
+tells "stopped on request"
+kill $SILENT
+wait $SILENT 2>/dev/null
+
+# ---- nobody there ----
+
+stop_daemon
+NAME="the daemon ended well"
+if [ "$SERVE_CODE" -eq 0 ]; then ok; else cp "$WORK/serve.err" "$WORK/err"; not_ok "exit code $SERVE_CODE"; fi
+run "the daemon is down" 6 service show
+tells "nothing answers at localhost:$HTTPS" "berth serve"
+run "the daemon is down, for a device" 6 device provision --registration-id a --key-file "$WORK/group.key"
+"$BERTH" --version >/dev/full 2>"$WORK/err"
+CODE=$?
+NAME="a full disk shows"
+if [ $CODE -eq 1 ]; then ok; else not_ok "exit code $CODE"; fi
+tells "cannot write the output"
+
+echo "$PASSED passed, $FAILED failed"
+[ $FAILED -eq 0 ]
