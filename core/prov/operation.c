@@ -182,24 +182,6 @@ static void commit_state(struct berth_operation *op, enum berth_registration_sta
     action->change_count = 1;
 }
 
-/* A result that is no assignment. One that already stands is told again without a write, so that a
- * device that keeps asking costs nothing durable. */
-static void settle(struct berth_operation *op, enum berth_registration_status status,
-                   enum berth_reason reason, int64_t now_ms, struct berth_actions *out)
-{
-    if (op->has_previous && op->previous.status == status &&
-        op->previous.error_code == berth_reason_row(reason)->code) {
-        tell(op, &op->previous, reason, out);
-        return;
-    }
-    commit_state(op, status, reason, now_ms, out);
-}
-
-static bool is_final(enum berth_registration_status s)
-{
-    return s == BERTH_ASSIGNED || s == BERTH_FAILED || s == BERTH_DISABLED;
-}
-
 /* What a finished record says again, and why it was no assignment. */
 static enum berth_reason reason_of(const struct berth_registration *r)
 {
@@ -212,6 +194,26 @@ static enum berth_reason reason_of(const struct berth_registration *r)
                          r->error_message))
             return (enum berth_reason)i;
     return r->status == BERTH_DISABLED ? BERTH_WHY_ENROLLMENT_DISABLED : BERTH_WHY_NO_HUB;
+}
+
+/* A result that is no assignment. One that already stands, for the same cause, is told again
+ * without a write, so that a device that keeps asking costs nothing durable. */
+static void settle(struct berth_operation *op, enum berth_registration_status status,
+                   enum berth_reason reason, int64_t now_ms, struct berth_actions *out)
+{
+    const struct berth_enrollment *e = op->attested.enrollment;
+
+    if (op->has_previous && op->previous.status == status && reason_of(&op->previous) == reason &&
+        berth_str_eq(op->previous.group, e->is_group ? e->id : BERTH_STR(""))) {
+        tell(op, &op->previous, reason, out);
+        return;
+    }
+    commit_state(op, status, reason, now_ms, out);
+}
+
+static bool is_final(enum berth_registration_status s)
+{
+    return s == BERTH_ASSIGNED || s == BERTH_FAILED || s == BERTH_DISABLED;
 }
 
 /* True when the record already holds what the operation was to bring about. */

@@ -82,12 +82,14 @@ static berth_err make_device(const struct berth_move *m, struct plan plan, struc
     if (plan.twin == TWIN_MIGRATED) {
         struct berth_device target = *d;
         *d = *m->before;
-        d->hub = m->hub;
         d->generation = target.generation;
         d->identity_revision = target.identity_revision + 1;
         d->version = target.version;
     }
+    d->hub = m->hub; /* of M, not of a record that is gone by the time of the commit */
+    d->device_id = device_id_of(m);
     if (plan.twin == TWIN_INITIAL) {
+        d->identity_revision += m->there != NULL && d->iot_edge != e->iot_edge;
         d->iot_edge = e->iot_edge;
         err = berth_twin_reset(d, e->initial_twin, m->now_ms, a, why);
     }
@@ -100,16 +102,23 @@ static berth_err make_device(const struct berth_move *m, struct plan plan, struc
     return err;
 }
 
-static struct berth_change check_enrollment(const struct berth_move *m, berth_str key)
+static struct berth_change check(enum berth_kind kind, berth_str key, uint64_t expect)
 {
-    const struct berth_enrollment *e = m->attestation->enrollment;
-
     return (struct berth_change){
         .type = BERTH_CHECK,
-        .expect = e->version,
-        .rec = { .kind = e->is_group ? BERTH_KIND_GROUP : BERTH_KIND_ENROLLMENT,
-                 .scope = BERTH_STR(""),
-                 .key = key },
+        .expect = expect,
+        .rec = { .kind = kind, .scope = BERTH_STR(""), .key = key },
+    };
+}
+
+static struct berth_change delete_before(const struct berth_move *m)
+{
+    return (struct berth_change){
+        .type = BERTH_DELETE,
+        .expect = m->before->version,
+        .rec = { .kind = BERTH_KIND_DEVICE,
+                 .scope = m->previous->assigned_hub,
+                 .key = m->previous->device_id },
     };
 }
 
@@ -155,16 +164,13 @@ berth_err berth_reprovision(const struct berth_move *m, struct berth_arena *a,
         err = put_device(m, &device, changed, a, &changes[2]);
     if (err != BERTH_OK)
         return err;
-    changes[0] = check_enrollment(m, key);
+    changes[0] = check(e->is_group ? BERTH_KIND_GROUP : BERTH_KIND_ENROLLMENT, key, e->version);
     changes[1].type = BERTH_PUT;
     changes[1].expect = m->previous == NULL ? BERTH_ABSENT : m->previous->version;
     *count = 3;
-    if (m->before == NULL)
-        return BERTH_OK;
-    changes[3] = (struct berth_change){ .type = BERTH_DELETE, .expect = m->before->version };
-    changes[3].rec = (struct berth_record){ .kind = BERTH_KIND_DEVICE,
-                                            .scope = m->previous->assigned_hub,
-                                            .key = m->previous->device_id };
-    *count = 4;
+    if (e->is_group)
+        changes[(*count)++] = check(BERTH_KIND_ENROLLMENT, changes[1].rec.key, BERTH_ABSENT);
+    if (m->before != NULL)
+        changes[(*count)++] = delete_before(m);
     return BERTH_OK;
 }

@@ -25,10 +25,11 @@ struct berth_move {
     int64_t now_ms;
 };
 
-#define BERTH_MOVE_CHANGES_MAX 4
+#define BERTH_MOVE_CHANGES_MAX 5
 
 /* The changes to commit, each with the version it was decided on: CHECK of the enrollment, PUT of
- * the registration, PUT of the device, DELETE of the device in the hub it leaves. *RESULT is the
+ * the registration, PUT of the device, with a group CHECK that no individual enrollment has come to
+ * stand before it, DELETE of the device in the hub it leaves. *RESULT is the
  * new registration. Everything lies in A. A twin that breaks a rule gives *WHY. */
 BERTH_MUST_USE berth_err berth_reprovision(const struct berth_move *m, struct berth_arena *a,
                                            struct berth_change changes[BERTH_MOVE_CHANGES_MAX],
