@@ -1,3 +1,4 @@
+#include "base/utf8.h"
 #include "berth/registration_id.h"
 #include "client/provisioning_wire.h"
 #include "prov/dps_device.h"
@@ -11,10 +12,8 @@
  * those of two bytes (U+0080 to U+009F), show as '?'. */
 static void copy(char *out, size_t size, berth_str text)
 {
-    size_t n = text.n < size ? text.n : size - 1;
+    size_t n = berth_utf8_cut(text, size - 1).n;
 
-    while (n > 0 && n < text.n && ((unsigned char)text.p[n] & 0xc0) == 0x80)
-        n--;
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)text.p[i];
         bool is_c1 = i > 0 && c >= 0x80 && c < 0xa0 && text.p[i - 1] == '\xc2';

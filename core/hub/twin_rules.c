@@ -1,3 +1,4 @@
+#include "base/utf8.h"
 #include "hub/twin_parts.h"
 
 #define STEP_MAX 64 /* bytes of a name that a message repeats */
@@ -28,19 +29,11 @@ berth_err berth__json_plain_name(berth_str source, struct berth_arena *a, berth_
     return berth_json_string(quoted, a, out);
 }
 
-/* Cut to STEP_MAX bytes, never inside a character. */
 static void put_short(struct berth_buf *b, berth_str name)
 {
-    size_t n = name.n;
-
-    if (n <= STEP_MAX) {
-        berth_buf_put(b, name);
-        return;
-    }
-    for (n = STEP_MAX; n > 0 && ((unsigned char)name.p[n] & 0xc0) == 0x80;)
-        n--;
-    berth_buf_put(b, berth_str_sub(name, 0, n));
-    berth_buf_put(b, BERTH_STR("..."));
+    berth_buf_put(b, berth_utf8_cut(name, STEP_MAX));
+    if (name.n > STEP_MAX)
+        berth_buf_put(b, BERTH_STR("..."));
 }
 
 static void put_path(struct berth_buf *b, const struct step *at)

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "base/utf8.h"
 #include "wire/json.h"
 #include "wire/json_names.h"
 #include "wire/json_text.h"
@@ -132,7 +133,7 @@ static bool scan_string(struct scan *s, bool is_name)
                 return false;
             continue;
         }
-        n = berth__utf8_size((berth_str){ s->p, (size_t)(s->end - s->p) });
+        n = berth_utf8_size((berth_str){ s->p, (size_t)(s->end - s->p) });
         if (n < 2)
             return bad(s, s->p); /* the end, a control character, no UTF-8 */
         s->p += n;

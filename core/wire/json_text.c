@@ -42,33 +42,6 @@ size_t berth__json_plain(const char *p, const char *end)
     return (size_t)(p - start);
 }
 
-/* A lead byte with TAIL bytes after it, of which the first lies between LOW and HIGH: that alone
- * keeps out overlong forms, surrogates and what lies beyond U+10FFFF (RFC 3629 section 4). */
-static size_t sequence(berth_str s, size_t tail, unsigned char low, unsigned char high)
-{
-    if (s.n <= tail || (unsigned char)s.p[1] < low || (unsigned char)s.p[1] > high)
-        return 0;
-    for (size_t i = 2; i <= tail; i++)
-        if (((unsigned char)s.p[i] & 0xc0) != 0x80)
-            return 0;
-    return tail + 1;
-}
-
-size_t berth__utf8_size(berth_str s)
-{
-    unsigned char lead = s.n == 0 ? 0xff : (unsigned char)s.p[0];
-
-    if (lead < 0x80)
-        return 1;
-    if (lead >= 0xc2 && lead <= 0xdf)
-        return sequence(s, 1, 0x80, 0xbf);
-    if (lead >= 0xe0 && lead <= 0xef)
-        return sequence(s, 2, lead == 0xe0 ? 0xa0 : 0x80, lead == 0xed ? 0x9f : 0xbf);
-    if (lead >= 0xf0 && lead <= 0xf4)
-        return sequence(s, 3, lead == 0xf0 ? 0x90 : 0x80, lead == 0xf4 ? 0x8f : 0xbf);
-    return 0;
-}
-
 enum berth_json_type berth__json_type(berth_str text)
 {
     switch (text.n == 0 ? 0 : text.p[0]) {

@@ -1,5 +1,5 @@
 /* wire/json_text.h - the inside of a JSON string: where it ends, and what its escapes stand for.
- * For the reader alone. */
+ * For the files of JSON alone. */
 #ifndef BERTH_WIRE_JSON_TEXT_H
 #define BERTH_WIRE_JSON_TEXT_H
 
@@ -7,9 +7,6 @@
 
 /* How many bytes from P on stand for themselves: ASCII without quote, backslash and controls. */
 size_t berth__json_plain(const char *p, const char *end);
-
-/* Size of the UTF-8 character that S begins with; 0 when it is none, or S is empty. */
-size_t berth__utf8_size(berth_str s);
 
 /* The type of a checked value by its first byte. */
 enum berth_json_type berth__json_type(berth_str text);

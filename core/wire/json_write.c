@@ -1,5 +1,6 @@
 #include <assert.h>
 
+#include "base/utf8.h"
 #include "wire/json.h"
 #include "wire/json_text.h"
 
@@ -136,7 +137,7 @@ static size_t escape_one(struct berth_buf *b, berth_str s)
         put_control(b, s.p[0]);
         return 1;
     }
-    n = berth__utf8_size(s);
+    n = berth_utf8_size(s);
     berth_buf_put(b, n == 0 ? BERTH_STR("\xef\xbf\xbd") : berth_str_sub(s, 0, n));
     return n == 0 ? 1 : n;
 }

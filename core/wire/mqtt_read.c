@@ -1,5 +1,7 @@
 #include "wire/mqtt.h"
 
+#include "base/utf8.h"
+
 #define LENGTH_BYTES_MAX 4 /* of the remaining length field */
 
 /* QoS 2 acknowledgements, and the type that nobody may send */
@@ -38,35 +40,7 @@ static bool take_binary(berth_str *s, berth_str *out)
     return true;
 }
 
-/* How many bytes the character at the start of S has; 0 when it is not UTF-8, a surrogate, or
- * U+0000, which MQTT forbids (1.5.3). */
-static size_t utf8_character(berth_str s)
-{
-    static const struct {
-        uint8_t first_low, first_high, second_low, second_high;
-        size_t n;
-    } rows[] = {
-        { 0x01, 0x7f, 0, 0, 1 },       { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-        { 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
-        { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
-    };
-    const uint8_t *p = (const uint8_t *)s.p;
-
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (p[0] < rows[i].first_low || p[0] > rows[i].first_high)
-            continue;
-        if (rows[i].n == 1)
-            return 1;
-        if (s.n < rows[i].n || p[1] < rows[i].second_low || p[1] > rows[i].second_high)
-            return 0;
-        for (size_t k = 2; k < rows[i].n; k++)
-            if ((p[k] & 0xc0) != 0x80)
-                return 0;
-        return rows[i].n;
-    }
-    return 0;
-}
-
+/* U+0000 is forbidden too (1.5.3). */
 static bool take_text(berth_str *s, berth_str *out)
 {
     berth_str rest;
@@ -74,8 +48,8 @@ static bool take_text(berth_str *s, berth_str *out)
     if (!take_binary(s, out))
         return false;
     for (rest = *out; rest.n > 0;) {
-        size_t n = utf8_character(rest);
-        if (n == 0)
+        size_t n = berth_utf8_size(rest);
+        if (n == 0 || rest.p[0] == '\0')
             return false;
         rest = berth_str_sub(rest, n, rest.n);
     }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/time.h"
+#include "base/utf8.h"
 #include "wire/json.h"
 
 /* Kept for the end of a line that is cut: `,"truncated":true}` and the line feed. */
@@ -35,17 +36,10 @@ static berth_str level_name(enum log_level level)
     return BERTH_STR("debug");
 }
 
-/* At most LOG_TEXT_MAX bytes of S, never ending within a character. */
 static berth_str shorten(berth_str s, bool *cut)
 {
-    size_t n = LOG_TEXT_MAX;
-
-    if (s.n <= LOG_TEXT_MAX)
-        return s;
-    *cut = true;
-    while (n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80)
-        n--;
-    return (berth_str){ s.p, n };
+    *cut = *cut || s.n > LOG_TEXT_MAX;
+    return berth_utf8_cut(s, LOG_TEXT_MAX);
 }
 
 static void put_quoted(struct berth_buf *b, berth_str s)

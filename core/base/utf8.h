@@ -1,0 +1,12 @@
+/* base/utf8.h - characters in bytes that claim to be UTF-8 (RFC 3629). */
+#ifndef BERTH_BASE_UTF8_H
+#define BERTH_BASE_UTF8_H
+
+#include "berth/str.h"
+
+/* Size of the character that S begins with; 0 when it is none, or S is empty. */
+size_t berth_utf8_size(berth_str s);
+/* At most MAX bytes of S, never ending within a character. */
+berth_str berth_utf8_cut(berth_str s, size_t max);
+
+#endif
