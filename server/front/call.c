@@ -61,6 +61,15 @@ static berth_err take_path_apart(struct call *c)
     return e;
 }
 
+static void enlist(struct call *c)
+{
+    c->next = c->f->calls;
+    if (c->next != NULL)
+        c->next->prev = &c->next;
+    c->prev = &c->f->calls;
+    c->f->calls = c;
+}
+
 struct call *call_new(struct front *f, struct http_exchange *x, enum call_dialect dialect)
 {
     struct call *c = malloc(sizeof *c + CALL_ARENA_SIZE);
@@ -71,6 +80,7 @@ struct call *call_new(struct front *f, struct http_exchange *x, enum call_dialec
         return NULL;
     }
     *c = (struct call){ .f = f, .x = x, .dialect = dialect, .method = x->method };
+    enlist(c);
     berth_arena_init(&c->arena, c->memory, CALL_ARENA_SIZE);
     front_tracking_id(f, c->tracking);
     x->user = c;

@@ -20,6 +20,7 @@ enum call_dialect { CALL_DPS, CALL_HUB };
  * exchange and its answer is dropped, so store callbacks never meet a freed call. Everything in it
  * is its own but FRONT and X: the exchange's views end with the exchange. */
 struct call {
+    struct call *next, **prev; /* in the front's list */
     struct front *f;
     struct http_exchange *x; /* NULL once abandoned */
     enum call_dialect dialect;
@@ -47,6 +48,10 @@ struct call {
 /* NULL after answering itself: 503 when memory is out or the daemon is stopping, 404 or 400 for a
  * path that cannot be taken apart. */
 struct call *call_new(struct front *f, struct http_exchange *x, enum call_dialect dialect);
+
+/* Ends the calls that still wait, without an answer: after the store's port was detached, which
+ * forgets them. */
+void calls_drop(struct front *f);
 
 /* Each answers, logs and ends the call. */
 void call_json(struct call *c, int status, berth_str body, const struct http_header *headers,

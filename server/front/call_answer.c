@@ -36,8 +36,22 @@ static void call_free(struct call *c)
     const struct berth_crypto *crypto = c->f->crypto;
     size_t used = c->arena.n > c->high ? c->arena.n : c->high;
 
+    *c->prev = c->next;
+    if (c->next != NULL)
+        c->next->prev = c->prev;
     crypto->wipe(crypto->ctx, c->memory, used);
     free(c);
+}
+
+void calls_drop(struct front *f)
+{
+    while (f->calls != NULL) {
+        struct http_exchange *x = f->calls->x;
+
+        if (x != NULL)
+            x->abandoned = NULL;
+        call_free(f->calls);
+    }
 }
 
 /* A body in the lent part of the arena counts as used. */

@@ -14,6 +14,7 @@
 #define FRONT_TRACKING_SIZE 37 /* a random UUID in text, and NUL */
 
 struct registrar;
+struct call;
 
 struct front {
     struct loop *loop;
@@ -24,7 +25,8 @@ struct front {
     struct limits *limits;
     struct registrar *registrar;
     struct metrics *metrics;
-    bool stopping; /* new requests get BERTH_WHY_STOPPING */
+    struct call *calls; /* service requests under way */
+    bool stopping;      /* new requests get BERTH_WHY_STOPPING */
 };
 
 /* A random UUID: the tracking ID of a request, in its answer and in its log lines. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "client/openssl_crypto.h"
+#include "front/call.h"
 #include "front/registrar.h"
 #include "front/router.h"
 #include "net/echo.h"
@@ -287,6 +288,7 @@ static void tear_down(struct worker *w)
     w->front.store = NULL;
     if (port != NULL)
         store_detach(port);
+    calls_drop(&w->front);
     catalog_free(w->front.catalog);
     limits_free(w->front.limits);
     tls_context_free(w->tls);
@@ -354,13 +356,18 @@ struct metrics *worker_metrics(struct worker *w)
 
 /* ---- stop ---- */
 
-/* Waits for registrations, then closes all connections, and gives them a moment to say so. */
+static bool busy(const struct worker *w)
+{
+    return registrar_open(w->front.registrar) > 0 || w->front.calls != NULL;
+}
+
+/* Waits for what is under way, then closes all connections, and gives them a moment to say so. */
 static void stop_step(struct deadline *d)
 {
     struct worker *w = (struct worker *)(void *)((char *)d - offsetof(struct worker, stop_tick));
     bool late = loop_mono_ms(w->loop) >= w->stop_by_ms;
 
-    if (registrar_open(w->front.registrar) > 0 && !late) {
+    if (busy(w) && !late) {
         deadline_set(w->loop, d, STOP_TICK_MS, stop_step);
         return;
     }

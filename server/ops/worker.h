@@ -8,7 +8,7 @@
 #include "ops/metrics.h"
 #include "store/store.h"
 
-#define WORKER_STOP_MS 5000 /* for registrations under way when the daemon stops */
+#define WORKER_STOP_MS 5000 /* for what is under way when the daemon stops */
 
 struct worker;
 

@@ -7,6 +7,7 @@
 #include "berth/sas.h"
 #include "check.h"
 #include "client/openssl_crypto.h"
+#include "front/call.h"
 #include "front/router.h"
 #include "net/http.h"
 #include "ops/log.h"
@@ -312,6 +313,7 @@ void rig_free(struct rig *r)
 {
     rig_hang_up(r);
     store_detach(r->inner);
+    calls_drop(&r->front);
     fake_store_free(r->store);
     catalog_free(r->front.catalog);
     limits_free(r->front.limits);

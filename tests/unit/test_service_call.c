@@ -470,6 +470,37 @@ static void test_abandoned_put_is_kept(void **state)
     rig_free(r);
 }
 
+/* The daemon stops while the store is silent; the leak checker sees what is forgotten. */
+static void test_dropped(void **state)
+{
+    (void)state;
+    for (size_t t = 0; t < ARRAY_LEN(tables); t++) {
+        for (size_t i = 0; i < tables[t]->count; i++) {
+            const struct route *row = &tables[t]->rows[i];
+            struct rig *r = rig_new();
+            char line[128];
+
+            line_of(row, "x1.y", line, sizeof line);
+            rig_send(r, &(struct rig_request){ .line = line, .body = body_for(row) });
+            CHECK(line, (rig_answer(r)->status == 0) == (rig_front(r)->calls != NULL));
+            rig_free(r);
+        }
+    }
+}
+
+static void test_under_way_until_answered(void **state)
+{
+    struct rig *r = rig_new();
+
+    (void)state;
+    rig_send(r, &(struct rig_request){ .line = "GET /devices/d" });
+    CHECK("waits", rig_front(r)->calls != NULL);
+    while (rig_answer(r)->status == 0)
+        rig_step(r);
+    CHECK("answered", rig_front(r)->calls == NULL);
+    rig_free(r);
+}
+
 #define SECRET "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 static const struct berth_crypto *real_crypto;
@@ -558,6 +589,8 @@ int main(void)
         cmocka_unit_test(test_broken_store),
         cmocka_unit_test(test_abandoned),
         cmocka_unit_test(test_abandoned_put_is_kept),
+        cmocka_unit_test(test_dropped),
+        cmocka_unit_test(test_under_way_until_answered),
         cmocka_unit_test(test_secrets_are_wiped),
         cmocka_unit_test(test_stopping),
     };
