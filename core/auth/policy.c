@@ -1,8 +1,7 @@
 #include "auth/policy.h"
 
-#include "crypto/b64.h"
 #include "crypto/key_pair.h"
-#include "wire/json.h"
+#include "wire/json_key.h"
 #include "wire/percent.h"
 
 #define SERVICE_RIGHTS                                                                             \
@@ -56,15 +55,6 @@ static void put_rights(struct berth_buf *b, unsigned rights)
     }
 }
 
-/* Straight into B: a copy on the way would be one more place to wipe. Base64 needs no escaping. */
-static void put_key(struct berth_json_out *j, const char *name, const struct berth_key *key)
-{
-    berth_json_name(j, berth_str_of(name));
-    berth_json_put_raw(j, BERTH_STR("\""));
-    berth_key_put(j->b, key);
-    berth_buf_put_char(j->b, '"');
-}
-
 static void put_rights_member(struct berth_json_out *j, unsigned rights)
 {
     berth_json_name(j, BERTH_STR("rights"));
@@ -82,8 +72,8 @@ void berth_policy_put(struct berth_buf *b, const struct berth_policy *p, bool wi
     berth_json_member(&j, "keyName", p->name);
     put_rights_member(&j, p->rights);
     if (with_keys) {
-        put_key(&j, "primaryKey", &p->keys.primary);
-        put_key(&j, "secondaryKey", &p->keys.secondary);
+        berth_json_member_key(&j, "primaryKey", &p->keys.primary);
+        berth_json_member_key(&j, "secondaryKey", &p->keys.secondary);
     }
     berth_json_close(&j, '}');
 }

@@ -1,5 +1,5 @@
-#include "crypto/b64.h"
 #include "hub/device_text.h"
+#include "wire/json_key.h"
 #include "wire/json_time.h"
 
 static const berth_str auth_texts[] = {
@@ -65,18 +65,12 @@ void berth__device_put_edge(struct berth_json_out *j, const struct berth_device 
         berth_json_member_raw(j, "parentScopes", d->parent_scopes);
 }
 
-/* Straight into the caller's buffer: no copy of the key is left on the stack. */
 static void put_key(struct berth_json_out *j, const char *name, const struct berth_key *key)
 {
-    berth_json_name(j, berth_str_of(name));
-    if (key->n == 0) {
-        berth_json_put_null(j);
-        return;
-    }
-    berth_buf_put_char(j->b, '"');
-    berth_key_put(j->b, key);
-    berth_buf_put_char(j->b, '"');
-    j->comma = true;
+    if (key->n == 0)
+        berth_json_member_raw(j, name, BERTH_STR("null"));
+    else
+        berth_json_member_key(j, name, key);
 }
 
 /* "type" comes last: the setters of C#'s AuthenticationMechanism overwrite it with each object that

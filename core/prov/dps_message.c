@@ -1,8 +1,7 @@
 #include <assert.h>
 
-#include "base/time.h"
 #include "prov/dps_device.h"
-#include "wire/json.h"
+#include "wire/json_time.h"
 
 /* ---- the device's request ---- */
 
@@ -126,10 +125,7 @@ void berth_dps_error_put(struct berth_buf *b, enum berth_reason why, berth_str m
     if (tracking_id.n > 0)
         berth_json_member(&j, "trackingId", tracking_id);
     berth_json_member(&j, "message", message.p != NULL ? message : berth_str_of(row->peer));
-    berth_json_name(&j, BERTH_STR("timestampUtc"));
-    berth_buf_put_char(b, '"');
-    berth_time_put(b, now_ms);
-    berth_buf_put_char(b, '"');
+    berth_json_member_time(&j, "timestampUtc", now_ms);
     berth_json_close(&j, '}');
 }
 

@@ -1,9 +1,9 @@
 /* An enrollment's document written, its etag, and its record. */
 #include "prov/enrollment.h"
 
-#include "crypto/b64.h"
 #include "crypto/key_pair.h"
 #include "prov/enrollment_json.h"
+#include "wire/json_key.h"
 #include "wire/json_time.h"
 
 static const char *const allocations[] = {
@@ -37,16 +37,6 @@ static void put_optional_raw(struct berth_json_out *j, const char *name, berth_s
         berth_json_member_raw(j, name, source);
 }
 
-static void put_key(struct berth_json_out *j, const char *name, const struct berth_key *key)
-{
-    char text[BERTH_KEY_TEXT_MAX];
-    struct berth_buf b;
-
-    berth_buf_init(&b, text, sizeof text);
-    berth_key_put(&b, key);
-    berth_json_member(j, name, berth_buf_str(&b));
-}
-
 static void put_attestation(struct berth_json_out *j, const struct berth_enrollment *e,
                             bool with_keys)
 {
@@ -55,8 +45,8 @@ static void put_attestation(struct berth_json_out *j, const struct berth_enrollm
     if (with_keys) {
         berth_json_name(j, BERTH_STR("symmetricKey"));
         berth_json_open(j, '{');
-        put_key(j, "primaryKey", &e->keys.primary);
-        put_key(j, "secondaryKey", &e->keys.secondary);
+        berth_json_member_key(j, "primaryKey", &e->keys.primary);
+        berth_json_member_key(j, "secondaryKey", &e->keys.secondary);
         berth_json_close(j, '}');
     }
     berth_json_close(j, '}');
