@@ -19,6 +19,7 @@
 #define TAIL_MAX     (64 * 1024)      /* unsent bytes; beyond it the device does not read */
 #define CONNECT_MS   15000            /* from the handshake to CONNECT */
 #define IDLE_MS      (10 * 60 * 1000) /* without a packet, when the device set no keep-alive */
+#define QUIET_MAX_MS (1767 * 1000)    /* the same when it set one, however long: as IoT Hub does */
 #define SCRATCH_SIZE 4096
 
 struct mqtt {
@@ -181,7 +182,7 @@ static void restart_idle(struct mqtt *m)
                  : m->keep_alive_s == 0 ? IDLE_MS
                                         : (int64_t)m->keep_alive_s * 1500;
 
-    deadline_set(m->f->loop, &m->idle, ms, too_quiet);
+    deadline_set(m->f->loop, &m->idle, ms < QUIET_MAX_MS ? ms : QUIET_MAX_MS, too_quiet);
 }
 
 /* ---- packets ---- */

@@ -589,6 +589,8 @@ static void test_keep_alive(void **state)
         { "a minute", 60, 90 * 1000 },
         { "longer than a CONNECT may take", 240, 360 * 1000 },
         { "none: ten minutes", 0, 600 * 1000 },
+        { "the longest that counts", 1178, 1767 * 1000 },
+        { "longer than that", 65535, 1767 * 1000 },
     };
 
     (void)state;
