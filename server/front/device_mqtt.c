@@ -7,6 +7,7 @@
 
 #include "front/registrar.h"
 #include "front/router.h"
+#include "net/bytes.h"
 #include "net/listener.h"
 #include "net/tls.h"
 #include "ops/log.h"
@@ -35,10 +36,8 @@ struct mqtt {
     berth_str password;
     char rid[BERTH_DPS_RID_MAX];
     size_t rid_n;
-    uint8_t *held; /* an unfinished packet */
-    size_t held_n, held_max;
-    uint8_t *tail; /* answers the layer below did not take yet */
-    size_t tail_n;
+    struct bytes held; /* an unfinished packet */
+    struct bytes tail; /* answers the layer below did not take yet */
 };
 
 static void log_close(struct mqtt *m, const char *why)
@@ -62,20 +61,13 @@ static void end_connection(struct mqtt *m, const char *why)
 
 static void send_bytes(struct mqtt *m, berth_str bytes)
 {
-    size_t sent = m->tail_n > 0 ? 0 : layer_write(m->layer.below, bytes.p, bytes.n);
+    size_t sent = m->tail.n > 0 ? 0 : layer_write(m->layer.below, bytes.p, bytes.n);
     size_t rest = bytes.n - sent;
-    uint8_t *grown;
 
-    if (rest == 0)
-        return;
-    grown = m->tail_n + rest > TAIL_MAX ? NULL : realloc(m->tail, m->tail_n + rest);
-    if (grown == NULL) {
+    if (m->tail.n + rest > TAIL_MAX)
         end_connection(m, "the device does not read its answers");
-        return;
-    }
-    m->tail = grown;
-    memcpy(m->tail + m->tail_n, bytes.p + sent, rest);
-    m->tail_n += rest;
+    else if (!bytes_append(&m->tail, bytes.p + sent, rest))
+        end_connection(m, "out of memory");
 }
 
 static void send_packet(struct mqtt *m, const struct berth_buf *b)
@@ -89,15 +81,10 @@ static void go_on(struct mqtt *m);
 static void on_writable(struct layer *l)
 {
     struct mqtt *m = (struct mqtt *)l;
-    size_t sent = layer_write(l->below, m->tail, m->tail_n);
 
-    memmove(m->tail, m->tail + sent, m->tail_n - sent);
-    m->tail_n -= sent;
-    if (m->tail_n > 0)
-        return;
-    free(m->tail);
-    m->tail = NULL;
-    go_on(m);
+    bytes_drop(&m->tail, layer_write(l->below, m->tail.p, m->tail.n));
+    if (m->tail.n == 0)
+        go_on(m);
 }
 
 /* ---- answers ---- */
@@ -382,7 +369,7 @@ static size_t take_packets(struct mqtt *m, berth_str bytes)
 {
     size_t total = 0;
 
-    while (bytes.n > 0 && m->registration == NULL && m->tail_n == 0 && !m->closing) {
+    while (bytes.n > 0 && m->registration == NULL && m->tail.n == 0 && !m->closing) {
         struct berth_mqtt_packet p;
         size_t used;
         if (berth_mqtt_read(bytes, m->connected ? PUBLISH_MAX : LOGIN_MAX, &p, &used) != BERTH_OK) {
@@ -400,43 +387,19 @@ static size_t take_packets(struct mqtt *m, berth_str bytes)
 
 static bool is_waiting(const struct mqtt *m)
 {
-    return m->registration != NULL || m->tail_n > 0;
-}
-
-/* Keeps the bytes of a packet that has not come whole. */
-static bool hold(struct mqtt *m, const uint8_t *p, size_t n)
-{
-    if (m->held_n + n > m->held_max) {
-        size_t max = m->held_n + n < 512 ? 512 : (m->held_n + n) * 2;
-        uint8_t *grown = realloc(m->held, max);
-        if (grown == NULL)
-            return false;
-        m->held = grown;
-        m->held_max = max;
-    }
-    memcpy(m->held + m->held_n, p, n);
-    m->held_n += n;
-    return true;
+    return m->registration != NULL || m->tail.n > 0;
 }
 
 static void take_held(struct mqtt *m)
 {
-    size_t used = take_packets(m, (berth_str){ (const char *)m->held, m->held_n });
-
-    memmove(m->held, m->held + used, m->held_n - used);
-    m->held_n -= used;
-    if (m->held_n > 0)
-        return;
-    free(m->held);
-    m->held = NULL;
-    m->held_max = 0;
+    bytes_drop(&m->held, take_packets(m, (berth_str){ (const char *)m->held.p, m->held.n }));
 }
 
 /* What input had to wait for is done: packets held here come first, then what the layer below kept.
  */
 static void go_on(struct mqtt *m)
 {
-    if (m->held_n > 0)
+    if (m->held.n > 0)
         take_held(m);
     if (!is_waiting(m) && !m->closing)
         layer_resume(m->layer.below);
@@ -449,18 +412,18 @@ static size_t on_input(struct layer *l, const uint8_t *p, size_t n)
 
     if (m->closing)
         return n;
-    if (m->held_n > 0) {
+    if (m->held.n > 0) {
         take_held(m);
         if (is_waiting(m))
             return 0; /* offered again after layer_resume */
     }
-    if (m->held_n == 0)
+    if (m->held.n == 0)
         used = take_packets(m, (berth_str){ (const char *)p, n });
     if (is_waiting(m))
         return used;
     if (m->closing || used == n)
         return n;
-    if (!hold(m, p + used, n - used))
+    if (!bytes_append(&m->held, p + used, n - used))
         end_connection(m, "out of memory");
     else if (used == 0)
         take_held(m);
@@ -478,8 +441,8 @@ static void on_closed(struct layer *l)
     if (m->login != NULL)
         c->wipe(c->ctx, m->login, (size_t)(m->password.p - m->login) + m->password.n);
     free(m->login);
-    free(m->held);
-    free(m->tail);
+    bytes_free(&m->held);
+    bytes_free(&m->tail);
     free(m);
 }
 
