@@ -102,10 +102,6 @@ static error_t take(int key, char *arg, struct argp_state *state)
     struct input *in = state->input;
 
     switch (key) {
-    case ARGP_KEY_ARG:
-    case KEY_ID:
-        options_take_one(state, &in->set.id, arg);
-        return 0;
     case KEY_PRIMARY:
         in->primary.given = arg;
         return 0;
@@ -124,6 +120,23 @@ static error_t take(int key, char *arg, struct argp_state *state)
     case KEY_PROPERTIES:
         in->set.properties = arg;
         return 0;
+    default:
+        return take_policy(key, arg, state);
+    }
+}
+
+static error_t take_own(int key, char *arg, struct argp_state *state)
+{
+    struct input *in = state->input;
+
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = in;
+        return 0;
+    case ARGP_KEY_ARG:
+    case KEY_ID:
+        options_take_one(state, &in->set.id, arg);
+        return 0;
     case KEY_INFORMATION:
         in->set.information = arg;
         return 0;
@@ -134,7 +147,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
         enrollment_check_id(state, in->set.id);
         return 0;
     default:
-        return take_policy(key, arg, state);
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -227,61 +240,45 @@ static int create(const struct enrollment_kind *k, const struct argp *argp, int 
     return code;
 }
 
-#define SHARED_OPTIONS                                                                                  \
-    { "primary-key-file",                                                                               \
-      KEY_PRIMARY_FILE,                                                                                 \
-      "FILE",                                                                                           \
-      0,                                                                                                \
-      "its key in base64, - for standard input; made by the service when left out",                     \
-      0 },                                                                                              \
-        { "primary-key", KEY_PRIMARY, "KEY", 0, "the same on the command line: others can see it", 0 }, \
-        { "secondary-key-file", KEY_SECONDARY_FILE, "FILE", 0, "its other key", 0 },                    \
-        { "secondary-key", KEY_SECONDARY, "KEY", 0, "the same on the command line", 0 },                \
-        { "allocation-policy",                                                                          \
-          KEY_ALLOCATION,                                                                               \
-          "POLICY",                                                                                     \
-          0,                                                                                            \
-          "how a hub is chosen: hashed (evenly, by weight; the default) or static",                     \
-          0 },                                                                                          \
-        { "iot-hubs", KEY_HUBS, "HUBS", 0, "choose among these, \"a b\"; all when left out", 0 },       \
-        { "reprovision-policy",                                                                         \
-          KEY_REPROVISION,                                                                              \
-          "POLICY",                                                                                     \
-          0,                                                                                            \
-          "reprovisionandmigratedata (the default), reprovisionandresetdata or never",                  \
-          0 },                                                                                          \
-        { "provisioning-status", KEY_STATUS, "STATUS", 0, "enabled (the default) or disabled", 0 },     \
-        { "initial-twin-tags", KEY_TAGS, "JSON", 0, "tags of a new device's twin; @FILE reads it", 0 }, \
-        { "initial-twin-properties",                                                                    \
-          KEY_PROPERTIES,                                                                               \
-          "JSON",                                                                                       \
-          0,                                                                                            \
-          "desired properties of a new device's twin",                                                  \
-          0 },                                                                                          \
-        { "edge-enabled", KEY_EDGE, NULL, 0, "its devices are IoT Edge devices", 0 },                   \
-        { "assigning-first",                                                                            \
-          KEY_ASSIGNING,                                                                                \
-          NULL,                                                                                         \
-          0,                                                                                            \
-          "answer a registration \"assigning\" first, as Azure does",                                   \
-          0 },                                                                                          \
-    {                                                                                                   \
-        "show-keys", KEY_SHOW_KEYS, NULL, 0, "print the keys too", 0                                    \
-    }
+static const struct argp_option shared_options[] = {
+    { "primary-key-file", KEY_PRIMARY_FILE, "FILE", 0,
+      "its key in base64, - for standard input; made by the service when left out", 0 },
+    { "primary-key", KEY_PRIMARY, "KEY", 0, "the same on the command line: others can see it", 0 },
+    { "secondary-key-file", KEY_SECONDARY_FILE, "FILE", 0, "its other key", 0 },
+    { "secondary-key", KEY_SECONDARY, "KEY", 0, "the same on the command line", 0 },
+    { "allocation-policy", KEY_ALLOCATION, "POLICY", 0,
+      "how a hub is chosen: hashed (evenly, by weight; the default) or static", 0 },
+    { "iot-hubs", KEY_HUBS, "HUBS", 0, "choose among these, \"a b\"; all when left out", 0 },
+    { "reprovision-policy", KEY_REPROVISION, "POLICY", 0,
+      "reprovisionandmigratedata (the default), reprovisionandresetdata or never", 0 },
+    { "provisioning-status", KEY_STATUS, "STATUS", 0, "enabled (the default) or disabled", 0 },
+    { "initial-twin-tags", KEY_TAGS, "JSON", 0, "tags of a new device's twin; @FILE reads it", 0 },
+    { "initial-twin-properties", KEY_PROPERTIES, "JSON", 0,
+      "desired properties of a new device's twin", 0 },
+    { "edge-enabled", KEY_EDGE, NULL, 0, "its devices are IoT Edge devices", 0 },
+    { "assigning-first", KEY_ASSIGNING, NULL, 0,
+      "answer a registration \"assigning\" first, as Azure does", 0 },
+    { "show-keys", KEY_SHOW_KEYS, NULL, 0, "print the keys too", 0 },
+    { 0 }
+};
+static const struct argp shared_argp = { .options = shared_options, .parser = take };
+static const struct argp_child shared[] = { { &shared_argp, 0, NULL, 0 }, { 0 } };
 
 int enrollment_create_run(int argc, char **argv)
 {
     static const struct argp_option own[] = {
         { "enrollment-id", KEY_ID, "ID", 0, "the same as ID alone, as az has it", 0 },
         { "eid", KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
-        SHARED_OPTIONS,
         { "device-id", KEY_DEVICE_ID, "ID", 0, "its name in the hub; the ID when left out", 0 },
         { "device-information", KEY_INFORMATION, "JSON", 0, "notes about the device", 0 },
         { 0 }
     };
     const struct argp argp = {
-        own,  take, "ID", "Enroll one device under its registration ID, with a key of its own.",
-        NULL, NULL, NULL
+        .options = own,
+        .parser = take_own,
+        .args_doc = "ID",
+        .doc = "Enroll one device under its registration ID, with a key of its own.",
+        .children = shared
     };
 
     return create(&enrollment_single, &argp, argc, argv);
@@ -292,12 +289,13 @@ int enrollment_group_create_run(int argc, char **argv)
     static const struct argp_option own[] = { { "group-id", KEY_ID, "ID", 0,
                                                 "the same as ID alone, as az has it", 0 },
                                               { "gid", KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
-                                              SHARED_OPTIONS,
                                               { 0 } };
-    const struct argp argp = {
-        own,  take, "ID", "Make a group: each device has a key derived from the group's.",
-        NULL, NULL, NULL
-    };
+    const struct argp argp = { .options = own,
+                               .parser = take_own,
+                               .args_doc = "ID",
+                               .doc =
+                                   "Make a group: each device has a key derived from the group's.",
+                               .children = shared };
 
     return create(&enrollment_group, &argp, argc, argv);
 }

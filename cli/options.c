@@ -69,7 +69,9 @@ void options_parse(const struct argp *own, void *input, struct options *common, 
                    char **argv)
 {
     static const struct argp common_argp = { .options = common_options, .parser = take_common };
-    const struct argp own_argp = { .options = own->options, .parser = own->parser };
+    const struct argp own_argp = { .options = own->options,
+                                   .parser = own->parser,
+                                   .children = own->children };
     const struct argp_child children[] = { { &own_argp, 0, NULL, 0 },
                                            { &common_argp, 0, NULL, 0 },
                                            { 0 } };

@@ -14,8 +14,9 @@ struct options {
     const char *ca_file;
 };
 
-/* Parses ARGV by OWN (options, parser, args_doc, doc) with INPUT, and the common options into
- * *COMMON. Leaves the process with EXIT_CODE_USAGE when the line is wrong, with 0 after --help. */
+/* Parses ARGV by OWN (options, parser, args_doc, doc, children) with INPUT, and the common options
+ * into *COMMON. Leaves the process with EXIT_CODE_USAGE when the line is wrong, with 0 after
+ * --help. */
 void options_parse(const struct argp *own, void *input, struct options *common, int argc,
                    char **argv);
 

@@ -1,0 +1,21 @@
+# bash completion for berth: asks the program itself, so it never lags behind.
+_berth() {
+    local word=${COMP_WORDS[COMP_CWORD]} each command=()
+
+    COMPREPLY=()
+    for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+        case $each in
+        -*) break ;;
+        esac
+        [ ${#command[@]} -lt 2 ] && command+=("$each")
+        [ "${command[0]}" = serve ] && break
+    done
+    if [[ $word == -* ]]; then
+        COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" "${command[@]}" --help 2>/dev/null |
+            grep -oE -- '--[a-z][a-z-]*')" -- "$word"))
+    elif [ ${#command[@]} -lt 2 ] && [ "${command[0]}" != serve ]; then
+        COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" "${command[@]}" --help 2>/dev/null |
+            sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')" -- "$word"))
+    fi
+}
+complete -o default -F _berth berth
