@@ -117,8 +117,8 @@ static bool is_own_name(struct berth_json service, const char *name)
 static void tell_next(const struct api *a, const char *name)
 {
     if (!is_own_name(a->json, name))
-        tell_hint("\nThe daemon's certificate does not name %s until the daemon is restarted.",
-                  name);
+        tell_warning("the daemon's certificate does not name %s until the daemon is restarted",
+                     name);
     if (is_address(name))
         return;
     tell_hint("Devices must reach the daemon under this name. In DNS, or in their /etc/hosts:");

@@ -11,7 +11,7 @@
 #define BERTH_REASONS(X)                                                                           \
     /* a device's registration */                                                                  \
     X(WRONG_ID_SCOPE, 401, 401002, "", "", "Unauthorized", "the ID scope is not this service's",   \
-      "give the device the ID scope that `berth connection-string show` prints")                   \
+      "give the device the ID scope that `berth service show` prints")                             \
     X(REGISTRATION_ID_INVALID, 400, 400202, "", "", "Invalid registration ID.",                    \
       "the registration ID breaks the rules",                                                      \
       "use 1 to 128 letters, digits, '-', '.', '_' or ':', ending in a letter, digit or '-'")      \
@@ -66,6 +66,14 @@
     X(STORE_FAILED, 503, 503001, "", "ServiceUnavailable", "Try again later.",                     \
       "the database could not write or read",                                                      \
       "look at the log for the database's own words: disk full, read-only?")                       \
+    X(RECORD_DAMAGED, 500, 500001, "", "ServerError", "Internal error.",                           \
+      "a record of the registry cannot be read", "restore the last backup of the data directory")  \
+    X(CRYPTO_FAILED, 500, 500001, "", "ServerError", "Internal error.",                            \
+      "OpenSSL could not compute, or had no random bytes",                                         \
+      "look at OpenSSL's configuration and at the memory that is left")                            \
+    X(INTERNAL, 500, 500001, "", "ServerError", "Internal error.",                                 \
+      "something did not fit where berth keeps it, or memory ran out",                             \
+      "look at the memory that is left; else it is a fault of berth: report it")                   \
     X(OVERLOADED, 503, 503001, "", "ServiceUnavailable", "Try again later.",                       \
       "too many registrations were open at once",                                                  \
       "add cores or daemons; the client may try again")                                            \
@@ -170,5 +178,8 @@ struct berth_refusal {
 
 /* Static; a row of blanks for BERTH_WHY_NONE and beyond the table. */
 const struct berth_reason_row *berth_reason_row(enum berth_reason r);
+
+/* Why nothing could be decided, when decoding a record, crypto or an arena gave E. */
+enum berth_reason berth_reason_of_err(berth_err e);
 
 #endif
