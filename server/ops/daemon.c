@@ -29,6 +29,7 @@ struct daemon {
     struct setup setup;
     struct worker *workers[CONFIG_LOOPS_MAX];
     size_t worker_count;
+    size_t workers_ended;
     struct loop *loop; /* the main thread's: signals and the health port */
     struct listener *health;
     struct http_options http;
@@ -149,6 +150,22 @@ static void tell_manager(berth_err e)
                   LOG_TEXT("why", berth_str_of(berth_err_text(e))));
 }
 
+static void count_ended(void *user)
+{
+    struct daemon *d = user;
+
+    if (++d->workers_ended == d->worker_count)
+        loop_stop(d->loop);
+}
+
+static void on_worker_ended(void *user)
+{
+    struct daemon *d = user;
+
+    loop_post(d->loop, count_ended, d);
+}
+
+/* The health port goes on until the workers have ended, and a second signal ends the process. */
 static void on_signal(uv_signal_t *h, int number)
 {
     struct daemon *d = h->data;
@@ -160,7 +177,6 @@ static void on_signal(uv_signal_t *h, int number)
     tell_manager(notify_stopping());
     for (size_t i = 0; i < d->worker_count; i++)
         worker_stop(d->workers[i]);
-    loop_stop(d->loop);
 }
 
 static void watch_signals(struct daemon *d)
@@ -226,6 +242,8 @@ static berth_err start_workers(struct daemon *d)
         .tls_dir = d->setup.tls_dir,
         .https_port = c->https_port,
         .mqtts_port = c->mqtts_port,
+        .ended = on_worker_ended,
+        .user = d,
     };
     size_t files = secure_file_limit();
     size_t connections = secure_connections(files, c->loops, c->connections_max);
@@ -307,7 +325,7 @@ static berth_err start(struct daemon *d)
 static void release(struct daemon *d)
 {
     for (size_t i = 0; i < d->worker_count; i++) {
-        if (!d->stopping)
+        if (!d->stopping && d->workers_ended == 0)
             worker_stop(d->workers[i]);
         worker_free(d->workers[i]);
     }
@@ -352,7 +370,7 @@ int daemon_run(const struct config *c)
     } else {
         tell_first_start(&d);
         tell_ready(&d);
-        if (loop_run(d.loop) != BERTH_OK)
+        if (loop_run(d.loop) != BERTH_OK || !d.stopping)
             code = DAEMON_FAILED;
     }
     release(&d);

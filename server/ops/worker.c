@@ -308,6 +308,8 @@ static void *run(void *arg)
     else if (loop_run(w->loop) != BERTH_OK)
         log_event(LOG_ERROR, "a loop failed", LOG_NUM("loop", w->o.index));
     tear_down(w);
+    if (w->err == BERTH_OK && w->o.ended != NULL)
+        w->o.ended(w->o.user);
     return NULL;
 }
 

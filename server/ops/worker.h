@@ -24,6 +24,8 @@ struct worker_options {
     unsigned index;
     size_t connections_max;          /* of this worker, for each of its listeners */
     uint16_t https_port, mqtts_port; /* as the first worker got them */
+    void (*ended)(void *user);       /* on its thread, as it ends after having served; or NULL */
+    void *user;
 };
 
 /* Starts the thread and waits until it serves, or until it cannot: then PROBLEM has cause and
