@@ -12,3 +12,18 @@ const struct berth_reason_row *berth_reason_row(enum berth_reason r)
 {
     return &rows[(unsigned)r < BERTH_REASON_COUNT ? r : BERTH_WHY_NONE];
 }
+
+enum berth_reason berth_reason_of_err(berth_err e)
+{
+    switch (e) {
+    case BERTH_OK:
+        return BERTH_WHY_NONE;
+    case BERTH_E_SYNTAX:
+    case BERTH_E_RANGE:
+        return BERTH_WHY_RECORD_DAMAGED;
+    case BERTH_E_CRYPTO:
+        return BERTH_WHY_CRYPTO_FAILED;
+    default:
+        return BERTH_WHY_INTERNAL;
+    }
+}

@@ -34,6 +34,12 @@ static void refuse(struct berth_operation *op, enum berth_reason why, struct ber
     end(op, out);
 }
 
+/* The service could not. */
+static void fail(struct berth_operation *op, berth_err e, struct berth_actions *out)
+{
+    refuse(op, berth_reason_of_err(e), out);
+}
+
 /* Tells STATE, with REASON when it is a refusal that has a status word. */
 static void tell(struct berth_operation *op, const struct berth_registration *state,
                  enum berth_reason reason, struct berth_actions *out)
@@ -73,6 +79,7 @@ static void start(struct berth_operation *op, struct berth_actions *out)
 {
     uint8_t random[8];
     int64_t ms;
+    berth_err e;
 
     /* What cannot be one of ours may be long and strange, and is not repeated to anyone. */
     if (op->req.is_poll && berth_operation_id_time(op->req.operation_id, &ms) != BERTH_OK)
@@ -81,9 +88,11 @@ static void start(struct berth_operation *op, struct berth_actions *out)
         refuse(op, BERTH_WHY_REGISTRATION_ID_INVALID, out);
         return;
     }
-    if (op->crypto->random(op->crypto->ctx, random, sizeof random) != BERTH_OK ||
-        berth_arena_lower(op->arena, op->req.registration_id, &op->key) != BERTH_OK) {
-        refuse(op, BERTH_WHY_STORE_FAILED, out);
+    e = op->crypto->random(op->crypto->ctx, random, sizeof random);
+    if (e == BERTH_OK)
+        e = berth_arena_lower(op->arena, op->req.registration_id, &op->key);
+    if (e != BERTH_OK) {
+        fail(op, e, out);
         return;
     }
     for (size_t i = 0; i < sizeof random; i++)
@@ -147,6 +156,16 @@ static berth_err attest(struct berth_operation *op, const struct berth_event *ev
     return berth_arena_dup(op->arena, op->attested.group->key, &op->group_key);
 }
 
+static void commit(struct berth_operation *op, enum berth_reason reason, struct berth_actions *out)
+{
+    struct berth_action *a = add(out, BERTH_DO_COMMIT);
+
+    a->changes = op->changes;
+    a->change_count = op->change_count;
+    op->result_reason = reason;
+    op->phase = BERTH_PHASE_COMMITTING;
+}
+
 /* Commits the registration as it now stands, alone; its hub and device stay for when things change.
  */
 static void commit_state(struct berth_operation *op, enum berth_registration_status status,
@@ -154,7 +173,7 @@ static void commit_state(struct berth_operation *op, enum berth_registration_sta
 {
     const struct berth_enrollment *e = op->attested.enrollment;
     const struct berth_reason_row *row = berth_reason_row(reason);
-    struct berth_action *action;
+    berth_err err = BERTH_OK;
 
     op->result = op->previous;
     op->result.status = status;
@@ -163,23 +182,22 @@ static void commit_state(struct berth_operation *op, enum berth_registration_sta
     op->result.operation_id = op->req.operation_id;
     op->result.updated_ms = now_ms;
     op->result.group = BERTH_STR("");
-    op->result_reason = reason;
     if (!op->has_previous) {
         op->result.id = op->req.registration_id;
         op->result.created_ms = now_ms;
     }
-    if ((e->is_group && berth_arena_dup(op->arena, e->id, &op->result.group) != BERTH_OK) ||
-        berth_registration_encode(&op->result, op->arena, &op->changes[0].rec) != BERTH_OK) {
-        refuse(op, BERTH_WHY_STORE_FAILED, out);
+    if (e->is_group)
+        err = berth_arena_dup(op->arena, e->id, &op->result.group);
+    if (err == BERTH_OK)
+        err = berth_registration_encode(&op->result, op->arena, &op->changes[0].rec);
+    if (err != BERTH_OK) {
+        fail(op, err, out);
         return;
     }
     op->changes[0].type = BERTH_PUT;
     op->changes[0].expect = op->has_previous ? op->previous.version : BERTH_ABSENT;
     op->change_count = 1;
-    op->phase = BERTH_PHASE_COMMITTING;
-    action = add(out, BERTH_DO_COMMIT);
-    action->changes = op->changes;
-    action->change_count = 1;
+    commit(op, reason, out);
 }
 
 /* What a finished record says again, and why it was no assignment. */
@@ -265,9 +283,10 @@ static void load_devices(struct berth_operation *op, berth_str hub, struct berth
                           : e->device_id.n > 0 ? e->device_id
                                                : op->req.registration_id;
     struct berth_action *a;
+    berth_err err = berth_arena_lower(op->arena, hub, &op->target_hub);
 
-    if (berth_arena_lower(op->arena, hub, &op->target_hub) != BERTH_OK) {
-        refuse(op, BERTH_WHY_STORE_FAILED, out);
+    if (err != BERTH_OK) {
+        fail(op, err, out);
         return;
     }
     op->phase = BERTH_PHASE_DEVICES;
@@ -280,16 +299,31 @@ static void load_devices(struct berth_operation *op, berth_str hub, struct berth
     }
 }
 
+static void allocate(struct berth_operation *op, const struct berth_catalog *catalog,
+                     int64_t now_ms, struct berth_actions *out)
+{
+    enum berth_reason why = BERTH_WHY_NONE;
+    berth_str hub = { 0 };
+    berth_err e = choose_hub(op, catalog, &hub, &why);
+
+    if (e != BERTH_OK)
+        fail(op, e, out);
+    else if (why != BERTH_WHY_NONE)
+        settle(op, BERTH_FAILED, why, now_ms, out);
+    else
+        load_devices(op, hub, out);
+}
+
 static void loaded(struct berth_operation *op, const struct berth_event *ev,
                    const struct berth_catalog *catalog, int64_t now_ms, struct berth_actions *out)
 {
-    enum berth_reason why = BERTH_WHY_NONE;
     int64_t started_ms = now_ms;
-    berth_str hub = { 0 };
+    berth_err e = take_registration(op, ev->registration);
 
-    if (take_registration(op, ev->registration) != BERTH_OK ||
-        attest(op, ev, catalog, now_ms) != BERTH_OK) {
-        refuse(op, BERTH_WHY_STORE_FAILED, out);
+    if (e == BERTH_OK)
+        e = attest(op, ev, catalog, now_ms);
+    if (e != BERTH_OK) {
+        fail(op, e, out);
         return;
     }
     if (op->attested.verdict != BERTH_ACCEPT) {
@@ -318,15 +352,7 @@ static void loaded(struct berth_operation *op, const struct berth_event *ev,
         commit_state(op, BERTH_ASSIGNING, BERTH_WHY_NONE, now_ms, out);
         return;
     }
-    if (choose_hub(op, catalog, &hub, &why) != BERTH_OK) {
-        refuse(op, BERTH_WHY_STORE_FAILED, out);
-        return;
-    }
-    if (why != BERTH_WHY_NONE) {
-        settle(op, BERTH_FAILED, why, now_ms, out);
-        return;
-    }
-    load_devices(op, hub, out);
+    allocate(op, catalog, now_ms, out);
 }
 
 static void decide_again(struct berth_operation *op, struct berth_actions *out)
@@ -353,22 +379,25 @@ static bool find_group_again(struct berth_operation *op, const struct berth_cata
     return true;
 }
 
+/* In the arena, not on the stack: it holds keys, and the arena is wiped. */
 static berth_err take_device(struct berth_operation *op, const struct berth_record *rec,
-                             struct berth_device *storage, const struct berth_device **out)
+                             const struct berth_device **out)
 {
+    struct berth_device *d;
+
     *out = NULL;
     if (rec == NULL)
         return BERTH_OK;
-    *out = storage;
-    return berth_device_decode(rec, op->arena, storage);
+    d = berth_arena_alloc(op->arena, sizeof *d);
+    *out = d;
+    return d == NULL ? BERTH_E_FULL : berth_device_decode(rec, op->arena, d);
 }
 
 static void devices(struct berth_operation *op, const struct berth_event *ev,
                     const struct berth_catalog *catalog, int64_t now_ms, struct berth_actions *out)
 {
-    struct berth_device there, before;
     struct berth_refusal why = { 0 };
-    struct berth_action *a;
+    berth_err e;
     struct berth_move m = {
         .attestation = &op->attested,
         .previous = op->has_previous ? &op->previous : NULL,
@@ -383,22 +412,17 @@ static void devices(struct berth_operation *op, const struct berth_event *ev,
         decide_again(op, out);
         return;
     }
-    if (take_device(op, ev->device_there, &there, &m.there) != BERTH_OK ||
-        take_device(op, ev->device_before, &before, &m.before) != BERTH_OK ||
-        berth_reprovision(&m, op->arena, op->changes, &op->change_count, &op->result, &why) !=
-            BERTH_OK) {
-        refuse(op, BERTH_WHY_STORE_FAILED, out);
-        return;
-    }
-    if (berth_arena_dup(op->arena, op->result.group, &op->result.group) != BERTH_OK) {
-        refuse(op, BERTH_WHY_STORE_FAILED, out);
-        return;
-    }
-    op->result_reason = BERTH_WHY_NONE;
-    op->phase = BERTH_PHASE_COMMITTING;
-    a = add(out, BERTH_DO_COMMIT);
-    a->changes = op->changes;
-    a->change_count = op->change_count;
+    e = take_device(op, ev->device_there, &m.there);
+    if (e == BERTH_OK)
+        e = take_device(op, ev->device_before, &m.before);
+    if (e == BERTH_OK)
+        e = berth_reprovision(&m, op->arena, op->changes, &op->change_count, &op->result, &why);
+    if (e == BERTH_OK)
+        e = berth_arena_dup(op->arena, op->result.group, &op->result.group);
+    if (e == BERTH_OK)
+        commit(op, BERTH_WHY_NONE, out);
+    else
+        fail(op, e, out);
 }
 
 void berth_operation_init(struct berth_operation *op, const struct berth_crypto *crypto,

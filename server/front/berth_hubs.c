@@ -90,7 +90,7 @@ static bool add_row(struct call *c, const struct berth_hub *hub)
     struct hub_row *r;
 
     if (t->count == BERTH_ENROLLMENT_HUBS_MAX) {
-        call_fail(c, "there are more hubs than there may be");
+        call_fail(c, BERTH_WHY_INTERNAL, "there are more hubs than there may be");
         return false;
     }
     r = &t->rows[t->count];
@@ -98,7 +98,7 @@ static bool add_row(struct call *c, const struct berth_hub *hub)
                            .takes_devices = hub->takes_devices,
                            .version = hub->version };
     if (berth_arena_dup(&c->arena, hub->host_name, &r->name) != BERTH_OK) {
-        call_fail(c, "a hub's name does not fit its call");
+        call_fail(c, BERTH_WHY_INTERNAL, "a hub's name does not fit its call");
         return false;
     }
     t->count++;
@@ -134,7 +134,7 @@ static const char *addressed(struct call *c)
     if (name == NULL)
         return NULL;
     if (berth_arena_lower(&c->arena, given, &lower) != BERTH_OK) {
-        call_fail(c, "a call's arena is exhausted");
+        call_fail(c, BERTH_WHY_INTERNAL, "a call's arena is exhausted");
         return NULL;
     }
     memcpy(name, lower.p, lower.n);
@@ -241,7 +241,7 @@ static bool add_policies(struct call *c, berth_str hub, struct berth_change *cha
             return false;
         *change = (struct berth_change){ .type = BERTH_PUT, .expect = BERTH_ANY };
         if (*count > POLICIES_MAX || berth_policy_encode(p, &c->arena, &change->rec) != BERTH_OK) {
-            call_fail(c, "a policy does not fit its record");
+            call_fail(c, BERTH_WHY_INTERNAL, "a policy does not fit its record");
             return false;
         }
         ++*count;
@@ -315,7 +315,7 @@ void api_hub_put(struct call *c)
     if (t->expect == BERTH_ANY)
         changes[0].expect = BERTH_ABSENT;
     if (encode_hub(row, &c->arena, &changes[0].rec) != BERTH_OK) {
-        call_fail(c, "a hub does not fit its record");
+        call_fail(c, BERTH_WHY_INTERNAL, "a hub does not fit its record");
         return;
     }
     if (t->expect == BERTH_ANY && !add_policies(c, row->name, changes, &count))

@@ -88,7 +88,7 @@ struct call *call_new(struct front *f, struct http_exchange *x, enum call_dialec
     metrics_add(f->metrics, service_requests, 1);
 
     if (!copy_request(c)) {
-        call_fail(c, "a request does not fit its call");
+        call_fail(c, BERTH_WHY_INTERNAL, "a request does not fit its call");
         return NULL;
     }
     if (f->stopping) {
@@ -137,11 +137,11 @@ bool call_allowed(struct call *c, berth_str hub, unsigned rights)
     };
     if (berth_policy_judge(f->crypto, &req, policies, count, loop_now_ms(f->loop) / 1000, &why,
                            &used) != BERTH_OK) {
-        call_fail(c, "the crypto library could not judge a service token");
+        call_fail(c, BERTH_WHY_CRYPTO_FAILED, "the crypto library could not judge a service token");
         return false;
     }
     if (used != NULL && !copy(c, used->name, &c->policy)) {
-        call_fail(c, "a policy's name does not fit its call");
+        call_fail(c, BERTH_WHY_INTERNAL, "a policy's name does not fit its call");
         return false;
     }
     if (why == BERTH_WHY_NONE)
@@ -180,7 +180,8 @@ bool call_stored(struct call *c, const struct store_reply *reply)
 {
     if (reply->result != STORE_FAILED)
         return true;
-    call_fail(c, reply->problem != NULL ? reply->problem : "the store failed");
+    call_fail(c, BERTH_WHY_STORE_FAILED,
+              reply->problem != NULL ? reply->problem : "the store failed");
     return false;
 }
 
@@ -208,7 +209,7 @@ bool call_fill_keys(struct call *c, struct berth_key_pair *pair, const struct be
     if (fill_key(c, &pair->primary, kept == NULL ? NULL : &kept->primary, size) &&
         fill_key(c, &pair->secondary, kept == NULL ? NULL : &kept->secondary, size))
         return true;
-    call_fail(c, "no random bytes for a key");
+    call_fail(c, BERTH_WHY_CRYPTO_FAILED, "no random bytes for a key");
     return false;
 }
 
@@ -217,7 +218,7 @@ void *call_alloc(struct call *c, size_t size)
     void *p = berth_arena_alloc(&c->arena, size);
 
     if (p == NULL)
-        call_fail(c, "a call's arena is exhausted");
+        call_fail(c, BERTH_WHY_INTERNAL, "a call's arena is exhausted");
     return p;
 }
 

@@ -66,8 +66,8 @@ void call_refuse(struct call *c, enum berth_reason why, berth_str message);
 /* A document was refused with E by the parser that filled WHY; BERTH_E_FULL is the call's own want
  * of memory. */
 void call_refuse_as(struct call *c, berth_err e, const struct berth_refusal *why);
-/* 503 for what is nobody's fault but the service's; PROBLEM is for the operator alone. */
-void call_fail(struct call *c, const char *problem);
+/* For what is nobody's fault but the service's; PROBLEM is for the operator alone. */
+void call_fail(struct call *c, enum berth_reason why, const char *problem);
 
 /* Room in the call's arena for an answer body, to be given to call_send. */
 void call_body(struct call *c, struct berth_buf *b);

@@ -112,7 +112,7 @@ void call_send(struct call *c, int status, const struct berth_buf *b,
 {
     note_body(c, berth_buf_str(b));
     if (b->over)
-        call_fail(c, "an answer does not fit its call");
+        call_fail(c, BERTH_WHY_INTERNAL, "an answer does not fit its call");
     else
         call_json(c, status, berth_buf_str(b), headers, count);
 }
@@ -231,19 +231,19 @@ void call_refuse(struct call *c, enum berth_reason why, berth_str message)
 void call_refuse_as(struct call *c, berth_err e, const struct berth_refusal *why)
 {
     if (e == BERTH_E_FULL) {
-        call_fail(c, "a document does not fit its call");
+        call_fail(c, BERTH_WHY_INTERNAL, "a document does not fit its call");
         return;
     }
     call_refuse(c, why->reason != BERTH_WHY_NONE ? why->reason : BERTH_WHY_REQUEST_INVALID,
                 why->message);
 }
 
-void call_fail(struct call *c, const char *problem)
+void call_fail(struct call *c, enum berth_reason why, const char *problem)
 {
     log_event(LOG_ERROR, "service request failed",
               LOG_TEXT("tracking_id", berth_str_of(c->tracking)),
               LOG_TEXT("problem", berth_str_of(problem)));
     /* what did not fit may lie anywhere in the arena */
     c->high = CALL_ARENA_SIZE;
-    call_refuse(c, BERTH_WHY_STORE_FAILED, (berth_str){ 0 });
+    call_refuse(c, why, (berth_str){ 0 });
 }

@@ -36,7 +36,7 @@ static bool begin(struct call *c, berth_str *key)
     }
     if (berth_arena_lower(&c->arena, id, key) == BERTH_OK)
         return true;
-    call_fail(c, "a call's arena is exhausted");
+    call_fail(c, BERTH_WHY_INTERNAL, "a call's arena is exhausted");
     return false;
 }
 
@@ -53,7 +53,7 @@ static void on_read(void *user, const struct store_reply *reply)
         return;
     }
     if (berth_registration_decode(&reply->records[0], &c->arena, &r) != BERTH_OK) {
-        call_fail(c, "a registration's record is damaged");
+        call_fail(c, BERTH_WHY_RECORD_DAMAGED, "a registration's record is damaged");
         return;
     }
     call_body(c, &b);

@@ -33,7 +33,7 @@ static struct task *begin(struct call *c, enum berth_kind kind)
     t->missing = is_group ? BERTH_WHY_GROUP_NOT_FOUND : BERTH_WHY_ENROLLMENT_NOT_FOUND;
     t->expect = if_match(c, berth_etag_parse);
     if (berth_arena_lower(&c->arena, id, &t->key) != BERTH_OK) {
-        call_fail(c, "a call's arena is exhausted");
+        call_fail(c, BERTH_WHY_INTERNAL, "a call's arena is exhausted");
         return NULL;
     }
     c->state = t;
@@ -66,7 +66,7 @@ static bool take_stored(struct call *c, const struct store_reply *reply)
     }
     if (berth_enrollment_decode(&reply->records[0], &c->arena, &t->e) == BERTH_OK)
         return true;
-    call_fail(c, "an enrollment's record is damaged");
+    call_fail(c, BERTH_WHY_RECORD_DAMAGED, "an enrollment's record is damaged");
     return false;
 }
 
@@ -134,7 +134,7 @@ static void on_patch_read(void *user, const struct store_reply *reply)
     t->e.assigning_first = t->assigning_first;
     change.expect = t->e.version;
     if (berth_enrollment_encode(&t->e, &c->arena, &change.rec) != BERTH_OK)
-        call_fail(c, "an enrollment does not fit its record");
+        call_fail(c, BERTH_WHY_INTERNAL, "an enrollment does not fit its record");
     else
         store_commit(c->f->store, &change, 1, loop_now_ms(c->f->loop), on_patched, c);
 }

@@ -53,7 +53,7 @@ static struct task *begin(struct call *c, const struct sort *sort)
         return NULL;
     *t = (struct task){ .sort = sort, .id = id, .expect = if_match(c, berth_etag_parse) };
     if (berth_arena_lower(&c->arena, id, &t->key) != BERTH_OK) {
-        call_fail(c, "a call's arena is exhausted");
+        call_fail(c, BERTH_WHY_INTERNAL, "a call's arena is exhausted");
         return NULL;
     }
     c->state = t;
@@ -84,7 +84,7 @@ static bool take_stored(struct call *c, const struct store_reply *reply)
     }
     if (berth_enrollment_decode(&reply->records[0], &c->arena, &t->stored) == BERTH_OK)
         return true;
-    call_fail(c, "an enrollment's record is damaged");
+    call_fail(c, BERTH_WHY_RECORD_DAMAGED, "an enrollment's record is damaged");
     return false;
 }
 
@@ -120,13 +120,13 @@ static void on_registration(void *user, const struct store_reply *reply)
         return;
     if (reply->count > 0) {
         if (berth_registration_decode(&reply->records[0], &c->arena, &r) != BERTH_OK) {
-            call_fail(c, "a registration's record is damaged");
+            call_fail(c, BERTH_WHY_RECORD_DAMAGED, "a registration's record is damaged");
             return;
         }
         call_body(c, &b);
         berth_registration_put(&b, &r);
         if (berth_arena_keep(&c->arena, &b, &t->registration_state) != BERTH_OK) {
-            call_fail(c, "a registration does not fit its call");
+            call_fail(c, BERTH_WHY_INTERNAL, "a registration does not fit its call");
             return;
         }
     }
@@ -189,7 +189,7 @@ static bool decide(struct call *c, const struct berth_enrollment *stored)
     if (stored != NULL) {
         /* the spelling first given stays, and what the document cannot say */
         if (berth_arena_dup(&c->arena, stored->id, &t->e.id) != BERTH_OK) {
-            call_fail(c, "a call's arena is exhausted");
+            call_fail(c, BERTH_WHY_INTERNAL, "a call's arena is exhausted");
             return false;
         }
         t->e.assigning_first = stored->assigning_first;
@@ -205,7 +205,7 @@ static void commit(struct call *c, uint64_t expect, store_done *done)
     struct berth_change change = { .type = BERTH_PUT, .expect = expect };
 
     if (berth_enrollment_encode(&t->e, &c->arena, &change.rec) != BERTH_OK) {
-        call_fail(c, "an enrollment does not fit its record");
+        call_fail(c, BERTH_WHY_INTERNAL, "an enrollment does not fit its record");
         return;
     }
     t->now_ms = loop_now_ms(c->f->loop);

@@ -50,12 +50,12 @@ bool device_task_take(struct call *c, const struct store_reply *reply)
         return false;
     }
     if (!copy_record(c, &reply->records[0], &rec)) {
-        call_fail(c, "a device's record does not fit its call");
+        call_fail(c, BERTH_WHY_INTERNAL, "a device's record does not fit its call");
         return false;
     }
     if (berth_device_decode(&rec, &c->arena, &t->d) == BERTH_OK)
         return true;
-    call_fail(c, "a device's record is damaged");
+    call_fail(c, BERTH_WHY_RECORD_DAMAGED, "a device's record is damaged");
     return false;
 }
 
@@ -65,7 +65,7 @@ void device_task_commit(struct call *c, uint64_t expect, store_done *done)
     struct berth_change change = { .type = BERTH_PUT, .expect = expect };
 
     if (berth_device_encode(&t->d, &c->arena, &change.rec) != BERTH_OK)
-        call_fail(c, "a device does not fit its record");
+        call_fail(c, BERTH_WHY_INTERNAL, "a device does not fit its record");
     else
         store_commit(c->f->store, &change, 1, loop_now_ms(c->f->loop), done, c);
 }

@@ -65,7 +65,7 @@ static void create(struct call *c)
     uint64_t generation;
 
     if (crypto->random(crypto->ctx, (uint8_t *)&generation, sizeof generation) != BERTH_OK) {
-        call_fail(c, "no random bytes for a generation");
+        call_fail(c, BERTH_WHY_CRYPTO_FAILED, "no random bytes for a generation");
         return;
     }
     /* 63 bits: some clients read it as a signed number */

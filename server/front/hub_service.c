@@ -87,7 +87,7 @@ void hub_service(struct front *f, struct http_exchange *x)
     if (hub == NULL)
         call_refuse(c, BERTH_WHY_HUB_NOT_FOUND, (berth_str){ 0 });
     else if (berth_arena_dup(&c->arena, hub->host_name, &c->hub) != BERTH_OK)
-        call_fail(c, "a hub's name does not fit its call");
+        call_fail(c, BERTH_WHY_INTERNAL, "a hub's name does not fit its call");
     else
         route_run(c, &hub_service_routes);
 }

@@ -115,7 +115,7 @@ static void answer(struct call *c, const struct page *p, struct berth_buf *b, be
         berth_buf_init(&token, storage, sizeof storage);
         put_continuation(&token, last);
         if (token.over) {
-            call_fail(c, "a key is too long for a continuation");
+            call_fail(c, BERTH_WHY_INTERNAL, "a key is too long for a continuation");
             return;
         }
         headers[n++] =
@@ -146,7 +146,7 @@ static void on_listed(void *user, const struct store_reply *reply)
     while (taken < reply->count && put_record(p, &b, &reply->records[taken], &memory, b.n == 1))
         taken++;
     if (taken == 0 && reply->count > 0) {
-        call_fail(c, "a record does not fit an answer");
+        call_fail(c, BERTH_WHY_INTERNAL, "a record does not fit an answer");
         return;
     }
     berth_buf_put_char(&b, ']');

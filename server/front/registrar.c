@@ -383,7 +383,7 @@ static berth_err copy_request(struct registration *g, const struct berth_registr
 static berth_err name_operation(struct registration *g)
 {
     struct front *f = g->r->f;
-    uint8_t random[16];
+    uint8_t random[16] = { 0 };
     berth_err e;
 
     if (g->op.req.is_poll)
@@ -409,9 +409,13 @@ static void begin(struct registration *g, const struct berth_registration_reques
     struct berth_actions first;
     unsigned wait_s = 0;
     enum berth_reason why = judge_start(f, &g->peer, &wait_s);
+    berth_err e;
 
-    if (copy_request(g, req) != BERTH_OK || name_operation(g) != BERTH_OK)
-        why = BERTH_WHY_STORE_FAILED;
+    e = copy_request(g, req);
+    if (e == BERTH_OK)
+        e = name_operation(g);
+    if (e != BERTH_OK)
+        why = berth_reason_of_err(e);
     if (why != BERTH_WHY_NONE) {
         metrics_add(f->metrics, throttled, wait_s > 0);
         tell_later(g, &(struct berth_answer){ .reason = why, .retry_after_s = (int)wait_s });

@@ -6,6 +6,7 @@
 
 #include "hub/device.h"
 #include "unit/check.h"
+#include "unit/failing_crypto.h"
 
 #define GROUP(id, more)                                                                            \
     "{\"enrollmentGroupId\":\"" id "\",\"attestation\":{\"type\":\"symmetricKey\","                \
@@ -442,6 +443,79 @@ static void test_store_failure_is_told(void **state)
     world_end(&o);
 }
 
+/* Replaces the body of a record by what no berth wrote. */
+static void damage(struct world *w, enum berth_kind kind, const char *scope, const char *key)
+{
+    struct berth_change c = { .type = BERTH_PUT, .expect = BERTH_ANY };
+
+    c.rec = *world_find(w, kind, scope, key);
+    c.rec.body = BERTH_STR("{\"status\":");
+    assert_int_equal(world_commit(w, &c, 1), BERTH_OK);
+}
+
+static void test_damaged_records_are_told(void **state)
+{
+    static const struct {
+        const char *name;
+        enum berth_kind kind;
+        const char *scope;
+    } cases[] = {
+        { "registration", BERTH_KIND_REGISTRATION, "" },
+        { "enrollment", BERTH_KIND_ENROLLMENT, "" },
+        { "device", BERTH_KIND_DEVICE, "hub-a.example" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct world w;
+        struct world_op o;
+
+        world_init(&w);
+        world_add_hub(&w, "hub-a.example", 1);
+        world_add_enrollment(&w, WORLD_ID,
+                             "{\"registrationId\":\"" WORLD_ID
+                             "\",\"attestation\":{\"type\":\"symmetricKey\",\"symmetricKey\":{"
+                             "\"primaryKey\":\"" WORLD_OTHER_KEY
+                             "\",\"secondaryKey\":\"" WORLD_GROUP_KEY "\"}}}");
+        CHECK(cases[i].name,
+              world_register(&w, &o, WORLD_ID, WORLD_OTHER_KEY)->reason == BERTH_WHY_NONE);
+        world_end(&o);
+        damage(&w, cases[i].kind, cases[i].scope, WORLD_ID);
+        CHECK(cases[i].name, world_register(&w, &o, WORLD_ID, WORLD_OTHER_KEY)->reason ==
+                                 BERTH_WHY_RECORD_DAMAGED);
+        world_end(&o);
+        world_deinit(&w);
+    }
+}
+
+static void test_crypto_failure_is_told(void **state)
+{
+    struct world *w = *state;
+    struct failing_crypto f;
+    struct world_op o;
+
+    world_add_group(w, "g", GROUP("g", ""));
+    world_start(w, &o, WORLD_ID, group_key_of(w), NULL);
+    failing_crypto_init(&f, &w->crypto, 1);
+    o.op.crypto = &f.seam;
+    world_run(&o, false);
+    assert_int_equal(o.answer.reason, BERTH_WHY_CRYPTO_FAILED);
+    world_end(&o);
+}
+
+static void test_full_arena_is_told(void **state)
+{
+    struct world *w = *state;
+    struct world_op o;
+
+    world_add_group(w, "g", GROUP("g", ""));
+    world_start(w, &o, WORLD_ID, group_key_of(w), NULL);
+    o.arena.max = o.arena.n;
+    world_run(&o, false);
+    assert_int_equal(o.answer.reason, BERTH_WHY_INTERNAL);
+    world_end(&o);
+}
+
 static void test_nothing_is_told_before_the_commit(void **state)
 {
     struct world *w = *state;
@@ -613,6 +687,9 @@ int main(void)
         TEST(test_group_changed_between_decision_and_commit),
         TEST(test_always_stale_gives_up),
         TEST(test_store_failure_is_told),
+        cmocka_unit_test(test_damaged_records_are_told),
+        TEST(test_crypto_failure_is_told),
+        TEST(test_full_arena_is_told),
         TEST(test_nothing_is_told_before_the_commit),
         TEST(test_assigning_first),
         TEST(test_poll_needs_the_key_too),
