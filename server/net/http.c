@@ -179,6 +179,24 @@ static void call_handler(struct http *h)
     h->o->handler(h->o->user, x);
 }
 
+/* RFC 9110 section 10.1.1: the peer holds its body back until it is asked for it. One that does not
+ * read its answers is not asked; it has to give up waiting some time. */
+static void go_ahead(struct http *h)
+{
+    const berth_str interim = BERTH_STR("HTTP/1.1 100 Continue\r\n\r\n");
+    size_t taken = layer_write(h->l.below, interim.p, interim.n);
+
+    if (taken > 0 && taken < interim.n)
+        hang_up(h);
+}
+
+static void await_body(struct http *h, bool none_yet)
+{
+    deadline_set(h->l.loop, &h->limit, HTTP_BODY_MS, on_body_slow);
+    if (none_yet && h->r->expects)
+        go_ahead(h);
+}
+
 /* Goes on with the present request, or begins one; returns how many bytes it took. */
 static size_t take(struct http *h, const uint8_t *p, size_t n)
 {
@@ -192,7 +210,7 @@ static size_t take(struct http *h, const uint8_t *p, size_t n)
     else if (h->r->phase == HTTP_COMPLETE)
         call_handler(h);
     else if (in_header && h->r->phase == HTTP_IN_BODY)
-        deadline_set(h->l.loop, &h->limit, HTTP_BODY_MS, on_body_slow);
+        await_body(h, h->r->body_bytes == 0);
     return used;
 }
 

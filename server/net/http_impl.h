@@ -41,6 +41,7 @@ struct http_request {
     int status;      /* of the refusal */
     const char *why; /* static */
     bool keep_alive;
+    bool expects;       /* to be told to send the body */
     bool old;           /* HTTP/1.0 */
     bool at_line_start; /* of the header */
     bool versioned;     /* the request line is whole but for its end */

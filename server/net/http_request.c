@@ -157,6 +157,14 @@ static int check_framing(struct http_request *r)
     return HPE_OK;
 }
 
+static bool expects_go_ahead(const struct http_request *r)
+{
+    berth_str value = { 0 };
+
+    return !r->old && find_fields(r, BERTH_STR("expect"), &value) == 1 &&
+           berth_str_ieq(value, BERTH_STR("100-continue"));
+}
+
 static bool is_host(berth_str s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -216,6 +224,7 @@ static int on_headers_complete(llhttp_t *parser)
     for (size_t i = 0; i < r->count; i++)
         r->headers[i].value = berth_str_trim(r->headers[i].value);
     r->keep_alive = llhttp_should_keep_alive(parser) != 0;
+    r->expects = expects_go_ahead(r);
     parser->upgrade = 0; /* an offer to switch protocols is refused by ignoring it */
     int e = check_framing(r);
     if (e == HPE_OK)
