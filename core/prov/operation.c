@@ -278,10 +278,7 @@ static berth_err choose_hub(struct berth_operation *op, const struct berth_catal
 static void load_devices(struct berth_operation *op, berth_str hub, struct berth_actions *out)
 {
     const struct berth_enrollment *e = op->attested.enrollment;
-    bool assigned = op->has_previous && op->previous.assigned_hub.n > 0;
-    berth_str device_id = assigned             ? op->previous.device_id
-                          : e->device_id.n > 0 ? e->device_id
-                                               : op->req.registration_id;
+    const struct berth_registration *previous = op->has_previous ? &op->previous : NULL;
     struct berth_action *a;
     berth_err err = berth_arena_lower(op->arena, hub, &op->target_hub);
 
@@ -292,10 +289,11 @@ static void load_devices(struct berth_operation *op, berth_str hub, struct berth
     op->phase = BERTH_PHASE_DEVICES;
     a = add(out, BERTH_DO_LOAD_DEVICES);
     a->there.hub = op->target_hub;
-    a->there.device_id = device_id;
-    if (assigned && !berth_str_eq(op->previous.assigned_hub, op->target_hub)) {
-        a->before.hub = op->previous.assigned_hub;
-        a->before.device_id = op->previous.device_id;
+    a->there.device_id = berth_reprovision_device_id(e, previous, op->req.registration_id);
+    if (previous != NULL && previous->assigned_hub.n > 0 &&
+        !berth_str_eq(previous->assigned_hub, op->target_hub)) {
+        a->before.hub = previous->assigned_hub;
+        a->before.device_id = previous->device_id;
     }
 }
 

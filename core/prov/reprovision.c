@@ -17,6 +17,15 @@ berth_str berth_reprovision_hub(const struct berth_enrollment *e,
     return chosen == NULL ? (berth_str){ 0 } : chosen->host_name;
 }
 
+berth_str berth_reprovision_device_id(const struct berth_enrollment *e,
+                                      const struct berth_registration *previous,
+                                      berth_str registration_id)
+{
+    if (was_assigned(previous))
+        return previous->device_id;
+    return e->device_id.n > 0 ? e->device_id : registration_id;
+}
+
 static bool same_keys(const struct berth_key_pair *a, const struct berth_key_pair *b)
 {
     /* Both sides are already ours: nobody learns anything from the time this takes. */
@@ -60,11 +69,18 @@ static struct plan plan_of(const struct berth_move *m)
 
 static berth_str device_id_of(const struct berth_move *m)
 {
-    const struct berth_enrollment *e = m->attestation->enrollment;
+    return berth_reprovision_device_id(m->attestation->enrollment, m->previous, m->registration_id);
+}
 
-    if (was_assigned(m->previous))
-        return m->previous->device_id;
-    return e->device_id.n > 0 ? e->device_id : m->registration_id;
+/* What is its hub's alone stays, and all else becomes that of BEFORE. */
+static void migrate(struct berth_device *d, const struct berth_device *before)
+{
+    uint64_t generation = d->generation, revision = d->identity_revision, version = d->version;
+
+    *d = *before;
+    d->generation = generation;
+    d->identity_revision = revision + 1;
+    d->version = version;
 }
 
 /* The device as it shall be. *CHANGED is false when the one that is there needs nothing. */
@@ -79,13 +95,8 @@ static berth_err make_device(const struct berth_move *m, struct plan plan, struc
         *d = *m->there;
     else
         berth_device_init(d, m->hub, device_id_of(m), m->generation, m->now_ms);
-    if (plan.twin == TWIN_MIGRATED) {
-        struct berth_device target = *d;
-        *d = *m->before;
-        d->generation = target.generation;
-        d->identity_revision = target.identity_revision + 1;
-        d->version = target.version;
-    }
+    if (plan.twin == TWIN_MIGRATED)
+        migrate(d, m->before);
     d->hub = m->hub; /* of M, not of a record that is gone by the time of the commit */
     d->device_id = device_id_of(m);
     if (plan.twin == TWIN_INITIAL) {
@@ -138,7 +149,8 @@ berth_err berth_reprovision(const struct berth_move *m, struct berth_arena *a,
 {
     const struct berth_enrollment *e = m->attestation->enrollment;
     struct plan plan = plan_of(m);
-    struct berth_device device;
+    /* in the arena, not on the stack: it holds keys, and the arena is wiped */
+    struct berth_device *device = berth_arena_alloc(a, sizeof *device);
     berth_str key;
     bool changed;
     berth_err err;
@@ -155,13 +167,15 @@ berth_err berth_reprovision(const struct berth_move *m, struct berth_arena *a,
         .created_ms = m->previous != NULL ? m->previous->created_ms : m->now_ms,
         .updated_ms = m->now_ms,
     };
-    err = make_device(m, plan, a, &device, &changed, why);
+    if (device == NULL)
+        return BERTH_E_FULL;
+    err = make_device(m, plan, a, device, &changed, why);
     if (err == BERTH_OK)
         err = berth_arena_lower(a, e->id, &key);
     if (err == BERTH_OK)
         err = berth_registration_encode(result, a, &changes[1].rec);
     if (err == BERTH_OK)
-        err = put_device(m, &device, changed, a, &changes[2]);
+        err = put_device(m, device, changed, a, &changes[2]);
     if (err != BERTH_OK)
         return err;
     changes[0] = check(e->is_group ? BERTH_KIND_GROUP : BERTH_KIND_ENROLLMENT, key, e->version);

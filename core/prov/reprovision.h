@@ -12,6 +12,11 @@ berth_str berth_reprovision_hub(const struct berth_enrollment *e,
                                 const struct berth_hub *chosen,
                                 const struct berth_catalog *catalog);
 
+/* The device's ID there: the one that it has, the enrollment's, or else the registration's. */
+berth_str berth_reprovision_device_id(const struct berth_enrollment *e,
+                                      const struct berth_registration *previous,
+                                      berth_str registration_id);
+
 struct berth_move {
     const struct berth_attestation *attestation;
     const struct berth_registration *previous; /* NULL: no record */
@@ -29,8 +34,9 @@ struct berth_move {
 
 /* The changes to commit, each with the version it was decided on: CHECK of the enrollment, PUT of
  * the registration, PUT of the device, with a group CHECK that no individual enrollment has come to
- * stand before it, DELETE of the device in the hub it leaves. *RESULT is the
- * new registration. Everything lies in A. A twin that breaks a rule gives *WHY. */
+ * stand before it, DELETE of the device in the hub it leaves. *RESULT is the new registration.
+ * Everything lies in A, keys included: the caller wipes it. A twin that breaks a rule gives *WHY.
+ */
 BERTH_MUST_USE berth_err berth_reprovision(const struct berth_move *m, struct berth_arena *a,
                                            struct berth_change changes[BERTH_MOVE_CHANGES_MAX],
                                            size_t *count, struct berth_registration *result,
