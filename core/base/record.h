@@ -3,6 +3,7 @@
 #ifndef BERTH_BASE_RECORD_H
 #define BERTH_BASE_RECORD_H
 
+#include "base/arena.h"
 #include "berth/str.h"
 
 /* Stored as numbers: append only. */
@@ -38,6 +39,10 @@ struct berth_record {
     berth_str body;     /* JSON, no secrets */
     berth_str secret;   /* in clear here, sealed at rest; wiped by the store after use */
 };
+
+/* A copy in A, for decoders that borrow. The secret is not copied: they take keys out of it. */
+BERTH_MUST_USE berth_err berth_record_dup(struct berth_arena *a, const struct berth_record *rec,
+                                          struct berth_record *out);
 
 enum berth_change_type {
     BERTH_CHECK,  /* only refuse the commit when the version differs */

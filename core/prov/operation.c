@@ -102,19 +102,6 @@ static void start(struct berth_operation *op, struct berth_actions *out)
     load(op, out);
 }
 
-/* A copy in the arena, so that views into it outlive the event. */
-static berth_err keep_record(struct berth_operation *op, const struct berth_record *rec,
-                             struct berth_record *out)
-{
-    berth_err e;
-
-    *out = *rec;
-    e = berth_arena_dup(op->arena, rec->name, &out->name);
-    if (e == BERTH_OK)
-        e = berth_arena_dup(op->arena, rec->body, &out->body);
-    return e;
-}
-
 static berth_err take_registration(struct berth_operation *op, const struct berth_record *rec)
 {
     struct berth_record mine;
@@ -124,14 +111,14 @@ static berth_err take_registration(struct berth_operation *op, const struct bert
     op->previous = (struct berth_registration){ 0 };
     if (rec == NULL)
         return BERTH_OK;
-    e = keep_record(op, rec, &mine);
+    e = berth_record_dup(op->arena, rec, &mine);
     return e == BERTH_OK ? berth_registration_decode(&mine, op->arena, &op->previous) : e;
 }
 
 static berth_err take_enrollment(struct berth_operation *op, const struct berth_record *rec)
 {
     struct berth_record mine;
-    berth_err e = keep_record(op, rec, &mine);
+    berth_err e = berth_record_dup(op->arena, rec, &mine);
 
     return e == BERTH_OK ? berth_enrollment_decode(&mine, op->arena, &op->enrollment) : e;
 }

@@ -103,27 +103,10 @@ void catalog_free(struct catalog *c)
     free(c);
 }
 
-/* A record whose views lie in the arena. */
-static berth_err copy_record(const struct berth_record *rec, struct berth_arena *a,
-                             struct berth_record *out)
-{
-    berth_err e;
-
-    *out = *rec;
-    e = berth_arena_dup(a, rec->scope, &out->scope);
-    if (e == BERTH_OK)
-        e = berth_arena_dup(a, rec->key, &out->key);
-    if (e == BERTH_OK)
-        e = berth_arena_dup(a, rec->name, &out->name);
-    if (e == BERTH_OK)
-        e = berth_arena_dup(a, rec->body, &out->body);
-    return e;
-}
-
 /* Enough for a copy of REC and for the strings that decoding unescapes. */
 static size_t room_for(const struct berth_record *rec)
 {
-    return rec->scope.n + rec->key.n + rec->name.n + 2 * rec->body.n + 256;
+    return rec->scope.n + rec->key.n + rec->name.n + rec->owner.n + 2 * rec->body.n + 256;
 }
 
 static berth_err prepare(struct catalog *c, const struct berth_key *key, struct berth_hmac_key *out)
@@ -143,7 +126,7 @@ static struct group_entry *make_group(struct catalog *c, const struct berth_reco
 
     e->size = size;
     berth_arena_init(&a, e->memory, size);
-    if (copy_record(rec, &a, &mine) != BERTH_OK ||
+    if (berth_record_dup(&a, rec, &mine) != BERTH_OK ||
         berth_enrollment_decode(&mine, &a, &e->enrollment) != BERTH_OK ||
         prepare(c, &e->enrollment.keys.primary, &e->primary) != BERTH_OK ||
         prepare(c, &e->enrollment.keys.secondary, &e->secondary) != BERTH_OK) {
@@ -236,7 +219,7 @@ static struct policy_entry *make_policy(struct catalog *c, const struct berth_re
 
     e->size = size;
     berth_arena_init(&a, e->memory, size);
-    if (copy_record(rec, &a, &mine) != BERTH_OK ||
+    if (berth_record_dup(&a, rec, &mine) != BERTH_OK ||
         berth_policy_decode(&mine, &a, out) != BERTH_OK) {
         log_event(LOG_ERROR, "shared access policy cannot be read", LOG_TEXT("policy", rec->key));
         free_policy(c, out, e);

@@ -28,16 +28,6 @@ void device_task_read(struct call *c, store_done *done)
 }
 
 /* A call outlives its reply, and the decision may be taken after it: the record is copied. */
-static bool copy_record(struct call *c, const struct berth_record *from, struct berth_record *to)
-{
-    *to = *from;
-    return berth_arena_dup(&c->arena, from->scope, &to->scope) == BERTH_OK &&
-           berth_arena_dup(&c->arena, from->key, &to->key) == BERTH_OK &&
-           berth_arena_dup(&c->arena, from->name, &to->name) == BERTH_OK &&
-           berth_arena_dup(&c->arena, from->body, &to->body) == BERTH_OK &&
-           berth_arena_dup(&c->arena, from->secret, &to->secret) == BERTH_OK;
-}
-
 bool device_task_take(struct call *c, const struct store_reply *reply)
 {
     struct device_task *t = c->state;
@@ -49,7 +39,7 @@ bool device_task_take(struct call *c, const struct store_reply *reply)
         call_refuse(c, BERTH_WHY_DEVICE_NOT_FOUND, (berth_str){ 0 });
         return false;
     }
-    if (!copy_record(c, &reply->records[0], &rec)) {
+    if (berth_record_dup(&c->arena, &reply->records[0], &rec) != BERTH_OK) {
         call_fail(c, BERTH_WHY_INTERNAL, "a device's record does not fit its call");
         return false;
     }
