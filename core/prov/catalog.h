@@ -5,13 +5,7 @@
 #define BERTH_PROV_CATALOG_H
 
 #include "prov/enrollment.h"
-
-struct berth_hub {
-    berth_str host_name; /* lower case; the hub's key */
-    int32_t weight;      /* 1 to 1000, for hashed allocation */
-    bool takes_devices;  /* takes part in allocation */
-    uint64_t version;
-};
+#include "prov/hub.h"
 
 struct berth_group {
     const struct berth_enrollment *enrollment;

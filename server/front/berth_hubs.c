@@ -5,17 +5,10 @@
 #include "front/host_name.h"
 #include "front/if_match.h"
 #include "front/service.h"
+#include "prov/hub.h"
 #include "wire/json.h"
 
-#define WEIGHT_MAX   1000
 #define POLICIES_MAX 8 /* a new hub gets */
-
-struct hub_row {
-    berth_str name;
-    int32_t weight;
-    bool takes_devices;
-    uint64_t version;
-};
 
 /* One request about hubs: all of them, or the one addressed. */
 struct task {
@@ -23,11 +16,11 @@ struct task {
     uint64_t expect; /* of If-Match */
     size_t at;       /* whose devices are being counted */
     size_t count;
-    struct hub_row rows[BERTH_ENROLLMENT_HUBS_MAX];
+    struct berth_hub rows[BERTH_ENROLLMENT_HUBS_MAX];
     uint64_t devices[BERTH_ENROLLMENT_HUBS_MAX];
 };
 
-static void put_row(struct berth_json_out *j, const struct hub_row *r, uint64_t devices)
+static void put_row(struct berth_json_out *j, const struct berth_hub *r, uint64_t devices)
 {
     char storage[32];
     struct berth_buf etag;
@@ -35,7 +28,7 @@ static void put_row(struct berth_json_out *j, const struct hub_row *r, uint64_t 
     berth_buf_init(&etag, storage, sizeof storage);
     berth_etag_put(&etag, r->version);
     berth_json_open(j, '{');
-    berth_json_member(j, "hostName", r->name);
+    berth_json_member(j, "hostName", r->host_name);
     berth_json_member_i64(j, "allocationWeight", r->weight);
     berth_json_member_bool(j, "allocation", r->takes_devices);
     berth_json_member_i64(j, "deviceCount", (int64_t)devices);
@@ -80,24 +73,22 @@ static void count_next(struct call *c)
     if (t->at == t->count)
         answer(c);
     else
-        store_count(c->f->store, BERTH_KIND_DEVICE, t->rows[t->at].name, -1, on_counted, c);
+        store_count(c->f->store, BERTH_KIND_DEVICE, t->rows[t->at].host_name, -1, on_counted, c);
 }
 
 /* Rows come from the catalog, which shows every change that anyone was told of. */
 static bool add_row(struct call *c, const struct berth_hub *hub)
 {
     struct task *t = c->state;
-    struct hub_row *r;
+    struct berth_hub *r;
 
     if (t->count == BERTH_ENROLLMENT_HUBS_MAX) {
         call_fail(c, BERTH_WHY_INTERNAL, "there are more hubs than there may be");
         return false;
     }
     r = &t->rows[t->count];
-    *r = (struct hub_row){ .weight = hub->weight,
-                           .takes_devices = hub->takes_devices,
-                           .version = hub->version };
-    if (berth_arena_dup(&c->arena, hub->host_name, &r->name) != BERTH_OK) {
+    *r = *hub;
+    if (berth_arena_dup(&c->arena, hub->host_name, &r->host_name) != BERTH_OK) {
         call_fail(c, BERTH_WHY_INTERNAL, "a hub's name does not fit its call");
         return false;
     }
@@ -109,9 +100,9 @@ static bool add_row(struct call *c, const struct berth_hub *hub)
 static void sort_rows(struct task *t)
 {
     for (size_t i = 1; i < t->count; i++) {
-        struct hub_row r = t->rows[i];
+        struct berth_hub r = t->rows[i];
         size_t at = i;
-        for (; at > 0 && berth_str_cmp(t->rows[at - 1].name, r.name) > 0; at--)
+        for (; at > 0 && berth_str_cmp(t->rows[at - 1].host_name, r.host_name) > 0; at--)
             t->rows[at] = t->rows[at - 1];
         t->rows[at] = r;
     }
@@ -180,7 +171,7 @@ void api_hub_get(struct call *c)
 /* ---- PUT ---- */
 
 /* {"allocationWeight":1..1000,"allocation":bool}; what is left out is 1 and true. */
-static bool parse(struct call *c, struct hub_row *row)
+static bool parse(struct call *c, struct berth_hub *row)
 {
     struct berth_json doc, weight, allocation;
     int64_t n = 1;
@@ -192,7 +183,7 @@ static bool parse(struct call *c, struct hub_row *row)
     }
     weight = berth_json_get(doc, BERTH_STR("allocationWeight"));
     if (weight.type != BERTH_JSON_ABSENT &&
-        (berth_json_i64(weight, &n) != BERTH_OK || n < 1 || n > WEIGHT_MAX)) {
+        (berth_json_i64(weight, &n) != BERTH_OK || n < 1 || n > BERTH_HUB_WEIGHT_MAX)) {
         call_refuse(c, BERTH_WHY_REQUEST_INVALID,
                     BERTH_STR("allocationWeight must be a number from 1 to 1000."));
         return false;
@@ -205,22 +196,6 @@ static bool parse(struct call *c, struct hub_row *row)
     }
     row->weight = (int32_t)n;
     return true;
-}
-
-static berth_err encode_hub(const struct hub_row *row, struct berth_arena *a,
-                            struct berth_record *out)
-{
-    struct berth_json_out j;
-    struct berth_buf b;
-
-    *out = (struct berth_record){ .kind = BERTH_KIND_HUB, .key = row->name, .name = row->name };
-    berth_arena_lend(a, &b);
-    berth_json_begin(&j, &b);
-    berth_json_open(&j, '{');
-    berth_json_member_i64(&j, "weight", row->weight);
-    berth_json_member_bool(&j, "allocation", row->takes_devices);
-    berth_json_close(&j, '}');
-    return berth_arena_keep(a, &b, &out->body);
 }
 
 /* The policies of a new hub, with fresh keys, as changes of the commit that makes it. Those that an
@@ -272,7 +247,8 @@ static void on_put(void *user, const struct store_reply *reply)
     } else if (t->expect == BERTH_ANY) {
         call_refuse(c, BERTH_WHY_HUB_EXISTS, (berth_str){ 0 });
     } else {
-        store_get(c->f->store, BERTH_KIND_HUB, (berth_str){ 0 }, t->rows[0].name, on_put_read, c);
+        store_get(c->f->store, BERTH_KIND_HUB, (berth_str){ 0 }, t->rows[0].host_name, on_put_read,
+                  c);
     }
 }
 
@@ -299,13 +275,13 @@ void api_hub_put(struct call *c)
     struct berth_change changes[1 + POLICIES_MAX + 1];
     struct task *t = begin(c);
     const char *name = t == NULL ? NULL : addressed(c);
-    struct hub_row *row;
+    struct berth_hub *row;
     size_t count = 1;
 
     if (name == NULL)
         return;
     row = &t->rows[0];
-    *row = (struct hub_row){ .name = berth_str_of(name) };
+    *row = (struct berth_hub){ .host_name = berth_str_of(name) };
     t->one = true;
     t->count = 1;
     t->expect = if_match(c, berth_etag_parse);
@@ -314,11 +290,11 @@ void api_hub_put(struct call *c)
     changes[0] = (struct berth_change){ .type = BERTH_PUT, .expect = t->expect };
     if (t->expect == BERTH_ANY)
         changes[0].expect = BERTH_ABSENT;
-    if (encode_hub(row, &c->arena, &changes[0].rec) != BERTH_OK) {
+    if (berth_hub_encode(row, &c->arena, &changes[0].rec) != BERTH_OK) {
         call_fail(c, BERTH_WHY_INTERNAL, "a hub does not fit its record");
         return;
     }
-    if (t->expect == BERTH_ANY && !add_policies(c, row->name, changes, &count))
+    if (t->expect == BERTH_ANY && !add_policies(c, row->host_name, changes, &count))
         return;
     store_commit(c->f->store, changes, count, loop_now_ms(c->f->loop), on_put, c);
 }

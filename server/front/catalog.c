@@ -5,9 +5,6 @@
 #include <string.h>
 
 #include "ops/log.h"
-#include "wire/json.h"
-
-#define HUB_WEIGHT_MAX 1000
 
 /* An entry owns one block: itself, then an arena with all that its views point to. */
 struct group_entry {
@@ -177,9 +174,7 @@ static void watch_group(struct catalog *c, const struct berth_record *rec, bool 
 static void watch_hub(struct catalog *c, const struct berth_record *rec, bool deleted)
 {
     const struct berth_hub *old = berth_catalog_hub(&c->view, rec->key);
-    struct berth_hub h = { .weight = 1, .version = rec->version };
-    struct berth_json doc = { 0 };
-    int64_t weight = 1;
+    struct berth_hub h;
     char *name;
 
     if (old != NULL) {
@@ -189,11 +184,7 @@ static void watch_hub(struct catalog *c, const struct berth_record *rec, bool de
     }
     if (deleted)
         return;
-    if (berth_json_check(rec->body, &doc, NULL) == BERTH_OK &&
-        berth_json_i64(berth_json_get(doc, BERTH_STR("weight")), &weight) == BERTH_OK &&
-        weight >= 1 && weight <= HUB_WEIGHT_MAX)
-        h.weight = (int32_t)weight;
-    h.takes_devices = berth_json_get(doc, BERTH_STR("allocation")).type != BERTH_JSON_FALSE;
+    berth_hub_decode(rec, &h);
     name = must(malloc(rec->key.n + 1));
     memcpy(name, rec->key.p, rec->key.n);
     h.host_name = (berth_str){ name, rec->key.n };

@@ -9,9 +9,9 @@
 
 #include "auth/policy.h"
 #include "front/catalog.h"
+#include "prov/hub.h"
 
 #define ID_SCOPE_PREFIX "0ne"
-#define HUB_BODY        "{\"weight\":1,\"allocation\":true}"
 
 static berth_err complain(char *problem, size_t problem_size, const char *path, const char *words)
 {
@@ -113,16 +113,15 @@ static berth_err add_id_scope(struct changes *c)
     return e;
 }
 
-static void add_hub(struct changes *c, berth_str hub)
+static berth_err add_hub(struct changes *c, berth_str hub)
 {
-    struct berth_record rec = { .kind = BERTH_KIND_HUB,
-                                .scope = BERTH_STR(""),
-                                .key = hub,
-                                .name = hub,
-                                .owner = BERTH_STR(""),
-                                .body = BERTH_STR(HUB_BODY) };
+    struct berth_hub h = { .host_name = hub, .weight = 1, .takes_devices = true };
+    struct berth_record rec;
+    berth_err e = berth_hub_encode(&h, c->a, &rec);
 
-    add(c, &rec);
+    if (e == BERTH_OK)
+        add(c, &rec);
+    return e;
 }
 
 static berth_err make_key(const struct berth_crypto *crypto, struct berth_key *key)
@@ -177,7 +176,7 @@ berth_err first_start_changes(const struct config *config, const struct berth_cr
     if (e == BERTH_OK)
         e = add_policies(&c, hub, berth_hub_policies);
     if (e == BERTH_OK)
-        add_hub(&c, hub);
+        e = add_hub(&c, hub);
     if (e == BERTH_OK)
         *count = c.count;
     return e;
