@@ -40,7 +40,7 @@ struct catalog {
     unsigned kind;
 };
 
-/* Memory for N more bytes; a catalog that cannot hold what the store holds must not decide. */
+/* A catalog that cannot hold what the store holds must not decide. */
 static void *must(void *p)
 {
     if (p == NULL)
@@ -48,12 +48,21 @@ static void *must(void *p)
     return p;
 }
 
-static void *grow(void *table, size_t count, size_t *max, size_t size)
+/* Room for one more entry. Not realloc: it would leave a table of keys behind. */
+static void *grow(struct catalog *c, void *table, size_t count, size_t *max, size_t size)
 {
+    void *larger;
+
     if (count < *max)
         return table;
     *max = *max == 0 ? 16 : *max * 2;
-    return must(realloc(table, *max * size));
+    larger = must(malloc(*max * size));
+    if (count > 0) {
+        memcpy(larger, table, count * size);
+        c->crypto->wipe(c->crypto->ctx, table, count * size);
+    }
+    free(table);
+    return larger;
 }
 
 berth_err catalog_new(const struct berth_crypto *crypto, struct catalog **out)
@@ -163,9 +172,9 @@ static void watch_group(struct catalog *c, const struct berth_record *rec, bool 
     e = make_group(c, rec, &g);
     if (e == NULL)
         return;
-    c->groups = grow(c->groups, c->view.group_count, &max, sizeof *c->groups);
+    c->groups = grow(c, c->groups, c->view.group_count, &max, sizeof *c->groups);
     c->group_entries =
-        grow(c->group_entries, c->view.group_count, &c->group_max, sizeof(struct group_entry *));
+        grow(c, c->group_entries, c->view.group_count, &c->group_max, sizeof *c->group_entries);
     c->groups[c->view.group_count] = g;
     c->group_entries[c->view.group_count++] = e;
     c->view.groups = c->groups;
@@ -188,7 +197,7 @@ static void watch_hub(struct catalog *c, const struct berth_record *rec, bool de
     name = must(malloc(rec->key.n + 1));
     memcpy(name, rec->key.p, rec->key.n);
     h.host_name = (berth_str){ name, rec->key.n };
-    c->hubs = grow(c->hubs, c->view.hub_count, &c->hub_max, sizeof *c->hubs);
+    c->hubs = grow(c, c->hubs, c->view.hub_count, &c->hub_max, sizeof *c->hubs);
     c->hubs[c->view.hub_count++] = h;
     c->view.hubs = c->hubs;
 }
@@ -219,33 +228,46 @@ static struct policy_entry *make_policy(struct catalog *c, const struct berth_re
     return e;
 }
 
+static void remove_policy(struct catalog *c, size_t at)
+{
+    size_t after = --c->policy_count - at;
+
+    free_policy(c, &c->policies[at], c->policy_entries[at]);
+    memmove(&c->policies[at], &c->policies[at + 1], after * sizeof *c->policies);
+    memmove(&c->policy_entries[at], &c->policy_entries[at + 1], after * sizeof *c->policy_entries);
+    c->crypto->wipe(c->crypto->ctx, &c->policies[at + after], sizeof *c->policies);
+}
+
+static void insert_policy(struct catalog *c, size_t at, const struct berth_policy *p,
+                          struct policy_entry *e)
+{
+    size_t after = c->policy_count - at, max = c->policy_max;
+
+    c->policies = grow(c, c->policies, c->policy_count, &max, sizeof *c->policies);
+    c->policy_entries =
+        grow(c, c->policy_entries, c->policy_count, &c->policy_max, sizeof *c->policy_entries);
+    memmove(&c->policies[at + 1], &c->policies[at], after * sizeof *c->policies);
+    memmove(&c->policy_entries[at + 1], &c->policy_entries[at], after * sizeof *c->policy_entries);
+    c->policies[at] = *p;
+    c->policy_entries[at] = e;
+    c->policy_count++;
+}
+
 static void watch_policy(struct catalog *c, const struct berth_record *rec, bool deleted)
 {
-    size_t at = 0, max = c->policy_max;
     struct policy_entry *e;
     struct berth_policy p;
+    size_t at = 0;
 
     while (at < c->policy_count && policy_order(&c->policies[at], rec->scope, rec->key) < 0)
         at++;
-    if (at < c->policy_count && policy_order(&c->policies[at], rec->scope, rec->key) == 0) {
-        free_policy(c, &c->policies[at], c->policy_entries[at]);
-        c->policy_count--;
-        memmove(&c->policies[at], &c->policies[at + 1], (c->policy_count - at) * sizeof p);
-        memmove(&c->policy_entries[at], &c->policy_entries[at + 1],
-                (c->policy_count - at) * sizeof e);
-    }
-    if (deleted)
-        return;
-    e = make_policy(c, rec, &p);
+    if (at < c->policy_count && policy_order(&c->policies[at], rec->scope, rec->key) == 0)
+        remove_policy(c, at);
+    e = deleted ? NULL : make_policy(c, rec, &p);
     if (e == NULL)
         return;
-    c->policies = grow(c->policies, c->policy_count, &max, sizeof p);
-    c->policy_entries = grow(c->policy_entries, c->policy_count, &c->policy_max, sizeof e);
-    memmove(&c->policies[at + 1], &c->policies[at], (c->policy_count - at) * sizeof p);
-    memmove(&c->policy_entries[at + 1], &c->policy_entries[at], (c->policy_count - at) * sizeof e);
-    c->policies[at] = p;
-    c->policy_entries[at] = e;
-    c->policy_count++;
+    insert_policy(c, at, &p, e);
+    c->crypto->wipe(c->crypto->ctx, &p, sizeof p);
 }
 
 static void watch_setting(struct catalog *c, const struct berth_record *rec, bool deleted)
