@@ -99,6 +99,33 @@ static void test_every_record_read_is_checked(void **state)
     }
 }
 
+/* Whether it is to be written or only stays as it is. */
+static void test_the_device_there_is_checked(void **state)
+{
+    static const char *const policies[] = { "", RESET };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(policies); i++) {
+        struct berth_change c = { .type = BERTH_PUT, .expect = BERTH_PRESENT };
+        struct world_op o;
+        struct world w;
+        char json[1024];
+        world_init(&w);
+        world_add_hub(&w, "hub-a.example", 1);
+        (void)snprintf(json, sizeof json, "%.*s%s}", (int)strlen(GROUP("")) - 1, GROUP(""),
+                       policies[i]);
+        world_add_group(&w, "g", json);
+        register_well(&w);
+        world_start(&w, &o, WORLD_ID, key_of(&w), NULL);
+        world_run(&o, true);
+        c.rec = *world_find(&w, BERTH_KIND_DEVICE, "hub-a.example", WORLD_ID);
+        assert_int_equal(world_commit(&w, &c, 1), BERTH_OK);
+        assert_false(world_apply(&o));
+        world_end(&o);
+        world_deinit(&w);
+    }
+}
+
 /* Records are lent for the event alone: the commit must not look at them. */
 static void test_changes_outlive_the_records(void **state)
 {
@@ -226,6 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_individual_enrollment_comes_meanwhile),
         cmocka_unit_test(test_every_record_read_is_checked),
+        cmocka_unit_test(test_the_device_there_is_checked),
         TEST(test_changes_outlive_the_records),
         TEST(test_a_failure_with_another_cause_is_written),
         TEST(test_a_failure_through_another_group_is_written),
