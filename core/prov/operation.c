@@ -410,6 +410,11 @@ static void devices(struct berth_operation *op, const struct berth_event *ev,
         fail(op, e, out);
 }
 
+bool berth_answer_is_error(const struct berth_answer *a)
+{
+    return a->reason != BERTH_WHY_NONE && berth_reason_row(a->reason)->word[0] == '\0';
+}
+
 void berth_operation_init(struct berth_operation *op, const struct berth_crypto *crypto,
                           const struct berth_registration_request *req, struct berth_arena *a)
 {

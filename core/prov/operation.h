@@ -53,6 +53,9 @@ struct berth_answer {
     berth_str enrollment_id;  /* for the log; empty when nobody vouched */
 };
 
+/* Whether it is told as an error, not as a state. */
+bool berth_answer_is_error(const struct berth_answer *a);
+
 struct berth_action {
     enum berth_action_type type;
     berth_str key; /* LOAD: registration ID in lower case */

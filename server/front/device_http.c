@@ -4,10 +4,12 @@
 #include <stdlib.h>
 
 #include "front/registrar.h"
+#include "front/registration_log.h"
 #include "front/router.h"
 #include "net/listener.h"
 #include "prov/dps_device.h"
 
+#define TRANSPORT    "https"
 #define SCRATCH_SIZE 4096 /* decoded path and body strings */
 #define ANSWER_MAX   8192
 
@@ -19,8 +21,8 @@ struct device_call {
     bool is_poll;
 };
 
-static void respond(struct front *f, struct http_exchange *x, int status, int code,
-                    int retry_after_s, berth_str tracking_id, berth_str body)
+static void respond(struct http_exchange *x, int status, int code, int retry_after_s,
+                    berth_str tracking_id, berth_str body)
 {
     char retry[12], number[12];
     struct http_header h[4] = {
@@ -29,7 +31,6 @@ static void respond(struct front *f, struct http_exchange *x, int status, int co
     };
     size_t n = 2;
 
-    (void)f;
     if (retry_after_s > 0) {
         (void)snprintf(retry, sizeof retry, "%d", retry_after_s);
         h[n++] = (struct http_header){ BERTH_STR("Retry-After"), berth_str_of(retry) };
@@ -50,7 +51,7 @@ static void refuse(struct front *f, struct http_exchange *x, enum berth_reason w
 
     berth_buf_init(&b, text, sizeof text);
     berth_dps_error_put(&b, why, (berth_str){ 0 }, tracking_id, loop_now_ms(f->loop));
-    respond(f, x, row->status, row->code, retry_after_s, tracking_id, berth_buf_str(&b));
+    respond(x, row->status, row->code, retry_after_s, tracking_id, berth_buf_str(&b));
 }
 
 /* Before a registration exists. */
@@ -59,8 +60,12 @@ static void refuse_at_once(struct front *f, struct http_exchange *x, enum berth_
     char tracking[FRONT_TRACKING_SIZE];
 
     front_tracking_id(f, tracking);
-    metrics_add(f->metrics, registrations_refused, 1);
-    metrics_add(f->metrics, reasons[why], 1);
+    registration_log(f, &(struct registration_line){
+                            .tracking = tracking,
+                            .peer = layer_peer(x->layer),
+                            .transport = TRANSPORT,
+                            .answer = &(struct berth_answer){ .reason = why },
+                        });
     refuse(f, x, why, 0, berth_str_of(tracking));
 }
 
@@ -76,7 +81,7 @@ static void answered(void *user, const struct berth_answer *answer, const char *
 
     free(d);
     x->abandoned = NULL;
-    if (answer->reason != BERTH_WHY_NONE && berth_reason_row(answer->reason)->word[0] == '\0') {
+    if (berth_answer_is_error(answer)) {
         refuse(f, x, answer->reason, answer->retry_after_s, berth_str_of(tracking_id));
         return;
     }
@@ -84,7 +89,7 @@ static void answered(void *user, const struct berth_answer *answer, const char *
     status = is_poll && answer->state.status != BERTH_ASSIGNING ? 200 : 202;
     berth_buf_init(&b, text, sizeof text);
     berth_dps_answer_put(&b, answer);
-    respond(f, x, status, 0, answer->retry_after_s, berth_str_of(tracking_id), berth_buf_str(&b));
+    respond(x, status, 0, answer->retry_after_s, berth_str_of(tracking_id), berth_buf_str(&b));
 }
 
 static void abandoned(struct http_exchange *x)
@@ -93,13 +98,6 @@ static void abandoned(struct http_exchange *x)
 
     registrar_forget(d->registration);
     free(d);
-}
-
-static bool is_json(const struct http_exchange *x)
-{
-    berth_str type = http_field(x, BERTH_STR("content-type"));
-
-    return berth_str_ieq(berth_str_trim(berth_str_cut(&type, ';')), BERTH_STR("application/json"));
 }
 
 /* The request in transport-free form, or why there is none. */
@@ -114,7 +112,7 @@ static enum berth_reason read_request(struct http_exchange *x, struct berth_aren
     if (x->method != (path.is_register ? HTTP_PUT : HTTP_GET))
         return BERTH_WHY_METHOD_NOT_ALLOWED;
     if (path.is_register && x->body.n > 0) {
-        if (!is_json(x))
+        if (!front_has_json(x))
             return BERTH_WHY_MEDIA_TYPE_WRONG;
         if (berth_dps_register_parse(x->body, a, &body) != BERTH_OK)
             return BERTH_WHY_PAYLOAD_MALFORMED;
@@ -156,7 +154,7 @@ void device_http(struct front *f, struct http_exchange *x)
     }
     *d = (struct device_call){ .f = f, .x = x, .is_poll = req.is_poll };
     d->registration =
-        registrar_start(f->registrar, &req, layer_peer(x->layer), "https", answered, d);
+        registrar_start(f->registrar, &req, layer_peer(x->layer), TRANSPORT, answered, d);
     if (d->registration == NULL) {
         free(d);
         refuse_at_once(f, x, BERTH_WHY_OVERLOADED);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "front/registrar.h"
+#include "front/registration_log.h"
 #include "front/router.h"
 #include "net/bytes.h"
 #include "net/listener.h"
@@ -14,6 +15,7 @@
 #include "prov/dps_device.h"
 #include "wire/mqtt.h"
 
+#define TRANSPORT    "mqtts"
 #define LOGIN_MAX    (8 * 1024)       /* bytes of a CONNECT packet */
 #define PUBLISH_MAX  (128 * 1024)     /* bytes of any packet after it */
 #define RESPONSE_MAX (16 * 1024)      /* bytes of one packet sent */
@@ -131,7 +133,7 @@ static void answered(void *user, const struct berth_answer *answer, const char *
     struct berth_buf body;
 
     m->registration = NULL;
-    if (answer->reason != BERTH_WHY_NONE && berth_reason_row(answer->reason)->word[0] == '\0') {
+    if (berth_answer_is_error(answer)) {
         publish_error(m, answer->reason, answer->retry_after_s, tracking_id);
     } else {
         berth_buf_init(&body, text, sizeof text);
@@ -147,8 +149,13 @@ static void refuse_at_once(struct mqtt *m, enum berth_reason why)
     char tracking[FRONT_TRACKING_SIZE];
 
     front_tracking_id(m->f, tracking);
-    metrics_add(m->f->metrics, registrations_refused, 1);
-    metrics_add(m->f->metrics, reasons[why], 1);
+    registration_log(m->f, &(struct registration_line){
+                               .tracking = tracking,
+                               .registration_id = m->user.registration_id,
+                               .peer = layer_peer(&m->layer),
+                               .transport = TRANSPORT,
+                               .answer = &(struct berth_answer){ .reason = why },
+                           });
     publish_error(m, why, 0, tracking);
 }
 
@@ -276,7 +283,7 @@ static void register_device(struct mqtt *m, const struct berth_dps_topic *topic,
     req.credential.type = m->password.n > 0 ? BERTH_CREDENTIAL_SAS : BERTH_CREDENTIAL_NONE;
     req.credential.u.sas = m->password;
     m->registration =
-        registrar_start(m->f->registrar, &req, layer_peer(&m->layer), "mqtts", answered, m);
+        registrar_start(m->f->registrar, &req, layer_peer(&m->layer), TRANSPORT, answered, m);
     if (m->registration == NULL)
         refuse_at_once(m, BERTH_WHY_OVERLOADED);
 }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "net/http.h"
+
 void front_tracking_id(struct front *f, char out[FRONT_TRACKING_SIZE])
 {
     static const char shape[FRONT_TRACKING_SIZE] = "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx";
@@ -21,4 +23,11 @@ void front_tracking_id(struct front *f, char out[FRONT_TRACKING_SIZE])
             v = (v & 3) | 8;
         out[i] = "0123456789abcdef"[v];
     }
+}
+
+bool front_has_json(const struct http_exchange *x)
+{
+    berth_str type = http_field(x, BERTH_STR("content-type"));
+
+    return berth_str_ieq(berth_str_trim(berth_str_cut(&type, ';')), BERTH_STR("application/json"));
 }

@@ -13,6 +13,7 @@
 
 #define FRONT_TRACKING_SIZE 37 /* a random UUID in text, and NUL */
 
+struct http_exchange;
 struct registrar;
 struct call;
 
@@ -31,5 +32,7 @@ struct front {
 
 /* A random UUID: the tracking ID of a request, in its answer and in its log lines. */
 void front_tracking_id(struct front *f, char out[FRONT_TRACKING_SIZE]);
+/* Whether the request says that its body is JSON. */
+bool front_has_json(const struct http_exchange *x);
 
 #endif

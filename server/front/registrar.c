@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "front/record_copy.h"
+#include "front/registration_log.h"
 #include "ops/log.h"
 
 #define FREE_MAX 64 /* operations kept for reuse: their memory is warm */
@@ -136,62 +137,19 @@ void registrar_forget(struct registration *g)
     g->answer = NULL;
 }
 
-/* ---- telling ---- */
-
-static const char *outcome(const struct berth_answer *a)
-{
-    if (a->reason != BERTH_WHY_NONE && berth_reason_row(a->reason)->word[0] == '\0')
-        return "refused";
-    return berth_registration_status_text(a->state.status);
-}
-
-static void count(struct metrics *m, const struct berth_answer *a)
-{
-    if (a->reason != BERTH_WHY_NONE) {
-        metrics_add(m, registrations_refused, 1);
-        metrics_add(m, reasons[a->reason], 1);
-    } else if (a->state.status == BERTH_ASSIGNING) {
-        metrics_add(m, registrations_assigning, 1);
-    } else {
-        metrics_add(m, registrations_assigned, 1);
-    }
-}
-
-static void write_log(struct registration *g, const struct berth_answer *a)
-{
-    const struct berth_reason_row *row = berth_reason_row(a->reason);
-    bool refused = a->reason != BERTH_WHY_NONE;
-    struct log_field fields[12];
-    size_t n = 0;
-
-    fields[n++] = LOG_TEXT("outcome", berth_str_of(outcome(a)));
-    fields[n++] = LOG_TEXT("tracking_id", berth_str_of(g->tracking));
-    fields[n++] = LOG_TEXT("registration_id", g->op.req.registration_id);
-    fields[n++] = LOG_TEXT("peer", berth_str_of(g->peer.text));
-    fields[n++] = LOG_TEXT("transport", berth_str_of(g->transport));
-    if (a->enrollment_id.n > 0)
-        fields[n++] = LOG_TEXT("enrollment", a->enrollment_id);
-    if (a->state.status == BERTH_ASSIGNED && !refused) {
-        fields[n++] = LOG_TEXT("hub", a->state.assigned_hub);
-        fields[n++] = LOG_TEXT("device_id", a->state.device_id);
-    }
-    if (refused) {
-        fields[n++] = LOG_TEXT("reason", berth_str_of(row->name));
-        fields[n++] = LOG_TEXT("cause", berth_str_of(row->text));
-        fields[n++] = LOG_TEXT("remedy", berth_str_of(row->remedy));
-    }
-    fields[n++] = LOG_NUM("ms", loop_mono_ms(g->r->f->loop) - g->started_ms);
-    assert(n <= sizeof fields / sizeof fields[0]);
-    log_write(refused ? LOG_WARNING : LOG_INFO, "registration", fields, n);
-}
-
 static void tell(struct registration *g, const struct berth_answer *a)
 {
     struct front *f = g->r->f;
     registrar_answer *answer = g->answer;
 
-    count(f->metrics, a);
-    write_log(g, a);
+    registration_log(f, &(struct registration_line){
+                            .tracking = g->tracking,
+                            .registration_id = g->op.req.registration_id,
+                            .peer = &g->peer,
+                            .transport = g->transport,
+                            .ms = loop_mono_ms(f->loop) - g->started_ms,
+                            .answer = a,
+                        });
     if (berth_reason_row(a->reason)->status == 401)
         limits_peer_failed(f->limits, (const struct sockaddr *)&g->peer.addr,
                            loop_mono_ms(f->loop));

@@ -30,14 +30,6 @@ static const struct route *find(struct call *c, const struct route_table *t)
     return NULL;
 }
 
-/* An SDK that lists or deletes sends no body; one without a type is no error then. */
-static bool is_json(const struct call *c)
-{
-    berth_str type = http_field(c->x, BERTH_STR("content-type"));
-
-    return berth_str_ieq(berth_str_trim(berth_str_cut(&type, ';')), BERTH_STR("application/json"));
-}
-
 void route_run(struct call *c, const struct route_table *t)
 {
     const struct route *r = find(c, t);
@@ -53,7 +45,7 @@ void route_run(struct call *c, const struct route_table *t)
     if (t->versioned &&
         !berth_api_version_is_valid(berth_query_get(c->x->query, BERTH_STR("api-version"))))
         call_refuse(c, BERTH_WHY_API_VERSION_MISSING, (berth_str){ 0 });
-    else if (c->body.n > 0 && !is_json(c))
+    else if (c->body.n > 0 && !front_has_json(c->x)) /* lists and deletes have neither */
         call_refuse(c, BERTH_WHY_MEDIA_TYPE_WRONG, (berth_str){ 0 });
     else if (c->body.n > ROUTE_BODY_MAX)
         call_refuse(c, BERTH_WHY_BODY_TOO_LARGE, (berth_str){ 0 });

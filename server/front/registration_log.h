@@ -1,0 +1,21 @@
+/* front/registration_log.h - what is counted and written of each answer to a device: one line, with
+ * cause and remedy when it was refused. */
+#ifndef FRONT_REGISTRATION_LOG_H
+#define FRONT_REGISTRATION_LOG_H
+
+#include "front/front.h"
+#include "net/listener.h"
+#include "prov/operation.h"
+
+struct registration_line {
+    const char *tracking; /* as the device is told */
+    berth_str registration_id;
+    const struct peer *peer;
+    const char *transport;
+    int64_t ms; /* that it took */
+    const struct berth_answer *answer;
+};
+
+void registration_log(struct front *f, const struct registration_line *l);
+
+#endif
