@@ -1,6 +1,8 @@
 #include "ops/log.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,11 +15,16 @@
 
 /* Kept for the end of a line that is cut: `,"truncated":true}` and the line feed. */
 #define TAIL_ROOM 32
+#define ROOM_MS   100 /* that whoever reads the log may be late, once; then lines are dropped */
 
 static _Atomic int threshold = LOG_NOTICE;
 static _Atomic bool text_form;
 static _Atomic int target = STDERR_FILENO;
 static _Atomic bool with_priority = true;
+
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* over the next two, and writing */
+static bool stuck;                                       /* the last line found no room */
+static int64_t lost;                                     /* lines dropped and not yet told */
 
 static berth_str level_name(enum log_level level)
 {
@@ -145,26 +152,13 @@ static void put_fields(struct berth_buf *b, const struct log_field *fields, size
         berth_buf_put(b, as_text ? BERTH_STR(" truncated") : BERTH_STR(",\"truncated\":true"));
 }
 
-/* One write a line: lines of several threads do not mix, also on a pipe. */
-static void send_line(berth_str line)
+static size_t compose(char line[LOG_LINE_MAX], enum log_level level, const char *event,
+                      const struct log_field *fields, size_t count)
 {
-    int saved = errno;
-
-    while (write(target, line.p, line.n) < 0 && errno == EINTR)
-        continue;
-    errno = saved;
-}
-
-void log_write(enum log_level level, const char *event, const struct log_field *fields,
-               size_t count)
-{
-    char line[LOG_LINE_MAX];
     bool as_text = text_form, cut = false;
     struct berth_buf b;
 
-    if ((int)level > threshold)
-        return;
-    berth_buf_init(&b, line, sizeof line - TAIL_ROOM);
+    berth_buf_init(&b, line, LOG_LINE_MAX - TAIL_ROOM);
     put_priority(&b, level);
     if (as_text)
         put_head_text(&b, level, shorten(berth_str_of(event), &cut));
@@ -172,7 +166,65 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         put_head_json(&b, level, shorten(berth_str_of(event), &cut));
     put_fields(&b, fields, count, as_text);
     berth_buf_put(&b, as_text ? BERTH_STR("\n") : BERTH_STR("}\n"));
-    send_line(berth_buf_str(&b));
+    return b.n;
+}
+
+/* A pipe whose reader sleeps would else stop the loop, and with it everybody who is served. */
+static bool has_room(int descriptor)
+{
+    struct pollfd p = { .fd = descriptor, .events = POLLOUT };
+    int n;
+
+    do
+        n = poll(&p, 1, stuck ? 0 : ROOM_MS);
+    while (n < 0 && errno == EINTR);
+    stuck = n == 0;
+    return !stuck;
+}
+
+/* One write a line: lines of several threads do not mix, also on a pipe. */
+static void write_line(int descriptor, const char *line, size_t n)
+{
+    while (write(descriptor, line, n) < 0 && errno == EINTR)
+        continue;
+}
+
+static void tell_lost(int descriptor)
+{
+    char line[LOG_LINE_MAX];
+    size_t n = compose(line, LOG_WARNING, "log lines were lost: nobody read them",
+                       &LOG_NUM("lines", lost), 1);
+
+    write_line(descriptor, line, n);
+    lost = 0;
+}
+
+static void send_line(const char *line, size_t n)
+{
+    int descriptor = target;
+
+    if (descriptor < 0)
+        return;
+    pthread_mutex_lock(&turn);
+    if (lost > 0 && has_room(descriptor))
+        tell_lost(descriptor);
+    if (has_room(descriptor))
+        write_line(descriptor, line, n);
+    else
+        lost++;
+    pthread_mutex_unlock(&turn);
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields,
+               size_t count)
+{
+    char line[LOG_LINE_MAX];
+    int saved = errno;
+
+    if ((int)level > threshold)
+        return;
+    send_line(line, compose(line, level, event, fields, count));
+    errno = saved;
 }
 
 void log_setup(enum log_level level, bool as_text)

@@ -218,6 +218,36 @@ static void test_errno_is_kept(void **state)
     log_to(ends[1]);
 }
 
+/* Without its reader the log loses lines, says how many, and never holds anybody up. */
+static void test_nobody_reads(void **state)
+{
+    char junk[4096], first[LOG_LINE_MAX];
+    struct berth_json j;
+    size_t n;
+    int64_t lines = 0;
+    int flags = fcntl(ends[1], F_GETFL);
+
+    (void)state;
+    while (write(ends[1], "x", 1) == 1)
+        continue;
+    assert_int_equal(fcntl(ends[1], F_SETFL, flags & ~O_NONBLOCK), 0); /* as it is in life */
+    for (int i = 0; i < 1000; i++)
+        log_write(LOG_ERROR, "lost", NULL, 0);
+    while (read(ends[0], junk, sizeof junk) > 0)
+        continue;
+    log_write(LOG_ERROR, "kept", NULL, 0);
+    log_write(LOG_ERROR, "kept", NULL, 0);
+    (void)written();
+    assert_int_equal(fcntl(ends[1], F_SETFL, flags), 0);
+    n = strcspn(got, "\n") + 1;
+    snprintf(first, sizeof first, "%.*s", (int)n, got);
+    j = object_of(first, '4');
+    assert_int_equal(berth_json_i64(berth_json_get(j, BERTH_STR("lines")), &lines), BERTH_OK);
+    assert_int_equal(lines, 1000);
+    n += strcspn(got + n, "\n") + 1;
+    assert_true(is(object_of(got + n, '3'), "event", "kept")); /* the last of two */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +260,7 @@ int main(void)
         cmocka_unit_test(test_field_that_never_fits),
         cmocka_unit_test(test_invalid_utf8),
         cmocka_unit_test(test_errno_is_kept),
+        cmocka_unit_test(test_nobody_reads),
     };
 
     return cmocka_run_group_tests(tests, make_pipe, close_pipe);
