@@ -20,7 +20,8 @@
 #include "ops/log.h"
 #include "ops/setup.h"
 
-#define STOP_TICK_MS 50
+#define STOP_TICK_MS  50
+#define PAUSE_TELL_MS 10000 /* between two lines about it: at the bound each connection pauses */
 
 enum protocol { PROTOCOL_HTTPS, PROTOCOL_MQTTS, PROTOCOLS };
 
@@ -32,6 +33,8 @@ struct door {
     struct listener *listeners[CONFIG_LISTEN_MAX];
     size_t count;
     uint16_t port;
+    bool told_pause;
+    int64_t tell_from_ms;
 };
 
 struct worker {
@@ -97,12 +100,17 @@ static void on_gone(void *user)
 static void on_paused(void *user, const char *why)
 {
     struct door *d = user;
+    int64_t now_ms = loop_mono_ms(d->w->loop);
 
-    if (why != NULL)
+    if (why != NULL && now_ms >= d->tell_from_ms) {
         log_event(LOG_WARNING, "accepting pauses", LOG_TEXT("why", berth_str_of(why)),
                   LOG_NUM("port", d->port));
-    else
+        d->tell_from_ms = now_ms + PAUSE_TELL_MS;
+        d->told_pause = true;
+    } else if (why == NULL && d->told_pause) {
         log_event(LOG_NOTICE, "accepting goes on", LOG_NUM("port", d->port));
+        d->told_pause = false;
+    }
 }
 
 static void on_http_refused(void *user, struct layer *l, int status, const char *why)
