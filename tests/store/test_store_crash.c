@@ -166,13 +166,16 @@ static void write_text(const char *path, const char *text)
 static bool mount_small(const struct scratch *dir, const char *size)
 {
     char map[64];
-    unsigned uid = geteuid();
+    unsigned uid = geteuid(), gid = getegid();
 
     if (uid != 0) {
         if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
             return false;
         (void)snprintf(map, sizeof map, "0 %u 1", uid);
         write_text("/proc/self/uid_map", map);
+        write_text("/proc/self/setgroups", "deny");
+        (void)snprintf(map, sizeof map, "0 %u 1", gid);
+        write_text("/proc/self/gid_map", map);
     } else if (unshare(CLONE_NEWNS) != 0) {
         return false;
     }
