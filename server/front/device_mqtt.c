@@ -1,93 +1,32 @@
-/* The DPS device API over MQTT: the topmost layer of a connection on the MQTT port. The device says
- * who it is in CONNECT; whether that is true is told in the answer to its register publish, as
- * Azure does. Rules: docs/wire.md. */
-#include <assert.h>
+/* The DPS device API over MQTT. The device says who it is in CONNECT; whether that is true is told
+ * in the answer to its register publish, as Azure does. Rules: docs/wire.md. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "front/mqtt_link.h"
 #include "front/registrar.h"
 #include "front/registration_log.h"
 #include "front/router.h"
-#include "net/bytes.h"
 #include "net/listener.h"
 #include "net/tls.h"
 #include "ops/log.h"
 #include "prov/dps_device.h"
-#include "wire/mqtt.h"
 
 #define TRANSPORT    "mqtts"
-#define LOGIN_MAX    (8 * 1024)       /* bytes of a CONNECT packet */
-#define PUBLISH_MAX  (128 * 1024)     /* bytes of any packet after it */
-#define RESPONSE_MAX (16 * 1024)      /* bytes of one packet sent */
-#define TAIL_MAX     (64 * 1024)      /* unsent bytes; beyond it the device does not read */
-#define CONNECT_MS   15000            /* from the handshake to CONNECT */
-#define IDLE_MS      (10 * 60 * 1000) /* without a packet, when the device set no keep-alive */
-#define QUIET_MAX_MS (1767 * 1000)    /* the same when it set one, however long: as IoT Hub does */
+#define RESPONSE_MAX (16 * 1024) /* bytes of one packet sent */
 #define SCRATCH_SIZE 4096
 
 struct mqtt {
-    struct layer layer;
-    struct front *f;
-    struct deadline idle;
+    struct mqtt_link link;
     struct registration *registration; /* the one under way; input waits for it */
-    bool connected, closing;
-    int granted_qos; /* of the response filter; -1: not subscribed */
-    uint16_t keep_alive_s, next_id;
+    int granted_qos;                   /* of the response filter; -1: not subscribed */
+    uint16_t next_id;
     char *login; /* user name, then password; one block */
     struct berth_dps_user user;
     berth_str password;
     char rid[BERTH_DPS_RID_MAX];
     size_t rid_n;
-    struct bytes held; /* an unfinished packet */
-    struct bytes tail; /* answers the layer below did not take yet */
 };
-
-static void log_close(struct mqtt *m, const char *why)
-{
-    log_event(LOG_NOTICE, "mqtt connection closed", LOG_TEXT("why", berth_str_of(why)),
-              LOG_TEXT("peer", berth_str_of(layer_peer(&m->layer)->text)),
-              LOG_TEXT("registration_id", m->user.registration_id));
-}
-
-static void end_connection(struct mqtt *m, const char *why)
-{
-    if (m->closing)
-        return;
-    m->closing = true;
-    if (why != NULL)
-        log_close(m, why);
-    layer_close(m->layer.below);
-}
-
-/* ---- sending ---- */
-
-static void send_bytes(struct mqtt *m, berth_str bytes)
-{
-    size_t sent = m->tail.n > 0 ? 0 : layer_write(m->layer.below, bytes.p, bytes.n);
-    size_t rest = bytes.n - sent;
-
-    if (m->tail.n + rest > TAIL_MAX)
-        end_connection(m, "the device does not read its answers");
-    else if (!bytes_append(&m->tail, bytes.p + sent, rest))
-        end_connection(m, "out of memory");
-}
-
-static void send_packet(struct mqtt *m, const struct berth_buf *b)
-{
-    assert(!b->over);
-    send_bytes(m, berth_buf_str(b));
-}
-
-static void go_on(struct mqtt *m);
-
-static void on_writable(struct layer *l)
-{
-    struct mqtt *m = (struct mqtt *)l;
-
-    bytes_drop(&m->tail, layer_write(l->below, m->tail.p, m->tail.n));
-    if (m->tail.n == 0)
-        go_on(m);
-}
 
 /* ---- answers ---- */
 
@@ -100,7 +39,7 @@ static void publish(struct mqtt *m, int status, int retry_after_s, berth_str bod
         log_event(LOG_NOTICE, "mqtt answer not sent",
                   LOG_TEXT("why",
                            BERTH_STR("the device did not subscribe to " BERTH_DPS_RESPONSE_FILTER)),
-                  LOG_TEXT("peer", berth_str_of(layer_peer(&m->layer)->text)),
+                  LOG_TEXT("peer", berth_str_of(layer_peer(&m->link.layer)->text)),
                   LOG_TEXT("registration_id", m->user.registration_id));
         return;
     }
@@ -111,7 +50,7 @@ static void publish(struct mqtt *m, int status, int retry_after_s, berth_str bod
         m->next_id = 1;
     berth_mqtt_put_publish(&packet, berth_buf_str(&topic), body, (uint8_t)m->granted_qos,
                            m->next_id);
-    send_packet(m, &packet);
+    mqtt_link_send(&m->link, &packet);
 }
 
 static void publish_error(struct mqtt *m, enum berth_reason why, int retry_after_s,
@@ -122,7 +61,7 @@ static void publish_error(struct mqtt *m, enum berth_reason why, int retry_after
 
     berth_buf_init(&body, text, sizeof text);
     berth_dps_error_put(&body, why, (berth_str){ 0 }, berth_str_of(tracking_id),
-                        loop_now_ms(m->f->loop));
+                        loop_now_ms(m->link.f->loop));
     publish(m, berth_reason_row(why)->status, retry_after_s, berth_buf_str(&body));
 }
 
@@ -141,42 +80,22 @@ static void answered(void *user, const struct berth_answer *answer, const char *
         publish(m, answer->state.status == BERTH_ASSIGNING ? 202 : 200, answer->retry_after_s,
                 berth_buf_str(&body));
     }
-    go_on(m);
+    mqtt_link_go_on(&m->link);
 }
 
 static void refuse_at_once(struct mqtt *m, enum berth_reason why)
 {
     char tracking[FRONT_TRACKING_SIZE];
 
-    front_tracking_id(m->f, tracking);
-    registration_log(m->f, &(struct registration_line){
-                               .tracking = tracking,
-                               .registration_id = m->user.registration_id,
-                               .peer = layer_peer(&m->layer),
-                               .transport = TRANSPORT,
-                               .answer = &(struct berth_answer){ .reason = why },
-                           });
+    front_tracking_id(m->link.f, tracking);
+    registration_log(m->link.f, &(struct registration_line){
+                                    .tracking = tracking,
+                                    .registration_id = m->user.registration_id,
+                                    .peer = layer_peer(&m->link.layer),
+                                    .transport = TRANSPORT,
+                                    .answer = &(struct berth_answer){ .reason = why },
+                                });
     publish_error(m, why, 0, tracking);
-}
-
-/* ---- time ---- */
-
-static void too_quiet(struct deadline *d)
-{
-    struct mqtt *m = (struct mqtt *)(void *)((char *)d - offsetof(struct mqtt, idle));
-
-    end_connection(m, m->connected ? "no packet within the keep-alive time" : "no CONNECT in time");
-}
-
-/* From the connection's start to CONNECT, then from each whole packet to the next: bytes that make
- * none, however many, prolong nothing. */
-static void restart_idle(struct mqtt *m)
-{
-    int64_t ms = !m->connected          ? CONNECT_MS
-                 : m->keep_alive_s == 0 ? IDLE_MS
-                                        : (int64_t)m->keep_alive_s * 1500;
-
-    deadline_set(m->f->loop, &m->idle, ms < QUIET_MAX_MS ? ms : QUIET_MAX_MS, too_quiet);
 }
 
 /* ---- packets ---- */
@@ -188,7 +107,7 @@ static void connack(struct mqtt *m, uint8_t code)
 
     berth_buf_init(&b, text, sizeof text);
     berth_mqtt_put_connack(&b, code);
-    send_packet(m, &b);
+    mqtt_link_send(&m->link, &b);
 }
 
 /* {hub}/{device}/?api-version=..: a device on its way to its hub. */
@@ -207,34 +126,36 @@ static bool keep_login(struct mqtt *m, const struct berth_mqtt_packet *p)
     if (p->password.n > 0)
         memcpy(m->login + p->user.n, p->password.p, p->password.n);
     m->password = (berth_str){ m->login + p->user.n, p->password.n };
-    return berth_dps_user_parse((berth_str){ m->login, p->user.n }, &m->user) == BERTH_OK;
+    if (berth_dps_user_parse((berth_str){ m->login, p->user.n }, &m->user) != BERTH_OK)
+        return false;
+    m->link.registration_id = m->user.registration_id;
+    return true;
 }
 
 static void on_connect(struct mqtt *m, const struct berth_mqtt_packet *p)
 {
-    if (m->connected) {
-        end_connection(m, "a second CONNECT");
+    if (m->link.connected) {
+        mqtt_link_end(&m->link, "a second CONNECT");
         return;
     }
     if (p->level != 4) {
         connack(m, BERTH_MQTT_BAD_PROTOCOL);
-        end_connection(m, "not MQTT 3.1.1");
+        mqtt_link_end(&m->link, "not MQTT 3.1.1");
         return;
     }
     if (p->has_user && is_hub_user(p->user)) {
-        metrics_add(m->f->metrics, reasons[BERTH_WHY_HUB_SESSION_UNSERVED], 1);
+        metrics_add(m->link.f->metrics, reasons[BERTH_WHY_HUB_SESSION_UNSERVED], 1);
         connack(m, BERTH_MQTT_NOT_AUTHORIZED);
-        end_connection(m, berth_reason_row(BERTH_WHY_HUB_SESSION_UNSERVED)->text);
+        mqtt_link_end(&m->link, berth_reason_row(BERTH_WHY_HUB_SESSION_UNSERVED)->text);
         return;
     }
     if (!p->has_user || !keep_login(m, p)) {
         connack(m, BERTH_MQTT_BAD_LOGIN);
-        end_connection(m, "the user name is not {ID scope}/registrations/{registration ID}/..");
+        mqtt_link_end(&m->link,
+                      "the user name is not {ID scope}/registrations/{registration ID}/..");
         return;
     }
-    m->connected = true;
-    m->keep_alive_s = p->keep_alive_s;
-    restart_idle(m);
+    mqtt_link_connected(&m->link, p->keep_alive_s);
     connack(m, BERTH_MQTT_ACCEPTED);
 }
 
@@ -253,7 +174,7 @@ static void on_subscribe(struct mqtt *m, const struct berth_mqtt_packet *p)
     }
     berth_buf_init(&b, text, sizeof text);
     berth_mqtt_put_suback(&b, p->packet_id, codes, p->filter_count);
-    send_packet(m, &b);
+    mqtt_link_send(&m->link, &b);
 }
 
 static void on_unsubscribe(struct mqtt *m, const struct berth_mqtt_packet *p)
@@ -266,7 +187,7 @@ static void on_unsubscribe(struct mqtt *m, const struct berth_mqtt_packet *p)
             m->granted_qos = -1;
     berth_buf_init(&b, text, sizeof text);
     berth_mqtt_put_unsuback(&b, p->packet_id);
-    send_packet(m, &b);
+    mqtt_link_send(&m->link, &b);
 }
 
 static void register_device(struct mqtt *m, const struct berth_dps_topic *topic,
@@ -282,8 +203,9 @@ static void register_device(struct mqtt *m, const struct berth_dps_topic *topic,
 
     req.credential.type = m->password.n > 0 ? BERTH_CREDENTIAL_SAS : BERTH_CREDENTIAL_NONE;
     req.credential.u.sas = m->password;
-    m->registration =
-        registrar_start(m->f->registrar, &req, layer_peer(&m->layer), TRANSPORT, answered, m);
+    m->registration = registrar_start(m->link.f->registrar, &req, layer_peer(&m->link.layer),
+                                      TRANSPORT, answered, m);
+    m->link.busy = m->registration != NULL;
     if (m->registration == NULL)
         refuse_at_once(m, BERTH_WHY_OVERLOADED);
 }
@@ -297,7 +219,7 @@ static void puback(struct mqtt *m, const struct berth_mqtt_packet *p)
         return;
     berth_buf_init(&b, text, sizeof text);
     berth_mqtt_put_puback(&b, p->packet_id);
-    send_packet(m, &b);
+    mqtt_link_send(&m->link, &b);
 }
 
 static void on_publish(struct mqtt *m, const struct berth_mqtt_packet *p)
@@ -308,7 +230,7 @@ static void on_publish(struct mqtt *m, const struct berth_mqtt_packet *p)
     struct berth_arena a;
 
     if (berth_dps_topic_parse(p->topic, &topic) != BERTH_OK) {
-        end_connection(m, "a publish to a topic that DPS does not have");
+        mqtt_link_end(&m->link, "a publish to a topic that DPS does not have");
         return;
     }
     puback(m, p); /* before the answer: C# insists */
@@ -328,18 +250,12 @@ static void on_publish(struct mqtt *m, const struct berth_mqtt_packet *p)
     register_device(m, &topic, &body);
 }
 
-static void on_packet(struct mqtt *m, const struct berth_mqtt_packet *p)
+static void on_packet(struct mqtt_link *l, const struct berth_mqtt_packet *p)
 {
+    struct mqtt *m = (struct mqtt *)l;
     char text[16];
     struct berth_buf b;
 
-    metrics_add(m->f->metrics, mqtt_packets, 1);
-    if (!m->connected && p->type != BERTH_MQTT_CONNECT) {
-        end_connection(m, "the first packet was not CONNECT");
-        return;
-    }
-    if (m->connected)
-        restart_idle(m);
     switch (p->type) {
     case BERTH_MQTT_CONNECT:
         on_connect(m, p);
@@ -358,104 +274,32 @@ static void on_packet(struct mqtt *m, const struct berth_mqtt_packet *p)
     case BERTH_MQTT_PINGREQ:
         berth_buf_init(&b, text, sizeof text);
         berth_mqtt_put_empty(&b, BERTH_MQTT_PINGRESP);
-        send_packet(m, &b);
+        mqtt_link_send(&m->link, &b);
         return;
     case BERTH_MQTT_DISCONNECT: /* Node never calls back while the socket stays open */
-        end_connection(m, NULL);
+        mqtt_link_end(&m->link, NULL);
         return;
     default:
-        end_connection(m, "a packet that only servers send");
+        mqtt_link_end(&m->link, "a packet that only servers send");
         return;
     }
 }
 
-/* ---- receiving ---- */
-
-/* Takes whole packets until none is left, or one has to be waited for. Returns the bytes used. */
-static size_t take_packets(struct mqtt *m, berth_str bytes)
-{
-    size_t total = 0;
-
-    while (bytes.n > 0 && m->registration == NULL && m->tail.n == 0 && !m->closing) {
-        struct berth_mqtt_packet p;
-        size_t used;
-        if (berth_mqtt_read(bytes, m->connected ? PUBLISH_MAX : LOGIN_MAX, &p, &used) != BERTH_OK) {
-            end_connection(m, "bytes that are not MQTT, or a packet over its bound");
-            break;
-        }
-        if (used == 0)
-            break;
-        on_packet(m, &p);
-        bytes = berth_str_sub(bytes, used, bytes.n);
-        total += used;
-    }
-    return total;
-}
-
-static bool is_waiting(const struct mqtt *m)
-{
-    return m->registration != NULL || m->tail.n > 0;
-}
-
-static void take_held(struct mqtt *m)
-{
-    bytes_drop(&m->held, take_packets(m, (berth_str){ (const char *)m->held.p, m->held.n }));
-}
-
-/* What input had to wait for is done: packets held here come first, then what the layer below kept.
- */
-static void go_on(struct mqtt *m)
-{
-    if (m->held.n > 0)
-        take_held(m);
-    if (!is_waiting(m) && !m->closing)
-        layer_resume(m->layer.below);
-}
-
-static size_t on_input(struct layer *l, const uint8_t *p, size_t n)
+static void on_closed(struct mqtt_link *l)
 {
     struct mqtt *m = (struct mqtt *)l;
-    size_t used = 0;
-
-    if (m->closing)
-        return n;
-    if (m->held.n > 0) {
-        take_held(m);
-        if (is_waiting(m))
-            return 0; /* offered again after layer_resume */
-    }
-    if (m->held.n == 0)
-        used = take_packets(m, (berth_str){ (const char *)p, n });
-    if (is_waiting(m))
-        return used;
-    if (m->closing || used == n)
-        return n;
-    if (!bytes_append(&m->held, p + used, n - used))
-        end_connection(m, "out of memory");
-    else if (used == 0)
-        take_held(m);
-    return n;
-}
-
-static void on_closed(struct layer *l)
-{
-    struct mqtt *m = (struct mqtt *)l;
-    const struct berth_crypto *c = m->f->crypto;
+    const struct berth_crypto *c = m->link.f->crypto;
 
     if (m->registration != NULL)
         registrar_forget(m->registration);
-    deadline_clear(&m->idle);
     if (m->login != NULL)
         c->wipe(c->ctx, m->login, (size_t)(m->password.p - m->login) + m->password.n);
     free(m->login);
-    bytes_free(&m->held);
-    bytes_free(&m->tail);
+    mqtt_link_deinit(l);
     free(m);
 }
 
-static const struct layer_ops ops = { .input = on_input,
-                                      .writable = on_writable,
-                                      .closed = on_closed };
+static const struct mqtt_link_ops ops = { .packet = on_packet, .closed = on_closed };
 
 struct layer *device_mqtt_new(struct front *f, struct layer *tls)
 {
@@ -463,9 +307,7 @@ struct layer *device_mqtt_new(struct front *f, struct layer *tls)
 
     if (m == NULL)
         return NULL;
-    m->layer = (struct layer){ .ops = &ops, .below = tls, .loop = tls->loop };
-    m->f = f;
     m->granted_qos = -1;
-    restart_idle(m);
-    return &m->layer;
+    mqtt_link_init(&m->link, f, tls, &ops);
+    return &m->link.layer;
 }

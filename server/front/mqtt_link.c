@@ -1,0 +1,181 @@
+#include "front/mqtt_link.h"
+
+#include <assert.h>
+
+#include "net/listener.h"
+#include "net/tls.h"
+#include "ops/log.h"
+
+#define CONNECT_MS   15000            /* from the handshake to CONNECT */
+#define IDLE_MS      (10 * 60 * 1000) /* without a packet, when the device set no keep-alive */
+#define QUIET_MAX_MS (1767 * 1000)    /* the same when it set one, however long: as IoT Hub does */
+
+void mqtt_link_end(struct mqtt_link *l, const char *why)
+{
+    if (l->closing)
+        return;
+    l->closing = true;
+    if (why != NULL)
+        log_event(LOG_NOTICE, "mqtt connection closed", LOG_TEXT("why", berth_str_of(why)),
+                  LOG_TEXT("peer", berth_str_of(layer_peer(&l->layer)->text)),
+                  LOG_TEXT("registration_id", l->registration_id));
+    layer_close(l->layer.below);
+}
+
+static void too_quiet(struct deadline *d)
+{
+    struct mqtt_link *l =
+        (struct mqtt_link *)(void *)((char *)d - offsetof(struct mqtt_link, quiet));
+
+    mqtt_link_end(l, l->connected ? "no packet within the keep-alive time" : "no CONNECT in time");
+}
+
+/* From the connection's start to CONNECT, then from each whole packet to the next: bytes that make
+ * none, however many, prolong nothing. */
+static void restart_quiet(struct mqtt_link *l)
+{
+    int64_t ms = !l->connected          ? CONNECT_MS
+                 : l->keep_alive_s == 0 ? IDLE_MS
+                                        : (int64_t)l->keep_alive_s * 1500;
+
+    deadline_set(l->f->loop, &l->quiet, ms < QUIET_MAX_MS ? ms : QUIET_MAX_MS, too_quiet);
+}
+
+void mqtt_link_connected(struct mqtt_link *l, uint16_t keep_alive_s)
+{
+    l->connected = true;
+    l->keep_alive_s = keep_alive_s;
+    restart_quiet(l);
+}
+
+/* ---- sending ---- */
+
+void mqtt_link_send(struct mqtt_link *l, const struct berth_buf *packet)
+{
+    size_t sent = l->tail.n > 0 ? 0 : layer_write(l->layer.below, packet->p, packet->n);
+    size_t rest = packet->n - sent;
+
+    assert(!packet->over);
+    if (l->tail.n + rest > MQTT_TAIL_MAX)
+        mqtt_link_end(l, "the device does not read its answers");
+    else if (!bytes_append(&l->tail, packet->p + sent, rest))
+        mqtt_link_end(l, "out of memory");
+}
+
+static bool is_waiting(const struct mqtt_link *l)
+{
+    return l->busy || l->tail.n > 0;
+}
+
+/* ---- receiving ---- */
+
+static void take_packet(struct mqtt_link *l, const struct berth_mqtt_packet *p)
+{
+    metrics_add(l->f->metrics, mqtt_packets, 1);
+    if (l->connected)
+        restart_quiet(l);
+    if (l->connected || p->type == BERTH_MQTT_CONNECT)
+        l->ops->packet(l, p);
+    else
+        mqtt_link_end(l, "the first packet was not CONNECT");
+}
+
+/* Takes whole packets until none is left, or one has to be waited for. Returns the bytes used. */
+static size_t take_packets(struct mqtt_link *l, berth_str bytes)
+{
+    size_t total = 0;
+
+    while (bytes.n > 0 && !is_waiting(l) && !l->closing) {
+        size_t max = l->connected ? MQTT_BYTES_MAX : MQTT_LOGIN_MAX, used;
+        struct berth_mqtt_packet p;
+        if (berth_mqtt_read(bytes, max, &p, &used) != BERTH_OK) {
+            mqtt_link_end(l, "bytes that are not MQTT, or a packet over its bound");
+            break;
+        }
+        if (used == 0)
+            break;
+        take_packet(l, &p);
+        bytes = berth_str_sub(bytes, used, bytes.n);
+        total += used;
+    }
+    return total;
+}
+
+static void take_held(struct mqtt_link *l)
+{
+    bytes_drop(&l->held, take_packets(l, (berth_str){ (const char *)l->held.p, l->held.n }));
+}
+
+/* Packets held here come first, then what the layer below kept. */
+void mqtt_link_go_on(struct mqtt_link *l)
+{
+    l->busy = false;
+    if (l->held.n > 0)
+        take_held(l);
+    if (!is_waiting(l) && !l->closing)
+        layer_resume(l->layer.below);
+}
+
+static void on_writable(struct layer *layer)
+{
+    struct mqtt_link *l = (struct mqtt_link *)layer;
+
+    bytes_drop(&l->tail, layer_write(layer->below, l->tail.p, l->tail.n));
+    if (!is_waiting(l))
+        mqtt_link_go_on(l);
+}
+
+static size_t on_input(struct layer *layer, const uint8_t *p, size_t n)
+{
+    struct mqtt_link *l = (struct mqtt_link *)layer;
+    size_t used = 0;
+
+    if (l->closing)
+        return n;
+    if (l->held.n > 0) {
+        take_held(l);
+        if (is_waiting(l))
+            return 0; /* offered again after layer_resume */
+    }
+    if (l->held.n == 0)
+        used = take_packets(l, (berth_str){ (const char *)p, n });
+    if (is_waiting(l))
+        return used;
+    if (l->closing || used == n)
+        return n;
+    if (!bytes_append(&l->held, p + used, n - used))
+        mqtt_link_end(l, "out of memory");
+    else if (used == 0)
+        take_held(l);
+    return n;
+}
+
+static void on_closed(struct layer *layer)
+{
+    struct mqtt_link *l = (struct mqtt_link *)layer;
+
+    l->ops->closed(l);
+}
+
+static const struct layer_ops layer_ops = { .input = on_input,
+                                            .writable = on_writable,
+                                            .closed = on_closed };
+
+void mqtt_link_init(struct mqtt_link *l, struct front *f, struct layer *below,
+                    const struct mqtt_link_ops *ops)
+{
+    *l = (struct mqtt_link){
+        .layer = { .ops = &layer_ops, .below = below, .loop = below->loop },
+        .ops = ops,
+        .f = f,
+        .registration_id = BERTH_STR(""),
+    };
+    restart_quiet(l);
+}
+
+void mqtt_link_deinit(struct mqtt_link *l)
+{
+    deadline_clear(&l->quiet);
+    bytes_free(&l->held);
+    bytes_free(&l->tail);
+}

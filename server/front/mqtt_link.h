@@ -1,0 +1,51 @@
+/* front/mqtt_link.h - a device's MQTT connection, whatever is said over it: bytes to packets and
+ * back, back-pressure, and how long a device may be quiet. The topmost layer of its connection. */
+#ifndef FRONT_MQTT_LINK_H
+#define FRONT_MQTT_LINK_H
+
+#include "front/front.h"
+#include "net/bytes.h"
+#include "net/layer.h"
+#include "wire/mqtt.h"
+
+#define MQTT_LOGIN_MAX (8 * 1024)   /* bytes of a CONNECT packet */
+#define MQTT_BYTES_MAX (128 * 1024) /* bytes of any packet after it */
+#define MQTT_TAIL_MAX  (64 * 1024)  /* unsent bytes; beyond it the device does not read */
+
+struct mqtt_link;
+
+struct mqtt_link_ops {
+    /* One whole packet; the first is a CONNECT. Its views are valid for the call. */
+    void (*packet)(struct mqtt_link *l, const struct berth_mqtt_packet *p);
+    /* Once, the last call: the owner releases itself, with mqtt_link_deinit. */
+    void (*closed)(struct mqtt_link *l);
+};
+
+/* The first member of its owner, which sets REGISTRATION_ID and BUSY and reads the others. */
+struct mqtt_link {
+    struct layer layer;
+    const struct mqtt_link_ops *ops;
+    struct front *f;
+    berth_str registration_id; /* for the log; empty until known */
+    bool busy;                 /* no packet is taken until mqtt_link_go_on */
+    bool connected, closing;
+    uint16_t keep_alive_s;
+    struct deadline quiet;
+    struct bytes held; /* an unfinished packet */
+    struct bytes tail; /* packets that the layer below did not take yet */
+};
+
+void mqtt_link_init(struct mqtt_link *l, struct front *f, struct layer *below,
+                    const struct mqtt_link_ops *ops);
+void mqtt_link_deinit(struct mqtt_link *l);
+
+/* CONNECT is accepted: from now on its keep-alive counts, 0 for none. */
+void mqtt_link_connected(struct mqtt_link *l, uint16_t keep_alive_s);
+/* PACKET is whole. */
+void mqtt_link_send(struct mqtt_link *l, const struct berth_buf *packet);
+/* No longer busy: takes what had to wait. */
+void mqtt_link_go_on(struct mqtt_link *l);
+/* Sends what was taken, then closes. WHY goes to the log unless it is NULL. */
+void mqtt_link_end(struct mqtt_link *l, const char *why);
+
+#endif
