@@ -216,17 +216,17 @@ static void test_a_failure_through_another_group_is_written(void **state)
     check_message(w, BERTH_WHY_ENROLLMENT_DISABLED, "h");
 }
 
-static uint64_t identity_revision(struct world *w)
+static struct berth_device device_in(struct world *w, const char *hub)
 {
     static unsigned char memory[256 * 1024];
+    const struct berth_record *rec = world_find(w, BERTH_KIND_DEVICE, hub, WORLD_ID);
     struct berth_device d;
     struct berth_arena a;
 
+    assert_non_null(rec);
     berth_arena_init(&a, memory, sizeof memory);
-    assert_int_equal(
-        berth_device_decode(world_find(w, BERTH_KIND_DEVICE, "hub-a.example", WORLD_ID), &a, &d),
-        BERTH_OK);
-    return d.identity_revision;
+    assert_int_equal(berth_device_decode(rec, &a, &d), BERTH_OK);
+    return d;
 }
 
 /* A hub's etag covers the capability that a reset may change. */
@@ -237,13 +237,97 @@ static void test_reset_of_a_capability_changes_the_etag(void **state)
 
     world_add_group(w, "g", GROUP(ON("hub-a.example") RESET));
     register_well(w);
-    before = identity_revision(w);
+    before = device_in(w, "hub-a.example").identity_revision;
     register_well(w);
-    assert_int_equal(identity_revision(w), before);
+    assert_int_equal(device_in(w, "hub-a.example").identity_revision, before);
     world_change_group(w, "g",
                        GROUP(ON("hub-a.example") RESET ",\"capabilities\":{\"iotEdge\":true}"));
     register_well(w);
-    assert_int_equal(identity_revision(w), before + 1);
+    assert_int_equal(device_in(w, "hub-a.example").identity_revision, before + 1);
+}
+
+/* To its new hub a device that moves is a new one, though its twin is not. */
+static void test_identity_of_a_device_that_moves(void **state)
+{
+    struct world *w = *state;
+    struct berth_device before, after, back;
+
+    world_add_group(w, "g", GROUP(ON("hub-a.example")));
+    register_well(w);
+    before = device_in(w, "hub-a.example");
+    world_change_group(w, "g", GROUP(ON("hub-b.example")));
+    register_well(w);
+    after = device_in(w, "hub-b.example");
+    assert_true(after.generation != before.generation && after.generation != 0);
+    assert_true(after.identity_revision > 1);
+    assert_int_equal(after.twin_version, before.twin_version);
+    world_change_group(w, "g", GROUP(ON("hub-a.example")));
+    register_well(w);
+    back = device_in(w, "hub-a.example");
+    assert_true(back.generation != before.generation && back.generation != after.generation);
+}
+
+/* Something else was changed: the old record is not what this registration was to bring about. */
+static void test_stale_without_being_overtaken(void **state)
+{
+    struct berth_change c = { .type = BERTH_PUT, .expect = BERTH_PRESENT };
+    struct world *w = *state;
+    struct world_op o;
+
+    world_add_group(w, "g", GROUP(ON("hub-a.example") RESET));
+    register_well(w);
+    w->now_ms += 1000;
+    world_start(w, &o, WORLD_ID, key_of(w), NULL);
+    world_run(&o, true);
+    c.rec = *world_find(w, BERTH_KIND_DEVICE, "hub-a.example", WORLD_ID);
+    assert_int_equal(world_commit(w, &c, 1), BERTH_OK);
+    assert_false(world_apply(&o));
+    world_run(&o, true);
+    assert_false(o.ended); /* wants to commit */
+    assert_true(world_apply(&o));
+    world_run(&o, false);
+    assert_int_equal(o.answer.state.status, BERTH_ASSIGNED);
+    assert_int_equal(o.answer.state.updated_ms, w->now_ms);
+    world_end(&o);
+}
+
+/* The catalog may change between any two events; a view into it does not outlive one. */
+static void test_group_changes_between_two_reads(void **state)
+{
+    struct world *w = *state;
+    struct world_op o;
+
+    world_add_group(w, "g", GROUP(""));
+    world_start(w, &o, WORLD_ID, key_of(w), NULL);
+    world_event(&o, BERTH_EV_LOADED); /* nothing was there */
+    assert_int_equal(o.actions.list[0].type, BERTH_DO_LOAD_DEVICES);
+    world_change_group(w, "g", GROUP(",\"provisioningStatus\":\"disabled\""));
+    world_event(&o, BERTH_EV_DEVICES);
+    assert_int_equal(o.actions.list[0].type, BERTH_DO_LOAD);
+    world_run(&o, false);
+    assert_int_equal(o.answer.reason, BERTH_WHY_ENROLLMENT_DISABLED);
+    world_end(&o);
+}
+
+static void test_operations_of_the_future(void **state)
+{
+    static const struct {
+        int64_t ahead_ms;
+        enum berth_reason want;
+    } cases[] = { { 1000, BERTH_WHY_NONE }, { 1001, BERTH_WHY_OPERATION_UNKNOWN } };
+    static const uint8_t random[16];
+    struct world *w = *state;
+
+    world_add_group(w, "g", GROUP(""));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char id[BERTH_OPERATION_ID_SIZE];
+        struct world_op o;
+        berth_operation_id_make(id, random, w->now_ms + cases[i].ahead_ms);
+        world_start(w, &o, WORLD_ID, key_of(w), id);
+        world_run(&o, false);
+        assert_int_equal(o.answer.reason, cases[i].want);
+        world_end(&o);
+    }
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -258,6 +342,10 @@ int main(void)
         TEST(test_a_failure_with_another_cause_is_written),
         TEST(test_a_failure_through_another_group_is_written),
         TEST(test_reset_of_a_capability_changes_the_etag),
+        TEST(test_identity_of_a_device_that_moves),
+        TEST(test_stale_without_being_overtaken),
+        TEST(test_group_changes_between_two_reads),
+        TEST(test_operations_of_the_future),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
