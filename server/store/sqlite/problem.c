@@ -22,6 +22,13 @@ void problem_say(struct sqlite_store_problem *problem, const char *format, ...)
     va_end(args);
 }
 
+berth_err problem_say_engine(struct sqlite_store_problem *problem, const char *path, sqlite3 *db,
+                             int rc)
+{
+    problem_say(problem, "%s: %s", path, problem_of_engine(db, rc));
+    return BERTH_E_IO;
+}
+
 const char *problem_of_errno(int error)
 {
     switch (error) {
@@ -56,8 +63,7 @@ const char *problem_of_engine(sqlite3 *db, int rc)
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return "the database is damaged; stop berth, keep a copy of the data directory, and "
-               "restore "
-               "the last backup";
+               "restore the last backup";
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_PROTOCOL:
@@ -72,8 +78,7 @@ const char *problem_of_engine(sqlite3 *db, int rc)
         if (error == EACCES || error == EPERM || error == EROFS)
             return "the database is " NOT_WRITABLE;
         return "reading or writing the database failed; look for errors of the disk in the "
-               "kernel's "
-               "log";
+               "kernel's log";
     default:
         return sqlite3_errstr(rc);
     }

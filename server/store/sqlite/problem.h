@@ -12,6 +12,9 @@ __attribute__((format(printf, 2, 3))) void problem_say(struct sqlite_store_probl
 
 /* For a result code of SQLite on DB (may be NULL). Static text without any of the data. */
 const char *problem_of_engine(sqlite3 *db, int rc);
+/* "PATH: the engine's words"; BERTH_E_IO. */
+BERTH_MUST_USE berth_err problem_say_engine(struct sqlite_store_problem *problem, const char *path,
+                                            sqlite3 *db, int rc);
 /* For an errno on a file of the store. Static text. */
 const char *problem_of_errno(int error);
 

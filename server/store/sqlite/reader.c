@@ -229,17 +229,20 @@ void reader_count(struct reader *r, enum berth_kind kind, berth_str scope, int32
     sqlite3_stmt *s;
 
     int rc = prepare(r, kind, tag < 0 ? COUNT : COUNT_TAG, &s);
-    if (rc == SQLITE_OK)
-        rc = engine_bind(s, 1, scope);
+    if (rc != SQLITE_OK) {
+        fail_engine(r, reply, rc);
+        return;
+    }
+    rc = engine_bind(s, 1, scope);
     if (rc == SQLITE_OK && tag >= 0)
         rc = sqlite3_bind_int(s, 3, tag);
     if (rc == SQLITE_OK)
         rc = sqlite3_step(s);
-    if (rc != SQLITE_ROW) {
+    if (rc == SQLITE_ROW)
+        *reply = (struct store_reply){ .total = (uint64_t)sqlite3_column_int64(s, 0) };
+    else
         fail_engine(r, reply, rc);
-        return;
-    }
-    *reply = (struct store_reply){ .total = (uint64_t)sqlite3_column_int64(s, 0) };
+    /* also after a failure: a statement that was not reset takes no bindings any more */
     (void)sqlite3_reset(s);
     (void)sqlite3_clear_bindings(s);
 }

@@ -75,17 +75,9 @@ static int take_step(sqlite3 *db, int from)
 static berth_err refuse_foreign(const char *path, struct sqlite_store_problem *problem)
 {
     problem_say(problem,
-                "%s is not a database of berth; move it away, or name another data "
-                "directory",
+                "%s is not a database of berth; move it away, or name another data directory",
                 path);
     return BERTH_E_MISMATCH;
-}
-
-static berth_err refuse_engine(sqlite3 *db, int rc, const char *path,
-                               struct sqlite_store_problem *problem)
-{
-    problem_say(problem, "%s: %s", path, problem_of_engine(db, rc));
-    return BERTH_E_IO;
 }
 
 berth_err schema_judge(sqlite3 *db, const char *path, struct sqlite_store_problem *problem)
@@ -98,7 +90,7 @@ berth_err schema_judge(sqlite3 *db, const char *path, struct sqlite_store_proble
     if (rc == SQLITE_OK)
         rc = engine_number(db, "SELECT count(*) FROM sqlite_schema", &tables);
     if (rc != SQLITE_OK)
-        return refuse_engine(db, rc, path, problem);
+        return problem_say_engine(problem, path, db, rc);
 
     bool blank = application == 0 && version == 0 && tables == 0;
     if (!blank && application != SCHEMA_APPLICATION_ID)
@@ -120,5 +112,5 @@ berth_err schema_migrate(sqlite3 *db, const char *path, struct sqlite_store_prob
     int rc = engine_number(db, "PRAGMA user_version", &version);
     for (int at = (int)version; at < STEPS && rc == SQLITE_OK; at++)
         rc = take_step(db, at);
-    return rc == SQLITE_OK ? BERTH_OK : refuse_engine(db, rc, path, problem);
+    return rc == SQLITE_OK ? BERTH_OK : problem_say_engine(problem, path, db, rc);
 }

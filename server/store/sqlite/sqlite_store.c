@@ -30,12 +30,6 @@ static const struct seal_place key_check_place = {
     .key = BERTH_STR_INIT("key_check"),
 };
 
-static berth_err refuse(const char *path, struct sqlite_store_problem *problem, sqlite3 *db, int rc)
-{
-    problem_say(problem, "%s: %s", path, problem_of_engine(db, rc));
-    return BERTH_E_IO;
-}
-
 /* A damaged page would otherwise show up one failed request at a time. Large files are spared: it
  * reads all of them. */
 static berth_err look_for_damage(sqlite3 *db, const char *path,
@@ -53,7 +47,7 @@ static berth_err look_for_damage(sqlite3 *db, const char *path,
             rc = berth_str_eq(engine_column(s, 0), BERTH_STR("ok")) ? SQLITE_OK : SQLITE_CORRUPT;
         (void)sqlite3_finalize(s);
     }
-    return rc == SQLITE_OK ? BERTH_OK : refuse(path, problem, db, rc);
+    return rc == SQLITE_OK ? BERTH_OK : problem_say_engine(problem, path, db, rc);
 }
 
 /* *N is 0 when the row is not there. */
@@ -108,7 +102,7 @@ static berth_err check_key(struct store *s, sqlite3 *db, const char *key_path, b
         e = sealer_seal(&sealer, &key_check_place, BERTH_STR(KEY_CHECK), fresh);
         int rc = e == BERTH_OK ? write_key_check(db, fresh, sizeof fresh) : SQLITE_OK;
         if (rc != SQLITE_OK)
-            e = refuse(s->path, problem, db, rc);
+            e = problem_say_engine(problem, s->path, db, rc);
     }
     if (e == BERTH_E_CRYPTO)
         problem_say(problem, "AES-256-GCM is missing from OpenSSL; install its default provider");
@@ -125,7 +119,7 @@ static berth_err open_key(struct store *s, sqlite3 *db, const char *key_path,
 
     int rc = read_key_check(db, blob, sizeof blob, &n);
     if (rc != SQLITE_OK)
-        return refuse(s->path, problem, db, rc);
+        return problem_say_engine(problem, s->path, db, rc);
     berth_err e = key_file_load(key_path, &s->crypto, s->key, problem);
     if (e == BERTH_E_NOT_FOUND && n > 0) {
         problem_say(problem,
@@ -155,7 +149,7 @@ static berth_err prepare_database(struct store *s, const struct sqlite_store_opt
     }
     int rc = engine_open_writer(s->path, o->max_pages, db);
     if (rc != SQLITE_OK)
-        return refuse(s->path, problem, *db, rc);
+        return problem_say_engine(problem, s->path, *db, rc);
     berth_err e = schema_judge(*db, s->path, problem);
     if (e == BERTH_OK)
         e = look_for_damage(*db, s->path, problem);
@@ -163,7 +157,7 @@ static berth_err prepare_database(struct store *s, const struct sqlite_store_opt
         return e;
     rc = engine_use_wal(*db);
     if (rc != SQLITE_OK)
-        return refuse(s->path, problem, *db, rc);
+        return problem_say_engine(problem, s->path, *db, rc);
     e = schema_migrate(*db, s->path, problem);
     return e == BERTH_OK ? open_key(s, *db, key_path, problem) : e;
 }
