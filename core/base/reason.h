@@ -81,10 +81,10 @@
       "the daemon is stopping", "the client may try again when it is back")                        \
     X(THROTTLED_DEVICE, 429, 429001, "", "", "Too many requests.",                                 \
       "one device sent more requests than its limit",                                              \
-      "mend the device's retry loop, or raise [limits] device-requests in the configuration")      \
+      "mend the device's retry loop, or raise device-requests-per-min in the configuration")       \
     X(THROTTLED_PEER, 429, 429001, "", "ThrottlingException", "Too many requests.",                \
       "one address failed to authenticate more often than its limit",                              \
-      "mend the key or clock of the devices behind it, or raise [limits] peer-failures")           \
+      "mend the key or clock of the devices behind it, or raise peer-failures-per-min")            \
     /* the service APIs */                                                                         \
     X(SERVICE_TOKEN_MISSING, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",          \
       "a service request carried no SAS token",                                                    \

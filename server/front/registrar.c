@@ -1,6 +1,5 @@
 #include "front/registrar.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +104,7 @@ static void give_back(struct registration *g)
     drop_records(g);
     if (g->op.crypto != NULL)
         berth_operation_deinit(&g->op);
+    r->f->crypto->wipe(r->f->crypto->ctx, g->memory, g->arena.n); /* the token */
     *g->prev = g->next;
     if (g->next != NULL)
         g->next->prev = g->prev;
