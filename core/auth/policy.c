@@ -2,7 +2,6 @@
 
 #include "crypto/key_pair.h"
 #include "wire/json_key.h"
-#include "wire/percent.h"
 
 #define SERVICE_RIGHTS                                                                             \
     (BERTH_RIGHT_SERVICE_CONFIG | BERTH_RIGHT_ENROLLMENT_READ | BERTH_RIGHT_ENROLLMENT_WRITE |     \

@@ -1,6 +1,5 @@
 #include "crypto/key_pair.h"
 #include "hub/device_text.h"
-#include "hub/twin_times.h"
 
 /* The body's members, small ones first: finding one reads over those before it. Times and texts
  * that are not set are left out. */

@@ -1,6 +1,4 @@
 /* The service API's document of an enrollment or group, taken apart. */
-#include <string.h>
-
 #include "crypto/b64.h"
 #include "hub/device.h"
 #include "prov/enrollment.h"

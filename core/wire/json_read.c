@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "wire/json.h"
 #include "wire/json_text.h"
 

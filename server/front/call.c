@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ops/log.h"
 #include "wire/percent.h"
 
 static void on_abandoned(struct http_exchange *x)

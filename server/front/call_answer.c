@@ -1,6 +1,5 @@
 /* How a call ends: its answer in either dialect, its log line, its memory wiped. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/time.h"
 #include "front/call.h"

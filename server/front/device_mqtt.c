@@ -8,7 +8,6 @@
 #include "front/registration_log.h"
 #include "front/router.h"
 #include "net/listener.h"
-#include "net/tls.h"
 #include "ops/log.h"
 #include "prov/dps_device.h"
 

@@ -1,7 +1,6 @@
 #include "front/host_name.h"
 
 #include <arpa/inet.h>
-#include <string.h>
 #include <strings.h>
 
 #include "base/ascii.h"

@@ -2,7 +2,6 @@
 
 #include <netinet/in.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 
 #include "base/bucket.h"

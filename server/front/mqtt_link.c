@@ -3,7 +3,6 @@
 #include <assert.h>
 
 #include "net/listener.h"
-#include "net/tls.h"
 #include "ops/log.h"
 
 #define CONNECT_MS   15000            /* from the handshake to CONNECT */

@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <time.h>
 
 #include "store/sqlite/engine.h"
