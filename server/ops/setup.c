@@ -187,14 +187,15 @@ static berth_err set_up(const struct config *c, struct pump *p, struct store_por
 }
 
 /* Whole paths: the profile is read from other places than this one. */
-static void name_files(const struct config *c, struct setup *out)
+static berth_err name_files(const struct config *c, struct setup *out)
 {
     char whole[PATH_MAX];
     const char *dir = realpath(c->data_dir, whole) != NULL ? whole : c->data_dir;
+    berth_err e = file_path(out->tls_dir, dir, FIRST_START_TLS_DIR);
 
-    (void)snprintf(out->tls_dir, sizeof out->tls_dir, "%s/" FIRST_START_TLS_DIR, dir);
-    (void)snprintf(out->ca_file, sizeof out->ca_file, "%s/" FIRST_START_TLS_DIR "/ca.pem", dir);
-    (void)snprintf(out->profile, sizeof out->profile, "%s/" FIRST_START_PROFILE, dir);
+    if (e == BERTH_OK)
+        e = file_path(out->ca_file, out->tls_dir, "ca.pem");
+    return e == BERTH_OK ? file_path(out->profile, dir, FIRST_START_PROFILE) : e;
 }
 
 berth_err setup_run(const struct config *c, struct store *s, worker_attach *attach,
@@ -210,8 +211,9 @@ berth_err setup_run(const struct config *c, struct store *s, worker_attach *atta
     berth_err e = catalog_new(crypto, &catalog);
 
     *out = (struct setup){ 0 };
-    name_files(c, out);
     a.watch_user = catalog;
+    if (e == BERTH_OK)
+        e = name_files(c, out);
     if (e == BERTH_OK)
         e = attach(s, &a, &port);
     if (e != BERTH_OK) {

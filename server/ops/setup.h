@@ -4,17 +4,16 @@
 #define OPS_SETUP_H
 
 #include "ops/config.h"
+#include "ops/file.h"
 #include "ops/worker.h"
-
-#define SETUP_PATH_MAX 4160 /* PATH_MAX and a file's name */
 
 struct setup {
     bool first_start; /* the registry was empty */
     bool made_ca, made_leaf;
     char id_scope[64];
-    char tls_dir[SETUP_PATH_MAX];
-    char ca_file[SETUP_PATH_MAX];
-    char profile[SETUP_PATH_MAX];
+    char tls_dir[FILE_PATH_MAX];
+    char ca_file[FILE_PATH_MAX];
+    char profile[FILE_PATH_MAX];
 };
 
 /* Runs before any worker, over a port of its own. A second run changes nothing. PROBLEM gets cause

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +15,8 @@
 #include "net/listener.h"
 #include "net/tls.h"
 #include "ops/address.h"
-#include "ops/first_start.h"
+#include "ops/file.h"
 #include "ops/log.h"
-#include "ops/setup.h"
 
 #define STOP_TICK_MS  50
 #define PAUSE_TELL_MS 10000 /* between two lines about it: at the bound each connection pauses */
@@ -230,14 +228,16 @@ static void wake(void *arg)
 
 static berth_err make_tls(struct worker *w)
 {
-    char chain[SETUP_PATH_MAX], key[SETUP_PATH_MAX];
-    char rsa_chain[SETUP_PATH_MAX], rsa_key[SETUP_PATH_MAX];
-    struct tls_files files = { chain, key, rsa_chain, rsa_key };
+    static const char *const names[] = { "server.pem", "server.key", "server-rsa.pem",
+                                         "server-rsa.key" };
+    char paths[4][FILE_PATH_MAX];
+    struct tls_files files = { paths[0], paths[1], paths[2], paths[3] };
 
-    (void)snprintf(chain, sizeof chain, "%s/server.pem", w->o.tls_dir);
-    (void)snprintf(key, sizeof key, "%s/server.key", w->o.tls_dir);
-    (void)snprintf(rsa_chain, sizeof rsa_chain, "%s/server-rsa.pem", w->o.tls_dir);
-    (void)snprintf(rsa_key, sizeof rsa_key, "%s/server-rsa.key", w->o.tls_dir);
+    for (size_t i = 0; i < 4; i++) {
+        berth_err e = file_path(paths[i], w->o.tls_dir, names[i]);
+        if (e != BERTH_OK)
+            return fail(w, e, w->o.tls_dir);
+    }
     return tls_context_new(&files, &w->tls, w->problem, sizeof w->problem);
 }
 
