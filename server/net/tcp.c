@@ -25,6 +25,7 @@ struct tcp {
     bool wrote; /* since this was last cleared: an answer carries the ACK along */
     size_t tail;
     struct bytes kept; /* input that the layer above did not take; not reading meanwhile */
+    bool offering;     /* it is reading that: nothing within frees it */
     struct deadline again;
     struct deadline linger;
     struct peer peer;
@@ -71,6 +72,12 @@ static void on_closed(uv_handle_t *h)
     loop_event_done(loop);
 }
 
+static void drop_kept(struct tcp *t)
+{
+    if (!t->offering)
+        bytes_free(&t->kept);
+}
+
 void tcp_drop(struct tcp *t)
 {
     if (t->state == TCP_GONE)
@@ -78,7 +85,7 @@ void tcp_drop(struct tcp *t)
     t->state = TCP_GONE;
     deadline_clear(&t->again);
     deadline_clear(&t->linger);
-    bytes_free(&t->kept);
+    drop_kept(t);
     uv_close((uv_handle_t *)&t->uv, on_closed);
 }
 
@@ -113,7 +120,7 @@ static void drain(struct tcp *t)
 static void finish(struct tcp *t)
 {
     deadline_clear(&t->again);
-    bytes_free(&t->kept);
+    drop_kept(t);
     if (t->tail == 0) {
         drain(t);
         return;
@@ -205,12 +212,12 @@ static void hold(struct tcp *t, const uint8_t *p, size_t n)
 static void offer_again(struct deadline *d)
 {
     struct tcp *t = (struct tcp *)(void *)((char *)d - offsetof(struct tcp, again));
-    size_t used = layer_input(t->l.above, t->kept.p, t->kept.n);
 
-    if (t->state != TCP_OPEN)
-        return;
-    bytes_drop(&t->kept, used);
-    if (t->kept.n == 0)
+    t->offering = true;
+    size_t used = layer_input(t->l.above, t->kept.p, t->kept.n);
+    t->offering = false;
+    bytes_drop(&t->kept, t->state == TCP_OPEN ? used : t->kept.n);
+    if (t->state == TCP_OPEN && t->kept.n == 0)
         uv_read_start(stream(t), on_alloc, on_read);
 }
 

@@ -28,6 +28,7 @@ struct tls {
     bool heard;           /* the peer has sent something */
     bool full;            /* a write was taken in part: the layer above waits for WRITABLE */
     bool wanted;          /* the layer above asked for what is kept */
+    bool offering;        /* it is reading that: nothing within frees it */
     bool ended;           /* the peer sent close_notify, or what cannot be read */
     bool broken;          /* a fatal alert was sent or received: no close_notify any more */
     bool closing;
@@ -101,10 +102,16 @@ static bool stalled(const struct tls *t)
     return t->kept.n > 0 || t->unsent.n > 0;
 }
 
+static void drop_kept(struct tls *t)
+{
+    if (!t->offering)
+        bytes_free(&t->kept);
+}
+
 static void drop_all(struct tls *t)
 {
     bytes_free(&t->partial);
-    bytes_free(&t->kept);
+    drop_kept(t);
     bytes_free(&t->unsent);
 }
 
@@ -148,7 +155,7 @@ static void finish(struct tls *t, bool notify)
     t->closing = true;
     deadline_clear(&t->again);
     bytes_free(&t->partial);
-    bytes_free(&t->kept);
+    drop_kept(t);
     if (notify && !t->broken) {
         ERR_clear_error();
         SSL_shutdown(t->ssl);
@@ -371,6 +378,17 @@ static size_t tls_input(struct layer *l, const uint8_t *p, size_t n)
     return t->closing ? n : used;
 }
 
+/* False when the layer above, or what it wrote, has closed the connection meanwhile. */
+static bool offer_kept(struct tls *t)
+{
+    t->wanted = false;
+    t->offering = true;
+    size_t used = layer_input(t->l.above, t->kept.p, t->kept.n);
+    t->offering = false;
+    bytes_drop(&t->kept, t->closing ? t->kept.n : used);
+    return !t->closing;
+}
+
 /* A later turn: gives what is kept to whoever asked for it, then goes on reading. */
 static void on_again(struct deadline *d)
 {
@@ -378,13 +396,8 @@ static void on_again(struct deadline *d)
 
     if (t->unsent.n > 0)
         return; /* WRITABLE comes first */
-    if (t->kept.n > 0 && t->wanted) {
-        t->wanted = false;
-        size_t used = layer_input(t->l.above, t->kept.p, t->kept.n);
-        if (t->closing)
-            return;
-        bytes_drop(&t->kept, used);
-    }
+    if (t->kept.n > 0 && t->wanted && !offer_kept(t))
+        return;
     if (stalled(t))
         return;
     advance(t);

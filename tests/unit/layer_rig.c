@@ -144,11 +144,13 @@ static size_t top_input(struct layer *l, const uint8_t *p, size_t n)
     size_t taken = n < t->appetite ? n : t->appetite;
 
     t->inputs++;
+    if (t->write_in_input)
+        (void)layer_write(l->below, "w", 1);
+    if (t->close_in_input)
+        layer_close(l->below);
     rig_bytes_add(&t->got, p, taken);
     if (t->appetite != RIG_ALL)
         t->appetite -= taken;
-    if (t->close_in_input)
-        layer_close(l->below);
     return taken;
 }
 

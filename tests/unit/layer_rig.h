@@ -48,7 +48,8 @@ struct rig_top {
     struct rig_bytes got;
     size_t appetite; /* bytes it will still consume; RIG_ALL: no end */
     int inputs, writables, closes;
-    bool close_in_input;
+    /* Before INPUT reads what it was given, which must outlive both. */
+    bool write_in_input, close_in_input;
 };
 
 void rig_top_init(struct rig_top *t, struct layer *below);

@@ -550,6 +550,33 @@ static void test_end_waits_for_above(void **state)
     stop(&f);
 }
 
+/* What is kept outlives its reader's own writes and closing, also when they end the connection:
+ * behind a record that cannot be read OpenSSL refuses to write. */
+static void test_kept_text_outlives_its_reading(void **state)
+{
+    (void)state;
+    for (int closes = 0; closes < 2; closes++) {
+        struct fixture f;
+
+        start(&f);
+        assert_int_equal(shake(&f), 1);
+        f.top.appetite = 0;
+        client_sends(&f, "0123456789", 10);
+        BIO_write(f.from_client, "\x17\x03\x03\x00\x28 this is no record of this connection..", 45);
+        carry(&f);
+        assert_int_equal(f.top.got.n, 0);
+        f.top.write_in_input = !closes;
+        f.top.close_in_input = closes;
+        f.top.appetite = RIG_ALL;
+        layer_resume(f.top.l.below);
+        rig_turn(&f.rig);
+        assert_int_equal(f.top.got.n, 10);
+        assert_memory_equal(f.top.got.p, "0123456789", 10);
+        assert_true(f.rig.closed);
+        stop(&f);
+    }
+}
+
 /* A peer that does not read: writes are taken up to what one flush holds, and go on later. */
 static void test_writing_waits_for_below(void **state)
 {
@@ -762,6 +789,7 @@ int main(void)
         cmocka_unit_test(test_close_within_input),
         cmocka_unit_test(test_reading_waits_for_above),
         cmocka_unit_test(test_end_waits_for_above),
+        cmocka_unit_test(test_kept_text_outlives_its_reading),
         cmocka_unit_test(test_writing_waits_for_below),
         cmocka_unit_test(test_reading_waits_for_below),
         cmocka_unit_test(test_handshake_through_a_needle),

@@ -438,6 +438,34 @@ static void test_input_is_kept(void **state)
     stop(&f);
 }
 
+/* What is kept outlives its reader's own writes and closing, also when a write finds the peer gone.
+ */
+static void test_kept_input_outlives_its_reading(void **state)
+{
+    (void)state;
+    for (int closes = 0; closes < 2; closes++) {
+        const struct linger hard = { .l_onoff = 1 };
+        struct fixture f;
+
+        start(&f, WITH_RECORD, 0);
+        int fd = dial(&f);
+        TURN_UNTIL(&f, f.accepted == 1);
+        f.tops[0].appetite = 3;
+        send_all(&f, fd, "0123456789", 10);
+        TURN_UNTIL(&f, f.tops[0].inputs == 1);
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+        close(fd);
+        f.tops[0].write_in_input = !closes;
+        f.tops[0].close_in_input = closes;
+        f.tops[0].appetite = RIG_ALL;
+        layer_resume(f.tops[0].l.below);
+        TURN_UNTIL(&f, f.tops[0].closes == 1);
+        assert_int_equal(f.tops[0].got.n, 10);
+        assert_memory_equal(f.tops[0].got.p, "0123456789", 10);
+        stop(&f);
+    }
+}
+
 /* Closed from above with data in flight both ways: the peer gets every byte, then the end, and no
  * reset although it had sent what nobody read. */
 static void test_close_with_data_in_flight(void **state)
@@ -715,6 +743,7 @@ int main(void)
         cmocka_unit_test(test_tail_bound),
         cmocka_unit_test(test_tail_bound_counts_pieces),
         cmocka_unit_test(test_input_is_kept),
+        cmocka_unit_test(test_kept_input_outlives_its_reading),
         cmocka_unit_test(test_close_with_data_in_flight),
         cmocka_unit_test(test_close_has_limits),
         cmocka_unit_test(test_close_within_input),
