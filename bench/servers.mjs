@@ -9,7 +9,7 @@ const SERVER_CORE = '0';
 const CLIENT_CORE = '1';
 const running = new Set();
 
-const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 export function stopAll() {
     for (const child of running) child.kill('SIGKILL');
