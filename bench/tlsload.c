@@ -75,6 +75,7 @@ static void end_conn(struct load *l, struct conn *c, const char *error)
 static bool begin_conn(struct load *l, struct conn *c)
 {
     struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c };
+    char name[] = "localhost"; /* OpenSSL's macro casts const away */
     int on = 1;
 
     c->index = l->started++;
@@ -86,7 +87,7 @@ static bool begin_conn(struct load *l, struct conn *c)
     l->open++;
     if (c->ssl == NULL || c->fd < 0 || SSL_set_fd(c->ssl, c->fd) != 1 ||
         setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
-        SSL_set_tlsext_host_name(c->ssl, "localhost") != 1 ||
+        SSL_set_tlsext_host_name(c->ssl, name) != 1 ||
         (connect(c->fd, (struct sockaddr *)&l->to, sizeof l->to) != 0 && errno != EINPROGRESS) ||
         epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &ev) != 0) {
         end_conn(l, c, strerror(errno));
