@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "berth/registration_id.h"
 #include "wire/percent.h"
 
 static void on_abandoned(struct http_exchange *x)
@@ -209,6 +210,19 @@ bool call_fill_keys(struct call *c, struct berth_key_pair *pair, const struct be
         fill_key(c, &pair->secondary, kept == NULL ? NULL : &kept->secondary, size))
         return true;
     call_fail(c, BERTH_WHY_CRYPTO_FAILED, "no random bytes for a key");
+    return false;
+}
+
+bool call_key(struct call *c, berth_str id, enum berth_reason invalid, berth_str *key)
+{
+    struct berth_id_check check = berth_registration_id_check(id);
+
+    if (check.fault != BERTH_ID_FINE)
+        call_refuse(c, invalid, berth_str_of(berth_id_fault_text(check.fault)));
+    else if (berth_arena_lower(&c->arena, id, key) != BERTH_OK)
+        call_fail(c, BERTH_WHY_INTERNAL, "a call's arena is exhausted");
+    else
+        return true;
     return false;
 }
 

@@ -89,6 +89,10 @@ bool call_stored(struct call *c, const struct store_reply *reply);
 bool call_fill_keys(struct call *c, struct berth_key_pair *pair, const struct berth_key_pair *kept,
                     uint8_t size);
 
+/* The lookup form of ID, a registration's or a group's; false after refusing, a bad one as INVALID.
+ */
+bool call_key(struct call *c, berth_str id, enum berth_reason invalid, berth_str *key);
+
 /* SIZE zeroed bytes of the arena; NULL after refusing. */
 void *call_alloc(struct call *c, size_t size);
 

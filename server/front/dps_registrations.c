@@ -26,18 +26,7 @@ static uint64_t registration_etag_parse(berth_str header)
 /* The key of the registration addressed; false after refusing. */
 static bool begin(struct call *c, berth_str *key)
 {
-    berth_str id = c->segments[1];
-    struct berth_id_check check = berth_registration_id_check(id);
-
-    if (check.fault != BERTH_ID_FINE) {
-        call_refuse(c, BERTH_WHY_REGISTRATION_ID_INVALID,
-                    berth_str_of(berth_id_fault_text(check.fault)));
-        return false;
-    }
-    if (berth_arena_lower(&c->arena, id, key) == BERTH_OK)
-        return true;
-    call_fail(c, BERTH_WHY_INTERNAL, "a call's arena is exhausted");
-    return false;
+    return call_key(c, c->segments[1], BERTH_WHY_REGISTRATION_ID_INVALID, key);
 }
 
 static void on_read(void *user, const struct store_reply *reply)

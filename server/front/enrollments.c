@@ -1,69 +1,19 @@
-/* The service API of enrollment groups and individual enrollments. They share one path: what
- * differs is a row of constants. */
-#include "front/if_match.h"
+/* The service API of enrollment groups and individual enrollments. */
+#include "front/enrollment_task.h"
 #include "front/page.h"
 #include "front/service.h"
-#include "prov/enrollment.h"
 #include "prov/registration.h"
 
 #define KEY_SIZE 64 /* bytes of a key made here: what Azure makes */
 
-struct sort {
-    bool is_group;
-    enum berth_kind kind;
-    enum berth_reason invalid, missing, exists;
-    const char *item_type;
-};
-
-static const struct sort individuals = { .kind = BERTH_KIND_ENROLLMENT,
-                                         .invalid = BERTH_WHY_REGISTRATION_ID_INVALID,
-                                         .missing = BERTH_WHY_ENROLLMENT_NOT_FOUND,
-                                         .exists = BERTH_WHY_ENROLLMENT_EXISTS,
-                                         .item_type = "Enrollment" };
-static const struct sort groups = { .is_group = true,
-                                    .kind = BERTH_KIND_GROUP,
-                                    .invalid = BERTH_WHY_GROUP_ID_INVALID,
-                                    .missing = BERTH_WHY_GROUP_NOT_FOUND,
-                                    .exists = BERTH_WHY_GROUP_EXISTS,
-                                    .item_type = "EnrollmentGroup" };
-
-/* One request about one enrollment; the keys in it are wiped with the call's arena. */
-struct task {
-    const struct sort *sort;
-    berth_str id; /* as addressed */
-    berth_str key;
-    uint64_t expect; /* of If-Match */
-    int64_t now_ms;  /* of the commit under way */
-    berth_str registration_state;
-    struct berth_enrollment e, stored;
-};
-
-static struct task *begin(struct call *c, const struct sort *sort)
+static struct enrollment_task *begin(struct call *c, const struct enrollment_sort *sort)
 {
-    berth_str id = c->segments[1];
-    struct berth_id_check check = berth_registration_id_check(id);
-    struct task *t;
-
-    if (check.fault != BERTH_ID_FINE) {
-        call_refuse(c, sort->invalid, berth_str_of(berth_id_fault_text(check.fault)));
-        return NULL;
-    }
-    t = call_alloc(c, sizeof *t);
-    if (t == NULL)
-        return NULL;
-    *t = (struct task){ .sort = sort, .id = id, .expect = if_match(c, berth_etag_parse) };
-    if (berth_arena_lower(&c->arena, id, &t->key) != BERTH_OK) {
-        call_fail(c, BERTH_WHY_INTERNAL, "a call's arena is exhausted");
-        return NULL;
-    }
-    c->state = t;
-    call_mark(c);
-    return t;
+    return enrollment_task_new(c, sort, c->segments[1]);
 }
 
 static void answer(struct call *c, bool with_keys)
 {
-    const struct task *t = c->state;
+    const struct enrollment_task *t = c->state;
     struct berth_buf b;
 
     call_body(c, &b);
@@ -71,48 +21,24 @@ static void answer(struct call *c, bool with_keys)
     call_send(c, 200, &b, NULL, 0);
 }
 
-/* The record of a reply as t->stored; false after refusing. */
-static bool take_stored(struct call *c, const struct store_reply *reply)
-{
-    struct task *t = c->state;
-
-    if (!call_stored(c, reply))
-        return false;
-    if (reply->count == 0) {
-        call_refuse(c, t->sort->missing, (berth_str){ 0 });
-        return false;
-    }
-    if (berth_enrollment_decode(&reply->records[0], &c->arena, &t->stored) == BERTH_OK)
-        return true;
-    call_fail(c, BERTH_WHY_RECORD_DAMAGED, "an enrollment's record is damaged");
-    return false;
-}
-
 /* ---- GET, and attestationmechanism ---- */
 
 static void on_read(void *user, const struct store_reply *reply)
 {
     struct call *c = user;
-    struct task *t = c->state;
+    struct enrollment_task *t = c->state;
 
-    if (!take_stored(c, reply))
+    if (!enrollment_task_take(c, reply))
         return;
     t->e = t->stored;
     answer(c, false);
-}
-
-static void read_enrollment(struct call *c, store_done *done)
-{
-    const struct task *t = c->state;
-
-    store_get(c->f->store, t->sort->kind, (berth_str){ 0 }, t->key, done, c);
 }
 
 /* Its document is kept and the enrollment read after it: records end with their callback. */
 static void on_registration(void *user, const struct store_reply *reply)
 {
     struct call *c = user;
-    struct task *t = c->state;
+    struct enrollment_task *t = c->state;
     struct berth_registration r;
     struct berth_buf b;
 
@@ -130,12 +56,12 @@ static void on_registration(void *user, const struct store_reply *reply)
             return;
         }
     }
-    read_enrollment(c, on_read);
+    enrollment_task_read(c, on_read);
 }
 
 void api_enrollment_get(struct call *c)
 {
-    struct task *t = begin(c, &individuals);
+    struct enrollment_task *t = begin(c, &enrollment_individual);
 
     if (t != NULL)
         store_get(c->f->store, BERTH_KIND_REGISTRATION, (berth_str){ 0 }, t->key, on_registration,
@@ -144,17 +70,17 @@ void api_enrollment_get(struct call *c)
 
 void api_group_get(struct call *c)
 {
-    if (begin(c, &groups) != NULL)
-        read_enrollment(c, on_read);
+    if (begin(c, &enrollment_group) != NULL)
+        enrollment_task_read(c, on_read);
 }
 
 static void on_attestation(void *user, const struct store_reply *reply)
 {
     struct call *c = user;
-    const struct task *t = c->state;
+    const struct enrollment_task *t = c->state;
     struct berth_buf b;
 
-    if (!take_stored(c, reply))
+    if (!enrollment_task_take(c, reply))
         return;
     call_body(c, &b);
     berth_attestation_put(&b, &t->stored);
@@ -163,14 +89,14 @@ static void on_attestation(void *user, const struct store_reply *reply)
 
 void api_enrollment_attestation(struct call *c)
 {
-    if (begin(c, &individuals) != NULL)
-        read_enrollment(c, on_attestation);
+    if (begin(c, &enrollment_individual) != NULL)
+        enrollment_task_read(c, on_attestation);
 }
 
 void api_group_attestation(struct call *c)
 {
-    if (begin(c, &groups) != NULL)
-        read_enrollment(c, on_attestation);
+    if (begin(c, &enrollment_group) != NULL)
+        enrollment_task_read(c, on_attestation);
 }
 
 /* ---- PUT ---- */
@@ -178,7 +104,7 @@ void api_group_attestation(struct call *c)
 /* The document as t->e, with all its keys; STORED gives those left out, NULL: new ones. */
 static bool decide(struct call *c, const struct berth_enrollment *stored)
 {
-    struct task *t = c->state;
+    struct enrollment_task *t = c->state;
     struct berth_refusal why = { 0 };
     berth_err e = berth_enrollment_parse(t->sort->is_group, t->id, c->body, &c->arena, &t->e, &why);
 
@@ -201,7 +127,7 @@ static bool decide(struct call *c, const struct berth_enrollment *stored)
 
 static void commit(struct call *c, uint64_t expect, store_done *done)
 {
-    struct task *t = c->state;
+    struct enrollment_task *t = c->state;
     struct berth_change change = { .type = BERTH_PUT, .expect = expect };
 
     if (berth_enrollment_encode(&t->e, &c->arena, &change.rec) != BERTH_OK) {
@@ -214,7 +140,7 @@ static void commit(struct call *c, uint64_t expect, store_done *done)
 
 static void answer_written(struct call *c, uint64_t version)
 {
-    struct task *t = c->state;
+    struct enrollment_task *t = c->state;
 
     t->e.version = version;
     t->e.updated_ms = t->now_ms;
@@ -224,7 +150,7 @@ static void answer_written(struct call *c, uint64_t version)
 static void on_created(void *user, const struct store_reply *reply)
 {
     struct call *c = user;
-    struct task *t = c->state;
+    struct enrollment_task *t = c->state;
 
     if (!call_stored(c, reply))
         return;
@@ -241,7 +167,7 @@ static void on_put_read(void *user, const struct store_reply *reply);
 static void on_updated(void *user, const struct store_reply *reply)
 {
     struct call *c = user;
-    const struct task *t = c->state;
+    const struct enrollment_task *t = c->state;
 
     if (!call_stored(c, reply))
         return;
@@ -250,15 +176,15 @@ static void on_updated(void *user, const struct store_reply *reply)
     else if (if_match_is_etag(t->expect))
         call_refuse(c, BERTH_WHY_ETAG_STALE, (berth_str){ 0 });
     else if (call_again(c))
-        read_enrollment(c, on_put_read);
+        enrollment_task_read(c, on_put_read);
 }
 
 static void on_put_read(void *user, const struct store_reply *reply)
 {
     struct call *c = user;
-    const struct task *t = c->state;
+    const struct enrollment_task *t = c->state;
 
-    if (!take_stored(c, reply))
+    if (!enrollment_task_take(c, reply))
         return;
     if (if_match_is_etag(t->expect) && t->expect != t->stored.version)
         call_refuse(c, BERTH_WHY_ETAG_STALE, (berth_str){ 0 });
@@ -266,26 +192,26 @@ static void on_put_read(void *user, const struct store_reply *reply)
         commit(c, t->stored.version, on_updated);
 }
 
-static void put(struct call *c, const struct sort *sort)
+static void put(struct call *c, const struct enrollment_sort *sort)
 {
-    const struct task *t = begin(c, sort);
+    const struct enrollment_task *t = begin(c, sort);
 
     if (t == NULL)
         return;
     if (t->expect != BERTH_ANY)
-        read_enrollment(c, on_put_read);
+        enrollment_task_read(c, on_put_read);
     else if (decide(c, NULL))
         commit(c, BERTH_ABSENT, on_created);
 }
 
 void api_enrollment_put(struct call *c)
 {
-    put(c, &individuals);
+    put(c, &enrollment_individual);
 }
 
 void api_group_put(struct call *c)
 {
-    put(c, &groups);
+    put(c, &enrollment_group);
 }
 
 /* ---- DELETE ---- */
@@ -295,7 +221,7 @@ static void on_delete_read(void *user, const struct store_reply *reply)
 {
     struct call *c = user;
 
-    if (take_stored(c, reply))
+    if (enrollment_task_take(c, reply))
         call_refuse(c, BERTH_WHY_ETAG_STALE, (berth_str){ 0 });
 }
 
@@ -308,12 +234,12 @@ static void on_deleted(void *user, const struct store_reply *reply)
     if (reply->result == STORE_OK)
         call_empty(c, 204);
     else
-        read_enrollment(c, on_delete_read);
+        enrollment_task_read(c, on_delete_read);
 }
 
-static void delete_one(struct call *c, const struct sort *sort)
+static void delete_one(struct call *c, const struct enrollment_sort *sort)
 {
-    const struct task *t = begin(c, sort);
+    const struct enrollment_task *t = begin(c, sort);
     struct berth_change change = { .type = BERTH_DELETE };
 
     if (t == NULL)
@@ -326,12 +252,12 @@ static void delete_one(struct call *c, const struct sort *sort)
 
 void api_enrollment_delete(struct call *c)
 {
-    delete_one(c, &individuals);
+    delete_one(c, &enrollment_individual);
 }
 
 void api_group_delete(struct call *c)
 {
-    delete_one(c, &groups);
+    delete_one(c, &enrollment_group);
 }
 
 /* ---- query ---- */
@@ -350,7 +276,7 @@ static bool put_listed(struct berth_buf *b, const struct berth_record *rec,
 
 /* The text of the query is not looked at: Azure's service gives everything, whatever it says, and
  * clients send "*", "SELECT *" and more. */
-static void query(struct call *c, const struct sort *sort)
+static void query(struct call *c, const struct enrollment_sort *sort)
 {
     struct page *p = page_new(c, sort->item_type);
 
@@ -362,10 +288,10 @@ static void query(struct call *c, const struct sort *sort)
 
 void api_enrollment_query(struct call *c)
 {
-    query(c, &individuals);
+    query(c, &enrollment_individual);
 }
 
 void api_group_query(struct call *c)
 {
-    query(c, &groups);
+    query(c, &enrollment_group);
 }
