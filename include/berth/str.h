@@ -8,8 +8,8 @@
 
 #include "berth/err.h"
 
-/* Not NUL-terminated. Valid as long as what it was cut from. p == NULL means absent, n == 0 empty.
- */
+/* Not NUL-terminated. Valid as long as what it was cut from. n == 0 means empty; p == NULL, which
+ * goes with n == 0 alone, absent. */
 typedef struct berth_str {
     const char *p;
     size_t n;
