@@ -47,7 +47,7 @@ static void lost(struct run *r, berth_err why)
 
     berth_prov_lost(&r->prov, why);
     if (r->prov.need == BERTH_PROV_FAILED && r->tls.message[0] != '\0')
-        snprintf(result->message, sizeof result->message, "%s", r->tls.message);
+        (void)snprintf(result->message, sizeof result->message, "%s", r->tls.message);
 }
 
 static void send_request(struct run *r)
@@ -91,7 +91,7 @@ static void wait_until_due(struct run *r)
         berth_prov_waited(&r->prov, time(NULL));
         return;
     }
-    snprintf(r->tls.message, sizeof r->tls.message, "stopped on request");
+    (void)snprintf(r->tls.message, sizeof r->tls.message, "stopped on request");
     lost(r, e);
 }
 
@@ -129,7 +129,7 @@ static void open_connection(struct run *r)
     };
     berth_err e;
 
-    snprintf(host, sizeof host, "%.*s", BERTH_STR_ARG(o->prov.host));
+    (void)snprintf(host, sizeof host, "%.*s", BERTH_STR_ARG(o->prov.host));
     e = berth__tls_open(&r->tls, &tls);
     if (e == BERTH_OK)
         tell(r, "connected");
@@ -158,7 +158,7 @@ berth_err berth_device_provision(const struct berth_device_options *o,
 
     *result = (struct berth_prov_result){ .err = e };
     if (e != BERTH_OK) {
-        snprintf(result->message, sizeof result->message, "OpenSSL could not be set up");
+        (void)snprintf(result->message, sizeof result->message, "OpenSSL could not be set up");
         return e;
     }
     run(&r);

@@ -10,7 +10,8 @@
 #include "prov/dps_device.h"
 #include "wire/json.h"
 
-/* Whether S is 1 to MAX printable ASCII characters without those in FORBIDDEN. */
+#define TOKEN_FAILED "the token could not be made: the crypto library failed"
+
 bool berth__is_plain(berth_str s, size_t max, const char *forbidden)
 {
     for (size_t i = 0; i < s.n; i++)
@@ -127,8 +128,9 @@ berth_err berth_prov_start(struct berth_prov *p, const struct berth_crypto *c,
         e = make_token(p, now_s);
     if (e != BERTH_OK) {
         berth__prov_fail(p, e,
-                         BERTH_STR("an option cannot be used: host, ID scope, registration "
-                                   "ID, key or payload"));
+                         e == BERTH_E_CRYPTO ? BERTH_STR(TOKEN_FAILED)
+                                             : BERTH_STR("an option cannot be used: host, ID "
+                                                         "scope, registration ID, key or payload"));
         return e;
     }
     berth_dps_register_put(&p->body, o->registration_id, o->payload);
@@ -203,7 +205,7 @@ void berth_prov_waited(struct berth_prov *p, int64_t now_s)
         berth__http_request(p);
     }
     if (e != BERTH_OK)
-        berth__prov_fail(p, e, BERTH_STR("the token could not be made"));
+        berth__prov_fail(p, e, BERTH_STR(TOKEN_FAILED));
     else
         berth__prov_send(p);
 }

@@ -60,7 +60,7 @@ static berth_err wait_socket(struct berth__tls *t, short events, int64_t deadlin
     berth_err e = wait_for(&fd, deadline_ms, t->cancel);
 
     if (e == BERTH_E_CLOSED)
-        snprintf(t->message, sizeof t->message, "stopped on request");
+        (void)snprintf(t->message, sizeof t->message, "stopped on request");
     return e;
 }
 
@@ -69,13 +69,13 @@ static berth_err wait_socket(struct berth__tls *t, short events, int64_t deadlin
 static berth_err connect_failed(struct berth__tls *t, const char *where, uint16_t port, int error)
 {
     if (error == ECONNREFUSED)
-        snprintf(t->message, sizeof t->message,
-                 "nothing listens on %s port %u: start the service, or give its port", where,
-                 (unsigned)port);
+        (void)snprintf(t->message, sizeof t->message,
+                       "nothing listens on %s port %u: start the service, or give its port", where,
+                       (unsigned)port);
     else
-        snprintf(t->message, sizeof t->message,
-                 "%s port %u cannot be reached (%s): check address, network and firewall", where,
-                 (unsigned)port, strerror(error));
+        (void)snprintf(t->message, sizeof t->message,
+                       "%s port %u cannot be reached (%s): check address, network and firewall",
+                       where, (unsigned)port, strerror(error));
     return error == ETIMEDOUT ? BERTH_E_TIMEOUT : BERTH_E_IO;
 }
 
@@ -106,13 +106,13 @@ static berth_err connect_tcp(struct berth__tls *t, const char *where, uint16_t p
     char service[8];
     int error;
 
-    snprintf(service, sizeof service, "%u", (unsigned)port);
+    (void)snprintf(service, sizeof service, "%u", (unsigned)port);
     /* RFC 6761 section 6.3: localhost is this machine, whatever a resolver would say */
     error = getaddrinfo(strcasecmp(where, "localhost") == 0 ? NULL : where, service, &hints, &list);
     if (error != 0) {
-        snprintf(t->message, sizeof t->message,
-                 "the name %s is not known (%s): correct it, or add it to DNS or /etc/hosts", where,
-                 gai_strerror(error));
+        (void)snprintf(t->message, sizeof t->message,
+                       "the name %s is not known (%s): correct it, or add it to DNS or /etc/hosts",
+                       where, gai_strerror(error));
         return BERTH_E_NOT_FOUND;
     }
     error = EHOSTUNREACH;
@@ -194,9 +194,9 @@ static berth_err load_trust(struct berth__tls *t, const char *ca_file)
 
     if (loaded)
         return BERTH_OK;
-    snprintf(t->message, sizeof t->message,
-             "no certificate can be read from %s: give a PEM file with the service's CA",
-             ca_file == NULL ? "the system's store" : ca_file);
+    (void)snprintf(t->message, sizeof t->message,
+                   "no certificate can be read from %s: give a PEM file with the service's CA",
+                   ca_file == NULL ? "the system's store" : ca_file);
     return BERTH_E_NOT_FOUND;
 }
 
@@ -210,7 +210,7 @@ static bool set_name(struct berth__tls *t, const char *host)
     if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1)
         return X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1;
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    snprintf(sni, sizeof sni, "%s", host); /* the call is a macro that takes no const */
+    (void)snprintf(sni, sizeof sni, "%s", host); /* the call is a macro that takes no const */
     return SSL_set1_host(t->ssl, host) == 1 && SSL_set_tlsext_host_name(t->ssl, sni) == 1;
 }
 
@@ -232,7 +232,7 @@ static berth_err prepare(struct berth__tls *t, const struct berth__tls_options *
     if (t->ssl != NULL && set_name(t, o->host) && attach_bio(t))
         return BERTH_OK;
 failed:
-    snprintf(t->message, sizeof t->message, "OpenSSL could not prepare a connection");
+    (void)snprintf(t->message, sizeof t->message, "OpenSSL could not prepare a connection");
     return BERTH_E_CRYPTO;
 }
 
@@ -241,21 +241,22 @@ static berth_err certificate_refused(struct berth__tls *t, const char *host, lon
     switch (why) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
-        snprintf(t->message, sizeof t->message,
-                 "the service's certificate does not name %s: use a name that it holds, or have it "
-                 "made for this one",
-                 host);
+        (void)snprintf(
+            t->message, sizeof t->message,
+            "the service's certificate does not name %s: use a name that it holds, or have it "
+            "made for this one",
+            host);
         break;
     case X509_V_ERR_CERT_HAS_EXPIRED:
     case X509_V_ERR_CERT_NOT_YET_VALID:
-        snprintf(t->message, sizeof t->message,
-                 "%s for %s: check this machine's clock, or renew the service's certificate",
-                 X509_verify_cert_error_string(why), host);
+        (void)snprintf(t->message, sizeof t->message,
+                       "%s for %s: check this machine's clock, or renew the service's certificate",
+                       X509_verify_cert_error_string(why), host);
         break;
     default:
-        snprintf(t->message, sizeof t->message,
-                 "the certificate of %s is not trusted (%s): give the CA file of the service", host,
-                 X509_verify_cert_error_string(why));
+        (void)snprintf(t->message, sizeof t->message,
+                       "the certificate of %s is not trusted (%s): give the CA file of the service",
+                       host, X509_verify_cert_error_string(why));
         break;
     }
     return BERTH_E_CRYPTO;
@@ -272,20 +273,21 @@ static berth_err handshake_failed(struct berth__tls *t, const struct berth__tls_
     if (why != X509_V_OK)
         return certificate_refused(t, o->host, why);
     if (ERR_GET_LIB(error) == ERR_LIB_SSL && foreign) {
-        snprintf(
+        (void)snprintf(
             t->message, sizeof t->message,
             "port %u does not speak TLS: give the port of the service's HTTPS or MQTT listener",
             (unsigned)o->port);
         return BERTH_E_SYNTAX;
     }
     if (error == 0) {
-        snprintf(t->message, sizeof t->message,
-                 "port %u closed the connection before TLS was up: is it the service's?",
-                 (unsigned)o->port);
+        (void)snprintf(t->message, sizeof t->message,
+                       "port %u closed the connection before TLS was up: is it the service's?",
+                       (unsigned)o->port);
         return BERTH_E_CLOSED;
     }
-    snprintf(t->message, sizeof t->message, "TLS with %s failed (%s)", o->host,
-             ERR_reason_error_string(error) != NULL ? ERR_reason_error_string(error) : "unknown");
+    (void)snprintf(t->message, sizeof t->message, "TLS with %s failed (%s)", o->host,
+                   ERR_reason_error_string(error) != NULL ? ERR_reason_error_string(error)
+                                                          : "unknown");
     return BERTH_E_CRYPTO;
 }
 
@@ -319,9 +321,9 @@ static berth_err shake_hands(struct berth__tls *t, const struct berth__tls_optio
             return BERTH_OK;
         e = wait_as_told(t, result, deadline);
         if (e == BERTH_E_TIMEOUT)
-            snprintf(t->message, sizeof t->message,
-                     "port %u did not answer the TLS handshake: is it the service's?",
-                     (unsigned)o->port);
+            (void)snprintf(t->message, sizeof t->message,
+                           "port %u did not answer the TLS handshake: is it the service's?",
+                           (unsigned)o->port);
         else if (e != BERTH_OK && t->message[0] == '\0')
             e = handshake_failed(t, o);
         if (e != BERTH_OK)

@@ -30,7 +30,7 @@ static const char *const right_names[] = {
     "RegistrationStatusRead", "RegistrationStatusWrite", "RegistryRead",
     "RegistryWrite",          "ServiceConnect",          "DeviceConnect",
 };
-#define RIGHT_COUNT (sizeof right_names / sizeof *right_names)
+#define RIGHT_COUNT (sizeof right_names / sizeof right_names[0])
 
 const char *berth_right_name(unsigned bit)
 {

@@ -106,7 +106,7 @@ static berth_err sign(const struct berth_crypto *c, struct berth_hmac_key *key, 
 {
     const berth_str parts[] = { resource, BERTH_STR("\n"), expiry };
 
-    return c->hmac(c->ctx, key, parts, sizeof parts / sizeof *parts, out);
+    return c->hmac(c->ctx, key, parts, sizeof parts / sizeof parts[0], out);
 }
 
 berth_err berth_sas_verify(const struct berth_crypto *c, const struct berth_sas *t,

@@ -9,7 +9,7 @@ static const berth_str auth_texts[] = {
     [BERTH_AUTH_NONE] = BERTH_STR_INIT("none"),
 };
 
-#define AUTH_COUNT (sizeof auth_texts / sizeof *auth_texts)
+#define AUTH_COUNT (sizeof auth_texts / sizeof auth_texts[0])
 
 berth_str berth__device_auth_text(enum berth_device_auth auth)
 {
