@@ -1,10 +1,10 @@
 #include "front/host_name.h"
 
-#include <arpa/inet.h>
 #include <strings.h>
 
 #include "base/ascii.h"
 #include "berth/str.h"
+#include "ops/address.h"
 #include "prov/enrollment.h"
 
 #define LABEL_MAX 63 /* RFC 1035 */
@@ -15,13 +15,6 @@ static bool is_own(const char *name, const struct config *config)
         if (strcasecmp(name, config->hosts[i]) == 0)
             return true;
     return false;
-}
-
-static bool is_address(const char *name)
-{
-    unsigned char address[sizeof(struct in6_addr)];
-
-    return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
 }
 
 static bool is_label(berth_str label)
@@ -41,7 +34,7 @@ bool host_name_is_valid(const char *name, const struct config *config)
 
     if (rest.n == 0 || rest.n > BERTH_HOST_NAME_MAX)
         return false;
-    if (is_own(name, config) || is_address(name))
+    if (is_own(name, config) || address_is_literal(name))
         return true;
     if (berth_str_ends(rest, BERTH_STR(".")))
         return false;

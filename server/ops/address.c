@@ -26,6 +26,13 @@ berth_err address_parse(const char *text, unsigned short port, struct sockaddr_s
     return BERTH_E_SYNTAX;
 }
 
+bool address_is_literal(const char *text)
+{
+    struct sockaddr_storage any;
+
+    return address_parse(text, 0, &any) == BERTH_OK;
+}
+
 bool address_is_free(const struct sockaddr_storage *addr)
 {
     socklen_t n =

@@ -11,6 +11,9 @@
 BERTH_MUST_USE berth_err address_parse(const char *text, unsigned short port,
                                        struct sockaddr_storage *out);
 
+/* Whether TEXT is such a literal. */
+bool address_is_literal(const char *text);
+
 /* Whether nobody listens there yet. A listener shares its port with the daemon's other loops
  * (SO_REUSEPORT), so a second daemon would share it too, and each would get half of the devices:
  * this is how it notices. errno says why not. */

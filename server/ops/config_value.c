@@ -1,9 +1,9 @@
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/ascii.h"
 #include "berth/str.h"
+#include "ops/address.h"
 #include "ops/config_table.h"
 
 #define DNS_NAME_MAX  253
@@ -77,17 +77,10 @@ static berth_err set_word(struct config *c, const struct config_row *row, const 
     return BERTH_E_SYNTAX;
 }
 
-static bool is_address(const char *text)
-{
-    struct in6_addr any;
-
-    return inet_pton(AF_INET, text, &any) == 1 || inet_pton(AF_INET6, text, &any) == 1;
-}
-
 static berth_err set_address(struct config *c, const struct config_row *row, const char *value,
                              struct complaint w)
 {
-    if (!is_address(value))
+    if (!address_is_literal(value))
         return complain(w, row, value, "not an IP address");
     return set_text(c, row, value, w);
 }
@@ -126,7 +119,7 @@ static berth_err copy_entry(const struct config_row *row, berth_str entry, char 
     for (size_t i = 0; i < entry.n; i++)
         out[i] = ascii_lower(entry.p[i]);
     out[entry.n] = '\0';
-    if (strlen(out) == entry.n && is_address(out))
+    if (strlen(out) == entry.n && address_is_literal(out))
         return BERTH_OK;
     return row->kind == CONFIG_NAMES && is_host_name(entry) ? BERTH_OK : BERTH_E_SYNTAX;
 }
