@@ -39,12 +39,12 @@ static void get(struct call *c, const struct enrollment_sort *sort)
 
 void api_enrollment_settings_get(struct call *c)
 {
-    get(c, &enrollment_individual);
+    get(c, &sort_individual);
 }
 
 void api_group_settings_get(struct call *c)
 {
-    get(c, &enrollment_group);
+    get(c, &sort_group);
 }
 
 static void on_patch_read(void *user, const struct store_reply *reply);
@@ -102,10 +102,10 @@ static void patch(struct call *c, const struct enrollment_sort *sort)
 
 void api_enrollment_settings_patch(struct call *c)
 {
-    patch(c, &enrollment_individual);
+    patch(c, &sort_individual);
 }
 
 void api_group_settings_patch(struct call *c)
 {
-    patch(c, &enrollment_group);
+    patch(c, &sort_group);
 }

@@ -1,13 +1,13 @@
 #include "front/enrollment_task.h"
 
-const struct enrollment_sort enrollment_individual = {
+const struct enrollment_sort sort_individual = {
     .kind = BERTH_KIND_ENROLLMENT,
     .invalid = BERTH_WHY_REGISTRATION_ID_INVALID,
     .missing = BERTH_WHY_ENROLLMENT_NOT_FOUND,
     .exists = BERTH_WHY_ENROLLMENT_EXISTS,
     .item_type = "Enrollment",
 };
-const struct enrollment_sort enrollment_group = {
+const struct enrollment_sort sort_group = {
     .is_group = true,
     .kind = BERTH_KIND_GROUP,
     .invalid = BERTH_WHY_GROUP_ID_INVALID,

@@ -12,8 +12,8 @@ struct enrollment_sort {
     enum berth_reason invalid, missing, exists;
     const char *item_type;
 };
-extern const struct enrollment_sort enrollment_individual;
-extern const struct enrollment_sort enrollment_group;
+extern const struct enrollment_sort sort_individual;
+extern const struct enrollment_sort sort_group;
 
 struct enrollment_task {
     const struct enrollment_sort *sort;

@@ -61,7 +61,7 @@ static void on_registration(void *user, const struct store_reply *reply)
 
 void api_enrollment_get(struct call *c)
 {
-    struct enrollment_task *t = begin(c, &enrollment_individual);
+    struct enrollment_task *t = begin(c, &sort_individual);
 
     if (t != NULL)
         store_get(c->f->store, BERTH_KIND_REGISTRATION, (berth_str){ 0 }, t->key, on_registration,
@@ -70,7 +70,7 @@ void api_enrollment_get(struct call *c)
 
 void api_group_get(struct call *c)
 {
-    if (begin(c, &enrollment_group) != NULL)
+    if (begin(c, &sort_group) != NULL)
         enrollment_task_read(c, on_read);
 }
 
@@ -89,13 +89,13 @@ static void on_attestation(void *user, const struct store_reply *reply)
 
 void api_enrollment_attestation(struct call *c)
 {
-    if (begin(c, &enrollment_individual) != NULL)
+    if (begin(c, &sort_individual) != NULL)
         enrollment_task_read(c, on_attestation);
 }
 
 void api_group_attestation(struct call *c)
 {
-    if (begin(c, &enrollment_group) != NULL)
+    if (begin(c, &sort_group) != NULL)
         enrollment_task_read(c, on_attestation);
 }
 
@@ -206,12 +206,12 @@ static void put(struct call *c, const struct enrollment_sort *sort)
 
 void api_enrollment_put(struct call *c)
 {
-    put(c, &enrollment_individual);
+    put(c, &sort_individual);
 }
 
 void api_group_put(struct call *c)
 {
-    put(c, &enrollment_group);
+    put(c, &sort_group);
 }
 
 /* ---- DELETE ---- */
@@ -252,12 +252,12 @@ static void delete_one(struct call *c, const struct enrollment_sort *sort)
 
 void api_enrollment_delete(struct call *c)
 {
-    delete_one(c, &enrollment_individual);
+    delete_one(c, &sort_individual);
 }
 
 void api_group_delete(struct call *c)
 {
-    delete_one(c, &enrollment_group);
+    delete_one(c, &sort_group);
 }
 
 /* ---- query ---- */
@@ -288,10 +288,10 @@ static void query(struct call *c, const struct enrollment_sort *sort)
 
 void api_enrollment_query(struct call *c)
 {
-    query(c, &enrollment_individual);
+    query(c, &sort_individual);
 }
 
 void api_group_query(struct call *c)
 {
-    query(c, &enrollment_group);
+    query(c, &sort_group);
 }
