@@ -8,16 +8,17 @@
 #include "base/record.h"
 #include "berth/sas.h"
 
-enum berth_right { /* the provisioning service's, then a hub's; wire names in berth_right_name */
-                   BERTH_RIGHT_SERVICE_CONFIG = 1 << 0,
-                   BERTH_RIGHT_ENROLLMENT_READ = 1 << 1,
-                   BERTH_RIGHT_ENROLLMENT_WRITE = 1 << 2,
-                   BERTH_RIGHT_REGISTRATION_READ = 1 << 3,
-                   BERTH_RIGHT_REGISTRATION_WRITE = 1 << 4,
-                   BERTH_RIGHT_REGISTRY_READ = 1 << 5,
-                   BERTH_RIGHT_REGISTRY_WRITE = 1 << 6,
-                   BERTH_RIGHT_SERVICE_CONNECT = 1 << 7,
-                   BERTH_RIGHT_DEVICE_CONNECT = 1 << 8,
+/* The provisioning service's, then a hub's; wire names in berth_right_name. */
+enum berth_right {
+    BERTH_RIGHT_SERVICE_CONFIG = 1 << 0,
+    BERTH_RIGHT_ENROLLMENT_READ = 1 << 1,
+    BERTH_RIGHT_ENROLLMENT_WRITE = 1 << 2,
+    BERTH_RIGHT_REGISTRATION_READ = 1 << 3,
+    BERTH_RIGHT_REGISTRATION_WRITE = 1 << 4,
+    BERTH_RIGHT_REGISTRY_READ = 1 << 5,
+    BERTH_RIGHT_REGISTRY_WRITE = 1 << 6,
+    BERTH_RIGHT_SERVICE_CONNECT = 1 << 7,
+    BERTH_RIGHT_DEVICE_CONNECT = 1 << 8,
 };
 
 #define BERTH_POLICY_KEY_SIZE 32 /* bytes of a key made here */
@@ -35,9 +36,10 @@ struct berth_policy_default {
     const char *name;
     unsigned rights;
 };
-extern const struct berth_policy_default berth_service_policies[]; /* provisioningserviceowner */
-extern const struct berth_policy_default
-    berth_hub_policies[]; /* iothubowner, service, device, registryRead, registryReadWrite */
+/* provisioningserviceowner */
+extern const struct berth_policy_default berth_service_policies[];
+/* iothubowner, service, device, registryRead, registryReadWrite */
+extern const struct berth_policy_default berth_hub_policies[];
 
 /* "EnrollmentRead" for one bit; "" for others. */
 const char *berth_right_name(unsigned bit);

@@ -6,18 +6,16 @@
 #include "base/arena.h"
 #include "berth/str.h"
 
-/* Stored as numbers: append only. */
+/* Stored as numbers: append only. Policies, groups, enrollments and devices have a key pair as
+ * their secret (crypto/key_pair.h). */
 enum berth_kind {
-    BERTH_KIND_SETTING = 0, /* key: setting's name */
-    BERTH_KIND_POLICY =
-        1,              /* scope: hub name, empty for the provisioning service; secret: key pair */
-    BERTH_KIND_HUB = 2, /* key: host name in lower case */
-    BERTH_KIND_GROUP = 3,      /* key: group ID in lower case; secret: key pair */
-    BERTH_KIND_ENROLLMENT = 4, /* key: registration ID in lower case; secret: key pair */
-    BERTH_KIND_REGISTRATION =
-        5, /* key: registration ID in lower case; owner: group's key, empty if individual */
-    BERTH_KIND_DEVICE =
-        6, /* scope: hub's key; key: device ID as given (case counts there); secret: key pair */
+    BERTH_KIND_SETTING = 0,      /* key: setting's name */
+    BERTH_KIND_POLICY = 1,       /* scope: hub's key, empty for the provisioning service */
+    BERTH_KIND_HUB = 2,          /* key: host name in lower case */
+    BERTH_KIND_GROUP = 3,        /* key: group ID in lower case */
+    BERTH_KIND_ENROLLMENT = 4,   /* key: registration ID in lower case */
+    BERTH_KIND_REGISTRATION = 5, /* key: likewise; owner: group's key, empty if individual */
+    BERTH_KIND_DEVICE = 6, /* scope: hub's key; key: device ID as given, for case counts there */
     BERTH_KINDS
 };
 
@@ -27,13 +25,11 @@ enum berth_kind {
 struct berth_record {
     enum berth_kind kind;
     berth_str scope;
-    berth_str key;   /* lookup form */
-    berth_str name;  /* as first given */
-    berth_str owner; /* what it can be listed by besides its key */
-    int32_t tag; /* small number that can be counted by; meaning is the kind's (device: 1 enabled, 0
-                    disabled) */
-    uint64_t version;   /* given by the store at each commit, grows for ever, never reused; 0 on the
-                           way in */
+    berth_str key;      /* lookup form */
+    berth_str name;     /* as first given */
+    berth_str owner;    /* what it can be listed by besides its key */
+    int32_t tag;        /* what it can be counted by; the kind's codec says what it means */
+    uint64_t version;   /* given by the store at each commit, never twice; 0 on the way in */
     int64_t created_ms; /* set by the store at the first write, kept on later ones */
     int64_t updated_ms; /* set by the store at each write */
     berth_str body;     /* JSON, no secrets */

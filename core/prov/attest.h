@@ -41,12 +41,11 @@ enum berth_key_slot { BERTH_SLOT_PRIMARY, BERTH_SLOT_SECONDARY };
 struct berth_attestation {
     enum berth_verdict verdict;
     enum berth_reason reason; /* with BERTH_REFUSE */
-    const struct berth_enrollment
-        *enrollment; /* with BERTH_ACCEPT: the one that vouches, possibly disabled */
+    /* with BERTH_ACCEPT: the one that vouches, possibly disabled */
+    const struct berth_enrollment *enrollment;
     const struct berth_group *group; /* NULL for an individual enrollment */
     enum berth_key_slot slot;
-    struct berth_key_pair
-        device_keys; /* the device's own: enrollment's, or derived from the group's */
+    struct berth_key_pair device_keys; /* the enrollment's, or derived from the group's */
 };
 
 /* INDIVIDUAL: the enrollment with this registration ID, or NULL; it wins over every group.

@@ -43,8 +43,8 @@ enum berth_action_type {
 
 /* What an adapter tells the device. */
 struct berth_answer {
-    enum berth_reason
-        reason; /* set: refused. With a status word in the reasons table STATE is told beside it */
+    /* set: refused; STATE is told beside it when the reasons table has a status word */
+    enum berth_reason reason;
     berth_str operation_id;
     struct berth_registration state; /* status BERTH_ASSIGNING: only that is known */
     bool has_state;

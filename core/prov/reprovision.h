@@ -24,8 +24,8 @@ struct berth_move {
     berth_str operation_id;
     berth_str hub;                    /* from berth_reprovision_hub */
     const struct berth_device *there; /* the device in HUB, NULL when absent */
-    const struct berth_device
-        *before;         /* the device in the previous, other hub; NULL when absent or same hub */
+    /* the device in the previous, other hub; NULL when absent or the same hub */
+    const struct berth_device *before;
     uint64_t generation; /* for a device made now */
     int64_t now_ms;
 };
@@ -35,8 +35,8 @@ struct berth_move {
 /* The changes to commit, each with the version it was decided on: CHECK of the enrollment, PUT of
  * the registration, PUT of the device, with a group CHECK that no individual enrollment has come to
  * stand before it, DELETE of the device in the hub it leaves. *RESULT is the new registration.
- * Everything lies in A, keys included: the caller wipes it. A twin that breaks a rule gives *WHY.
- */
+ * Everything lies in A, keys included: the caller wipes it. *WHY is set for a twin that breaks a
+ * rule. */
 BERTH_MUST_USE berth_err berth_reprovision(const struct berth_move *m, struct berth_arena *a,
                                            struct berth_change changes[BERTH_MOVE_CHANGES_MAX],
                                            size_t *count, struct berth_registration *result,

@@ -5,9 +5,8 @@
 
 #include "berth/buf.h"
 
-#define BERTH_MQTT_PACKET_MAX                                                                      \
-    (256 * 1024)                  /* bytes of a whole packet: IoT Hub's bound for a message */
-#define BERTH_MQTT_FILTERS_MAX 16 /* filters in one SUBSCRIBE */
+#define BERTH_MQTT_PACKET_MAX  (256 * 1024) /* bytes: IoT Hub's bound for a message */
+#define BERTH_MQTT_FILTERS_MAX 16           /* in one SUBSCRIBE */
 
 enum berth_mqtt_type {
     BERTH_MQTT_CONNECT = 1,
@@ -77,7 +76,7 @@ void berth_mqtt_put_subscribe(struct berth_buf *b, uint16_t packet_id, berth_str
 void berth_mqtt_put_suback(struct berth_buf *b, uint16_t packet_id, const uint8_t *codes,
                            size_t count);
 void berth_mqtt_put_unsuback(struct berth_buf *b, uint16_t packet_id);
-void berth_mqtt_put_empty(struct berth_buf *b,
-                          enum berth_mqtt_type type); /* PINGREQ, PINGRESP, DISCONNECT */
+/* PINGREQ, PINGRESP, DISCONNECT. */
+void berth_mqtt_put_empty(struct berth_buf *b, enum berth_mqtt_type type);
 
 #endif

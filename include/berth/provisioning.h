@@ -20,8 +20,7 @@ enum berth_transport { BERTH_TRANSPORT_HTTPS, BERTH_TRANSPORT_MQTT };
 
 struct berth_prov_options {
     enum berth_transport transport;
-    berth_str host; /* endpoint as the certificate names it; borrowed like all others for the
-                       machine's life */
+    berth_str host; /* as the certificate names it; borrowed, like all others, for P's life */
     berth_str id_scope;
     berth_str registration_id;
     struct berth_key key; /* the device's key: derived, or of its individual enrollment */
@@ -29,12 +28,11 @@ struct berth_prov_options {
 };
 
 enum berth_prov_need {
-    BERTH_PROV_SEND =
-        1, /* write tx[tx_sent..tx.n), then call berth_prov_sent with what the socket took */
-    BERTH_PROV_RECEIVE, /* read within wait_ms, then call berth_prov_received */
-    BERTH_PROV_WAIT,    /* sleep wait_ms with the connection open, then call berth_prov_waited */
-    BERTH_PROV_DONE,    /* result is set; close */
-    BERTH_PROV_FAILED,  /* result.err and, if the service said why, error_code and message; close */
+    BERTH_PROV_SEND = 1, /* write tx[tx_sent..tx.n), then berth_prov_sent with what was taken */
+    BERTH_PROV_RECEIVE,  /* read within wait_ms, then call berth_prov_received */
+    BERTH_PROV_WAIT,     /* sleep wait_ms with the connection open, then call berth_prov_waited */
+    BERTH_PROV_DONE,     /* result is set; close */
+    BERTH_PROV_FAILED, /* result.err and, if the service said why, error_code and message; close */
 };
 
 /* All texts end in NUL and hold printable characters only. */

@@ -5,8 +5,7 @@
 
 #include "berth/str.h"
 
-#define BERTH_ID_MAX 128 /* characters of a registration ID, an enrollment group ID, a device ID   \
-                          */
+#define BERTH_ID_MAX 128 /* characters of a registration ID, a group ID, a device ID */
 
 enum berth_id_fault {
     BERTH_ID_FINE = 0,

@@ -16,10 +16,11 @@ typedef struct berth_str {
 } berth_str;
 
 #define BERTH_STR(literal) ((berth_str){ "" literal, sizeof(literal) - 1 })
+/* For static initialisers. */
 #define BERTH_STR_INIT(literal)                                                                    \
     {                                                                                              \
         "" literal, sizeof(literal) - 1                                                            \
-    }                                      /* for static initialisers */
+    }
 #define BERTH_STR_ARG(s) (int)(s).n, (s).p /* for "%.*s" */
 
 /* TEXT up to its NUL; NULL gives the absent string. */

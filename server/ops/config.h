@@ -21,11 +21,11 @@
 
 struct config {
     char data_dir[CONFIG_TEXT_MAX];
-    char hosts[CONFIG_HOSTS_MAX][256]; /* --hostname, names and IPs; the first is the service's and
-                                          the first hub's name */
+    /* --hostname, names and IPs; the first is the service's and the first hub's name */
+    char hosts[CONFIG_HOSTS_MAX][256];
     size_t host_count;
-    char listen[CONFIG_LISTEN_MAX]
-               [64]; /* addresses; default "::" (dual stack), or 0.0.0.0 where there is no IPv6 */
+    /* addresses; default "::" (dual stack), or 0.0.0.0 where there is no IPv6 */
+    char listen[CONFIG_LISTEN_MAX][64];
     size_t listen_count;
     uint16_t https_port;    /* 443 */
     uint16_t mqtts_port;    /* 8883 */
@@ -33,18 +33,16 @@ struct config {
     uint16_t ops_port;      /* 9464; 0: off. /healthz and /metrics */
     unsigned loops;         /* 0: one per core, at most 8 */
     size_t connections_max; /* of the whole daemon; 0: by the file limit */
-    /* limits, docs/operations.md */
+    /* limits, docs/operations.md; 0: none */
     uint32_t device_requests_per_min; /* authenticated requests of one device, 120 */
-    uint32_t
-        peer_failures_per_min; /* failed authentications of one address, 600; 0: no limit, both */
+    uint32_t peer_failures_per_min;   /* failed authentications of one address, 600 */
     char key_file[CONFIG_TEXT_MAX];   /* "": store.key in the data directory */
     char log_level[16];               /* error warning notice info debug */
     char log_format[8];               /* json, text, auto (text on a terminal) */
-    bool unsafe_answer_before_commit; /* tests only, from BERTH_TEST_ANSWER_BEFORE_COMMIT=1; warns
-                                         loudly */
-    bool bare_tls; /* bench only, from BERTH_BENCH_BARE_TLS=1: echo after the handshake, no protocol
-                    */
-    bool dumpable; /* tests only, from BERTH_TEST_DUMPABLE=1: leak checkers attach to the process */
+    /* tests and benchmarks alone, from variables that are no keys */
+    bool unsafe_answer_before_commit; /* BERTH_TEST_ANSWER_BEFORE_COMMIT=1; warns loudly */
+    bool bare_tls;                    /* BERTH_BENCH_BARE_TLS=1: echo after the handshake */
+    bool dumpable;                    /* BERTH_TEST_DUMPABLE=1: leak checkers may attach */
 };
 
 /* One row of the table: a key of the file, BERTH_ and the name in capitals with '_' for '-' in the

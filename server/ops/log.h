@@ -8,8 +8,7 @@
 
 #include "berth/str.h"
 
-#define LOG_LINE_MAX 4096 /* bytes of a line: PIPE_BUF, so that a line written to a pipe is whole  \
-                           */
+#define LOG_LINE_MAX 4096 /* bytes: PIPE_BUF, so that a line written to a pipe is whole */
 #define LOG_TEXT_MAX 512  /* bytes of a field's text; more is cut, and the line marked truncated */
 
 enum log_level { LOG_ERROR = 3, LOG_WARNING = 4, LOG_NOTICE = 5, LOG_INFO = 6, LOG_DEBUG = 7 };
