@@ -42,7 +42,9 @@ struct plan {
     enum berth_substatus substatus;
 };
 
-/* The table of dps-service.md section 16. */
+/* As DPS documents its reprovision policies. What it leaves open: a device that is there without a
+ * registration is taken over as the policy says of data, and one that somebody deleted starts anew.
+ */
 static struct plan plan_of(const struct berth_move *m)
 {
     const struct berth_enrollment *e = m->attestation->enrollment;

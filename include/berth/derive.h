@@ -1,6 +1,5 @@
 /* berth/derive.h - a device's own key from its group's key and its registration ID.
- * Source of the rule: DPS documentation, symmetric key attestation; design.md section 1 has the
- * vector. */
+ * Source of the rule: DPS documentation, symmetric key attestation. */
 #ifndef BERTH_DERIVE_H
 #define BERTH_DERIVE_H
 

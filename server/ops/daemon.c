@@ -20,7 +20,7 @@
 #include "ops/worker.h"
 #include "store/sqlite/sqlite_store.h"
 
-#define METRICS_MAX (64 * 1024) /* bytes of /metrics */
+#define METRICS_MAX (METRICS_TEXT_MAX + 4096) /* bytes of /metrics: the store adds its own */
 
 struct daemon {
     const struct config *config;

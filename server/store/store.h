@@ -1,6 +1,6 @@
 /* store/store.h - the registry's storage. Every call, reads included, completes by event: its
  * callback runs later, on the loop that asked, from store_deliver; never from inside the call.
- * Implementations: sqlite/ here; tests/store/fake.c delays, reorders and fails completions.
+ * Implementations: sqlite/ here; tests/store/fake_store.c delays, reorders and fails completions.
  * tests/store/conformance.c is what any implementation must pass. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
