@@ -20,7 +20,8 @@ struct mqtt {
     struct registration *registration; /* the one under way; input waits for it */
     int granted_qos;                   /* of the response filter; -1: not subscribed */
     uint16_t next_id;
-    char *login; /* user name, then password; one block */
+    uint16_t to_acknowledge; /* the publish whose PUBACK goes out with its answer; 0: none */
+    char *login;             /* user name, then password; one block */
     struct berth_dps_user user;
     berth_str password;
     char rid[BERTH_DPS_RID_MAX];
@@ -29,12 +30,23 @@ struct mqtt {
 
 /* ---- answers ---- */
 
+static void put_puback(struct mqtt *m, struct berth_buf *b)
+{
+    if (m->to_acknowledge != 0)
+        berth_mqtt_put_puback(b, m->to_acknowledge);
+    m->to_acknowledge = 0;
+}
+
 static void publish(struct mqtt *m, int status, int retry_after_s, berth_str body)
 {
     char topic_text[512], packet_text[RESPONSE_MAX];
     struct berth_buf topic, packet;
 
+    /* One record and one send for both; PUBACK is first: C# insists. */
+    berth_buf_init(&packet, packet_text, sizeof packet_text);
+    put_puback(m, &packet);
     if (m->granted_qos < 0) { /* nobody asked to hear it */
+        mqtt_link_send(&m->link, &packet);
         log_event(LOG_NOTICE, "mqtt answer not sent",
                   LOG_TEXT("why",
                            BERTH_STR("the device did not subscribe to " BERTH_DPS_RESPONSE_FILTER)),
@@ -44,7 +56,6 @@ static void publish(struct mqtt *m, int status, int retry_after_s, berth_str bod
     }
     berth_buf_init(&topic, topic_text, sizeof topic_text);
     berth_dps_answer_topic_put(&topic, status, (berth_str){ m->rid, m->rid_n }, retry_after_s);
-    berth_buf_init(&packet, packet_text, sizeof packet_text);
     if (++m->next_id == 0)
         m->next_id = 1;
     berth_mqtt_put_publish(&packet, berth_buf_str(&topic), body, (uint8_t)m->granted_qos,
@@ -209,18 +220,6 @@ static void register_device(struct mqtt *m, const struct berth_dps_topic *topic,
         refuse_at_once(m, BERTH_WHY_OVERLOADED);
 }
 
-static void puback(struct mqtt *m, const struct berth_mqtt_packet *p)
-{
-    char text[16];
-    struct berth_buf b;
-
-    if (p->qos == 0)
-        return;
-    berth_buf_init(&b, text, sizeof text);
-    berth_mqtt_put_puback(&b, p->packet_id);
-    mqtt_link_send(&m->link, &b);
-}
-
 static void on_publish(struct mqtt *m, const struct berth_mqtt_packet *p)
 {
     unsigned char scratch[SCRATCH_SIZE];
@@ -232,7 +231,7 @@ static void on_publish(struct mqtt *m, const struct berth_mqtt_packet *p)
         mqtt_link_end(&m->link, "a publish to a topic that DPS does not have");
         return;
     }
-    puback(m, p); /* before the answer: C# insists */
+    m->to_acknowledge = p->qos > 0 ? p->packet_id : 0;
     m->rid_n = topic.rid.n;
     if (topic.rid.n > 0)
         memcpy(m->rid, topic.rid.p, topic.rid.n);
