@@ -541,6 +541,7 @@ async function check(name, test) {
   }
 }
 
+process.on('exit', () => daemon.child?.kill('SIGKILL')) // also when this ends before its time
 await daemon.start()
 try {
   await service('PUT', groupPath, group)
