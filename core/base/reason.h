@@ -146,6 +146,24 @@
       "a twin section is over its bound", "tags 8 KiB; desired and reported 32 KiB each")          \
     X(BODY_TOO_LARGE, 413, 413001, "", "MessageTooLarge", "The request body is too large.",        \
       "the request body is over its bound", "send at most 96 KiB")                                 \
+    /* the opening handshake of a WebSocket, and its frames */                                     \
+    X(WEBSOCKET_EXPECTED, 426, 426001, "", "", "A WebSocket is expected here.",                    \
+      "a request to the path of WebSockets does not ask for one",                                  \
+      "see that a proxy on the way passes on the fields Connection and Upgrade")                   \
+    X(WEBSOCKET_VERSION, 426, 426002, "", "", "WebSocket version 13 is expected.",                 \
+      "the client speaks another version of WebSocket than 13", "use a client of RFC 6455")        \
+    X(WEBSOCKET_HANDSHAKE, 400, 400004, "", "", "The WebSocket handshake is not valid.",           \
+      "the WebSocket handshake is not HTTP/1.1 with one key of 16 bytes",                          \
+      "use a client of RFC 6455; compare with docs/wire.md")                                       \
+    X(WEBSOCKET_PROTOCOL, 400, 400004, "", "", "The WebSocket subprotocol must be mqtt.",          \
+      "the client offers no WebSocket subprotocol that is served",                                 \
+      "have it offer mqtt in Sec-WebSocket-Protocol")                                              \
+    X(WEBSOCKET_FRAME, 400, 400004, "", "", "",                                                    \
+      "the client broke the framing of WebSocket, or sent text",                                   \
+      "use a client of RFC 6455 that sends MQTT in binary frames")                                 \
+    X(AMQP_UNSERVED, 501, 501001, "", "", "AMQP is not served.",                                   \
+      "a device asked for AMQP over WebSocket, which this version does not serve yet",             \
+      "use MQTT, MQTT over WebSocket or HTTPS")                                                    \
     /* what only berth serves */                                                                   \
     X(HUB_SESSION_UNSERVED, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",           \
       "a device connected to its hub, which this version does not serve yet",                      \

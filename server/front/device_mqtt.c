@@ -11,12 +11,12 @@
 #include "ops/log.h"
 #include "prov/dps_device.h"
 
-#define TRANSPORT    "mqtts"
 #define RESPONSE_MAX (16 * 1024) /* bytes of one packet sent */
 #define SCRATCH_SIZE 4096
 
 struct mqtt {
     struct mqtt_link link;
+    const char *transport;
     struct registration *registration; /* the one under way; input waits for it */
     int granted_qos;                   /* of the response filter; -1: not subscribed */
     uint16_t next_id;
@@ -102,7 +102,7 @@ static void refuse_at_once(struct mqtt *m, enum berth_reason why)
                                     .tracking = tracking,
                                     .registration_id = m->user.registration_id,
                                     .peer = layer_peer(&m->link.layer),
-                                    .transport = TRANSPORT,
+                                    .transport = m->transport,
                                     .answer = &(struct berth_answer){ .reason = why },
                                 });
     publish_error(m, why, 0, tracking);
@@ -214,7 +214,7 @@ static void register_device(struct mqtt *m, const struct berth_dps_topic *topic,
     req.credential.type = m->password.n > 0 ? BERTH_CREDENTIAL_SAS : BERTH_CREDENTIAL_NONE;
     req.credential.u.sas = m->password;
     m->registration = registrar_start(m->link.f->registrar, &req, layer_peer(&m->link.layer),
-                                      TRANSPORT, answered, m);
+                                      m->transport, answered, m);
     m->link.busy = m->registration != NULL;
     if (m->registration == NULL)
         refuse_at_once(m, BERTH_WHY_OVERLOADED);
@@ -299,13 +299,14 @@ static void on_closed(struct mqtt_link *l)
 
 static const struct mqtt_link_ops ops = { .packet = on_packet, .closed = on_closed };
 
-struct layer *device_mqtt_new(struct front *f, struct layer *tls)
+struct layer *device_mqtt_new(struct front *f, struct layer *below, const char *transport)
 {
     struct mqtt *m = calloc(1, sizeof *m);
 
     if (m == NULL)
         return NULL;
     m->granted_qos = -1;
-    mqtt_link_init(&m->link, f, tls, &ops);
+    m->transport = transport;
+    mqtt_link_init(&m->link, f, below, &ops);
     return &m->link.layer;
 }

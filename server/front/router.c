@@ -27,6 +27,10 @@ void router_http(void *front, struct http_exchange *x)
 {
     berth_str rest = x->path, first, second;
 
+    if (device_ws_is_meant(x)) {
+        device_ws(front, x);
+        return;
+    }
     (void)berth_str_skip(&rest, BERTH_STR("/"));
     first = berth_str_cut(&rest, '/');
     second = berth_str_cut(&rest, '/');

@@ -16,7 +16,12 @@ void dps_service(struct front *f,
 void hub_service(struct front *f,
                  struct http_exchange *x); /* /devices, /twins, /statistics of the host's hub */
 void berth_api(struct front *f, struct http_exchange *x); /* /berth/v1 */
-/* The mqtt layer for a tls layer: DPS today. */
-struct layer *device_mqtt_new(struct front *f, struct layer *tls);
+/* A WebSocket for devices: the path says so, or at "/" the field Upgrade. */
+bool device_ws_is_meant(const struct http_exchange *x);
+void device_ws(struct front *f, struct http_exchange *x);
+
+/* The mqtt layer for BELOW, a tls layer or the ws layer over one: DPS today. TRANSPORT, static, is
+ * for the log. NULL when memory is out. */
+struct layer *device_mqtt_new(struct front *f, struct layer *below, const char *transport);
 
 #endif

@@ -9,6 +9,7 @@ enum http_state {
     HTTP_TAKING,    /* between requests, or in one */
     HTTP_ANSWERING, /* the handler has it; further input stays below */
     HTTP_SENDING,   /* the answer has not been taken whole yet */
+    HTTP_SWITCHED,  /* 101 has left: what comes is the successor's */
     HTTP_CLOSING,
 };
 
@@ -21,6 +22,8 @@ struct http {
     struct http_request *r; /* NULL between requests */
     struct bytes unsent;    /* the answer, from SENT on */
     size_t sent;
+    http_successor *make; /* the answer is 101; NULL: any other */
+    void *make_user;
     struct deadline limit;
 };
 
@@ -39,6 +42,7 @@ static void hang_up(struct http *h)
     if (h->state == HTTP_CLOSING)
         return;
     h->state = HTTP_CLOSING;
+    h->make = NULL;
     deadline_clear(&h->limit);
     bytes_free(&h->unsent);
     http_request_free(h->r);
@@ -59,7 +63,33 @@ static void await_request(struct http *h)
         layer_resume(h->l.below);
 }
 
-/* Hands on what is left of the answer. */
+/* Leaves the connection to the successor; H is gone afterwards. */
+static struct layer *give_way(struct http *h)
+{
+    struct layer *below = h->l.below;
+    struct layer *next = h->make(h->make_user, below);
+
+    if (next == NULL) {
+        hang_up(h);
+        return NULL;
+    }
+    below->above = next;
+    deadline_clear(&h->limit);
+    free(h);
+    return next;
+}
+
+static void switch_over(struct http *h)
+{
+    struct layer *below = h->l.below;
+
+    h->state = HTTP_SWITCHED;
+    deadline_clear(&h->limit);
+    if (!h->inside && give_way(h) != NULL)
+        layer_resume(below);
+}
+
+/* Hands on what is left of the answer. H may be gone afterwards, unless INSIDE. */
 static void push(struct http *h)
 {
     h->sent += layer_write(h->l.below, h->unsent.p + h->sent, h->unsent.n - h->sent);
@@ -72,6 +102,8 @@ static void push(struct http *h)
     h->sent = 0;
     if (h->close_after)
         hang_up(h);
+    else if (h->make != NULL)
+        switch_over(h);
     else
         await_request(h);
 }
@@ -107,6 +139,24 @@ void http_respond(struct http_exchange *x, int status, const struct http_header 
     };
 
     assert(h->state == HTTP_ANSWERING && h->r == r);
+    answer(h, &a);
+}
+
+void http_switch(struct http_exchange *x, const struct http_header *headers, size_t count,
+                 http_successor *make, void *user)
+{
+    struct http *h = ((struct http_request *)(void *)x)->h;
+    struct http_answer a = {
+        .status = 101,
+        .headers = headers,
+        .count = count,
+        .keep_alive = true,
+        .now_ms = loop_now_ms(h->l.loop),
+    };
+
+    assert(h->state == HTTP_ANSWERING && x->may_switch);
+    h->make = make;
+    h->make_user = user;
     answer(h, &a);
 }
 
@@ -214,6 +264,16 @@ static size_t take(struct http *h, const uint8_t *p, size_t n)
     return used;
 }
 
+/* What is left behind the request that asked for the switch goes to whom it switched to. */
+static size_t hand_over(struct http *h, const uint8_t *p, size_t n, size_t used)
+{
+    struct layer *next = give_way(h);
+
+    if (next == NULL)
+        return n;
+    return used < n ? used + layer_input(next, p + used, n - used) : n;
+}
+
 static size_t http_input(struct layer *l, const uint8_t *p, size_t n)
 {
     struct http *h = http_of(l);
@@ -223,6 +283,8 @@ static size_t http_input(struct layer *l, const uint8_t *p, size_t n)
     while (used < n && h->state == HTTP_TAKING)
         used += take(h, p + used, n - used);
     h->inside = false;
+    if (h->state == HTTP_SWITCHED)
+        return hand_over(h, p, n, used);
     return h->state == HTTP_CLOSING ? n : used;
 }
 

@@ -37,7 +37,8 @@ struct http_exchange {
     const struct http_header *headers;
     size_t header_count;
     berth_str body;
-    void *user; /* the handler's own */
+    bool may_switch; /* HTTP/1.1: http_switch is an answer too */
+    void *user;      /* the handler's own */
     void (*abandoned)(struct http_exchange
                           *x); /* set by the handler: the connection went away before the answer */
 };
@@ -52,6 +53,15 @@ typedef void http_handler(void *user, struct http_exchange *x);
  * gone afterwards. HEAD gets no body, 204 neither. Keep-alive as the request wished. */
 void http_respond(struct http_exchange *x, int status, const struct http_header *headers,
                   size_t count, berth_str body);
+
+/* Makes the layer for BELOW that takes this one's place; NULL when memory is out. */
+typedef struct layer *http_successor(void *user, struct layer *below);
+
+/* Instead of http_respond: sends 101 with HEADERS, Upgrade and Connection among them. Once that has
+ * left, what MAKE returns stands on the connection, from the first byte behind the request on, and
+ * this layer is gone. USER lives until then. */
+void http_switch(struct http_exchange *x, const struct http_header *headers, size_t count,
+                 http_successor *make, void *user);
 
 struct http_options {
     http_handler *handler;

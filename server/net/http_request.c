@@ -225,7 +225,7 @@ static int on_headers_complete(llhttp_t *parser)
         r->headers[i].value = berth_str_trim(r->headers[i].value);
     r->keep_alive = llhttp_should_keep_alive(parser) != 0;
     r->expects = expects_go_ahead(r);
-    parser->upgrade = 0; /* an offer to switch protocols is refused by ignoring it */
+    parser->upgrade = 0; /* whether to switch is the handler's decision, once all has come */
     int e = check_framing(r);
     if (e == HPE_OK)
         e = check_host(r);
@@ -272,6 +272,7 @@ static int on_message_complete(llhttp_t *parser)
         return -1;
     r->x.method = method_of(parser->method);
     r->x.method_text = berth_str_of(llhttp_method_name((llhttp_method_t)parser->method));
+    r->x.may_switch = !r->old;
     r->x.headers = r->headers;
     r->x.header_count = r->count;
     r->phase = HTTP_COMPLETE;

@@ -14,6 +14,7 @@ static berth_str phrase_of(int status)
         int status;
         const char *phrase;
     } phrases[] = {
+        { 101, "Switching Protocols" },
         { 200, "OK" },
         { 201, "Created" },
         { 202, "Accepted" },
@@ -33,6 +34,7 @@ static berth_str phrase_of(int status)
         { 413, "Content Too Large" },
         { 414, "URI Too Long" },
         { 415, "Unsupported Media Type" },
+        { 426, "Upgrade Required" },
         { 429, "Too Many Requests" },
         { 431, "Request Header Fields Too Large" },
         { 500, "Internal Server Error" },
@@ -91,6 +93,11 @@ static void put_value(struct berth_buf *b, berth_str value)
     }
 }
 
+static bool has_body(int status)
+{
+    return status >= 200 && status != 204 && status != 304;
+}
+
 static void put_head(struct berth_buf *b, const struct http_answer *a)
 {
     berth_buf_put(b, BERTH_STR("HTTP/1.1 "));
@@ -98,7 +105,7 @@ static void put_head(struct berth_buf *b, const struct http_answer *a)
     berth_buf_put_char(b, ' ');
     berth_buf_put(b, phrase_of(a->status));
     berth_buf_put(b, BERTH_STR("\r\n"));
-    if (a->status != 204 && a->status != 304) {
+    if (has_body(a->status)) {
         berth_buf_put(b, BERTH_STR("Content-Length: "));
         berth_buf_put_u64(b, a->body.n);
         berth_buf_put(b, BERTH_STR("\r\n"));
@@ -119,7 +126,7 @@ static void put_head(struct berth_buf *b, const struct http_answer *a)
 
 bool http_write(const struct http_answer *a, struct bytes *out)
 {
-    bool with_body = !a->head && a->status != 204 && a->status != 304;
+    bool with_body = !a->head && has_body(a->status);
     size_t size = FIXED_MAX + (with_body ? a->body.n : 0);
     struct berth_buf b;
 

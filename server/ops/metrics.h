@@ -21,6 +21,8 @@
     X(http_requests, "berth_http_requests_total", "counter", "HTTP requests taken whole")          \
     X(http_refused, "berth_http_refused_total", "counter",                                         \
       "HTTP requests refused as malformed, too large or too slow")                                 \
+    X(websockets_opened, "berth_websockets_opened_total", "counter",                               \
+      "connections that became WebSockets")                                                        \
     X(mqtt_packets, "berth_mqtt_packets_total", "counter", "MQTT packets taken")                   \
     X(registrations_started, "berth_registrations_started_total", "counter",                       \
       "registration operations begun")                                                             \

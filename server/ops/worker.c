@@ -64,7 +64,7 @@ static struct layer *on_up(void *user, struct layer *tls, const struct tls_info 
     if (d->w->o.config->bare_tls)
         return echo_layer_new(tls);
     if (d->protocol == PROTOCOL_MQTTS)
-        return device_mqtt_new(&d->w->front, tls);
+        return device_mqtt_new(&d->w->front, tls, "mqtts");
     return http_layer_new(tls, &d->w->http);
 }
 

@@ -1,4 +1,4 @@
-// Devices of the official device SDK register, over HTTPS and MQTT.
+// Devices of the official device SDK register, over HTTPS, MQTT and MQTT over WebSocket.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
@@ -6,7 +6,7 @@ import { Daemon } from './daemon.mjs'
 import { callForAll, deriveKey, hubConnectionString, patchSettings } from './rest.mjs'
 import { Sdk } from './sdk.mjs'
 
-const TRANSPORTS = ['http', 'mqtt']
+const TRANSPORTS = ['http', 'mqtt', 'mqtt_ws']
 const PROMPT_MS = 10_000 // generous; the SDK itself would give up after 30 s
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z$/
 const newKey = () => randomBytes(64).toString('base64')

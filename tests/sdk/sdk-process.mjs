@@ -9,6 +9,7 @@ const { Registry } = require('azure-iothub')
 const transports = {
   http: require('azure-iot-provisioning-device-http').Http,
   mqtt: require('azure-iot-provisioning-device-mqtt').Mqtt,
+  mqtt_ws: require('azure-iot-provisioning-device-mqtt').MqttWs,
 }
 
 const PAGES_MAX = 100

@@ -36,7 +36,8 @@ export class Sdk {
     })
   }
 
-  // Registers a device: {transport: 'http' | 'mqtt', idScope, registrationId, key, payload}.
+  // Registers a device: {transport: 'http' | 'mqtt' | 'mqtt_ws', idScope, registrationId, key,
+  // payload}.
   register(device) {
     return this.#call('register', [device])
   }

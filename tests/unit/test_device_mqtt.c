@@ -33,7 +33,7 @@ static void open_link(struct link *l, const struct fake_options *o)
 {
     front_rig_open(&l->front, o, no_limits);
     rig_init(&l->socket, l->front.front.loop);
-    l->socket.l.above = device_mqtt_new(&l->front.front, &l->socket.l);
+    l->socket.l.above = device_mqtt_new(&l->front.front, &l->socket.l, "mqtts");
     assert_non_null(l->socket.l.above);
     berth_buf_init(&l->out, l->bytes, sizeof l->bytes);
     l->seen = 0;
