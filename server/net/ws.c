@@ -341,7 +341,7 @@ struct layer *ws_layer_new(struct layer *below, const struct ws_options *o, void
 
 bool ws_accept(berth_str key, char out[WS_ACCEPT_SIZE + 1])
 {
-    char text[BERTH_WS_KEY_SIZE + sizeof GUID];
+    char text[BERTH_WS_KEY_SIZE + sizeof GUID - 1];
     uint8_t hash[SHA1_SIZE];
     struct berth_buf b;
 
