@@ -22,13 +22,15 @@ static struct layer *stack_mqtt(void *front, struct layer *ws)
 
 static void on_frames_refused(void *front, struct layer *ws, const char *why)
 {
+    const struct berth_reason_row *row = berth_reason_row(BERTH_WHY_WEBSOCKET_FRAME);
     struct front *f = front;
 
     metrics_add(f->metrics, reasons[BERTH_WHY_WEBSOCKET_FRAME], 1);
-    log_event(LOG_NOTICE, "websocket closed",
-              LOG_TEXT("reason", berth_str_of(berth_reason_row(BERTH_WHY_WEBSOCKET_FRAME)->name)),
-              LOG_TEXT("why", berth_str_of(why)),
-              LOG_TEXT("peer", berth_str_of(layer_peer(ws)->text)));
+    log_event(LOG_NOTICE, "websocket closed", LOG_TEXT("why", berth_str_of(why)),
+              LOG_TEXT("peer", berth_str_of(layer_peer(ws)->text)),
+              LOG_TEXT("reason", berth_str_of(row->name)),
+              LOG_TEXT("cause", berth_str_of(row->text)),
+              LOG_TEXT("remedy", berth_str_of(row->remedy)));
 }
 
 static const struct ws_options mqtt_over_ws = { .up = stack_mqtt, .refused = on_frames_refused };
@@ -129,9 +131,10 @@ static void refuse(struct front *f, struct http_exchange *x, enum berth_reason w
     front_tracking_id(f, tracking);
     metrics_add(f->metrics, reasons[why], 1);
     log_event(LOG_NOTICE, "websocket refused", LOG_TEXT("tracking_id", berth_str_of(tracking)),
+              LOG_TEXT("peer", berth_str_of(layer_peer(x->layer)->text)), LOG_TEXT("host", x->host),
               LOG_TEXT("reason", berth_str_of(row->name)),
-              LOG_TEXT("peer", berth_str_of(layer_peer(x->layer)->text)),
-              LOG_TEXT("host", x->host));
+              LOG_TEXT("cause", berth_str_of(row->text)),
+              LOG_TEXT("remedy", berth_str_of(row->remedy)));
     berth_buf_init(&b, text, sizeof text);
     berth_dps_error_put(&b, why, (berth_str){ 0 }, berth_str_of(tracking), loop_now_ms(f->loop));
     struct http_header h[] = {
