@@ -295,7 +295,7 @@ static void expect_registration(const char *name, const struct heard *heard)
 
     for (size_t i = 0; i < ARRAY_LEN(want); i++) {
         struct berth_mqtt_packet p;
-        size_t used;
+        size_t used = 0;
 
         CHECK(name, rest.n > 0 && berth_mqtt_read(rest, 65536, &p, &used) == BERTH_OK);
         CHECK(name, used > 0 && p.type == want[i]);
