@@ -74,7 +74,6 @@ static struct layer *give_way(struct http *h)
         return NULL;
     }
     below->above = next;
-    deadline_clear(&h->limit);
     free(h);
     return next;
 }

@@ -1,5 +1,5 @@
-// Independent WebSocket clients against the daemon: the ws package, which checks the framing of what
-// it receives, and bytes by hand where a good client would not send them.
+// Independent WebSocket clients against the daemon: the ws package, which checks the framing of
+// what it receives, and bytes by hand where a good client would not send them.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'

@@ -342,6 +342,7 @@ static void test_flood_of_pings(void **state)
     assert_true(f.rig.in.n >= 999 * 16);
     rig_drain(&f.rig, RIG_ALL);
     rig_turn(&f.rig);
+    assert_int_equal(f.top.writables, 0); /* which had nothing to write */
     assert_int_equal(f.rig.in.n, 0);
     assert_int_equal(f.rig.out.n, 1000 * 12);
     stop(&f);
@@ -443,6 +444,25 @@ static void test_above_closes_with_input_held(void **state)
     layer_close(f.top.l.below);
     rig_turn(&f.rig);
     assert_true(f.rig.closed && got(&f, ""));
+    stop(&f);
+}
+
+/* A connection that is being closed is told so once; what follows the end is consumed. */
+static void test_garbage_after_close(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f);
+    layer_close(f.top.l.below);
+    rig_offer(&f.rig, "\x88\x01garbage", 9);
+    assert_true(SENT(&f, "\x88\x02\x03\xe8"));
+    assert_true(f.rig.close_wanted && f.rig.in.n == 0);
+    stop(&f);
+
+    start(&f);
+    rig_offer(&f.rig, "\x88\x80\x01\x02\x03\x04garbage", 13);
+    assert_true(f.rig.close_wanted && f.rig.in.n == 0 && f.why == NULL);
     stop(&f);
 }
 
@@ -587,6 +607,7 @@ int main(void)
         cmocka_unit_test(test_above_closes),
         cmocka_unit_test(test_above_closes_within_input),
         cmocka_unit_test(test_above_closes_with_input_held),
+        cmocka_unit_test(test_garbage_after_close),
         cmocka_unit_test(test_peer_never_closes),
         cmocka_unit_test(test_close_waits_for_room),
         cmocka_unit_test(test_refusals),

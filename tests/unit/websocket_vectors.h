@@ -23,10 +23,10 @@ static const struct {
       "Sec-WebSocket-Key: C6UJn+ETQtCPsl2woKzJ2g==\r\nSec-Websocket-Version: 13\r\n"
       "Sec-Websocket-Protocol: mqtt\r\n\r\n",
       "C6UJn+ETQtCPsl2woKzJ2g==", "MInKEohL+f6CZ0s35UKcM5trWOI=", "mqtt" },
-    { "RFC 6455 section 1.3",
+    { "RFC 6455 section 1.3, with more to choose from",
       "GET / HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n"
       "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-      "Origin: http://example.com\r\nSec-WebSocket-Protocol: chat, mqtt, superchat\r\n"
+      "Origin: http://example.com\r\nSec-WebSocket-Protocol: chat, mqtt, superchat, MQTT\r\n"
       "Sec-WebSocket-Version: 13\r\n\r\n",
       "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "mqtt" },
 };
