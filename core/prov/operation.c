@@ -97,7 +97,7 @@ static void start(struct berth_operation *op, struct berth_actions *out)
     }
     for (size_t i = 0; i < sizeof random; i++)
         op->generation = op->generation << 8 | random[i];
-    op->generation = op->generation >> 4 | 1; /* 18 decimal digits or fewer, never 0 */
+    op->generation = op->generation >> 5 | 1; /* 18 decimal digits or fewer, never 0 */
     op->arena_mark = op->arena->n;
     load(op, out);
 }

@@ -68,8 +68,8 @@ static void create(struct call *c)
         call_fail(c, BERTH_WHY_CRYPTO_FAILED, "no random bytes for a generation");
         return;
     }
-    /* 63 bits: some clients read it as a signed number */
-    berth_device_init(&t->d, c->hub, t->id, generation >> 1, loop_now_ms(c->f->loop));
+    /* 18 decimal digits or fewer, as Azure's ticks have; never 0 */
+    berth_device_init(&t->d, c->hub, t->id, generation >> 5 | 1, loop_now_ms(c->f->loop));
     if (decide(c, NULL))
         device_task_commit(c, BERTH_ABSENT, on_created);
 }

@@ -25,6 +25,8 @@ struct http {
     http_successor *make; /* the answer is 101; NULL: any other */
     void *make_user;
     struct deadline limit;
+    struct deadline turn; /* set: other connections have theirs first */
+    unsigned taken;       /* requests of this turn */
 };
 
 static struct http *http_of(struct layer *l)
@@ -44,6 +46,7 @@ static void hang_up(struct http *h)
     h->state = HTTP_CLOSING;
     h->make = NULL;
     deadline_clear(&h->limit);
+    deadline_clear(&h->turn);
     bytes_free(&h->unsent);
     http_request_free(h->r);
     h->r = NULL;
@@ -84,6 +87,7 @@ static void switch_over(struct http *h)
 
     h->state = HTTP_SWITCHED;
     deadline_clear(&h->limit);
+    deadline_clear(&h->turn);
     if (!h->inside && give_way(h) != NULL)
         layer_resume(below);
 }
@@ -222,6 +226,7 @@ static void call_handler(struct http *h)
     struct http_exchange *x = &h->r->x;
 
     deadline_clear(&h->limit);
+    h->taken++;
     h->state = HTTP_ANSWERING;
     x->loop = h->l.loop;
     x->layer = &h->l;
@@ -273,15 +278,28 @@ static size_t hand_over(struct http *h, const uint8_t *p, size_t n, size_t used)
     return used < n ? used + layer_input(next, p + used, n - used) : n;
 }
 
+static void on_turn(struct deadline *d)
+{
+    struct http *h = (struct http *)(void *)((char *)d - offsetof(struct http, turn));
+
+    if (h->state == HTTP_TAKING) /* else whoever answers resumes */
+        layer_resume(h->l.below);
+}
+
+/* A peer may send thousands of requests in one flight: after some of them the others have their
+ * turn. */
 static size_t http_input(struct layer *l, const uint8_t *p, size_t n)
 {
     struct http *h = http_of(l);
     size_t used = 0;
 
     h->inside = true;
-    while (used < n && h->state == HTTP_TAKING)
+    h->taken = 0;
+    while (used < n && h->state == HTTP_TAKING && h->taken < HTTP_TURN_MAX)
         used += take(h, p + used, n - used);
     h->inside = false;
+    if (used < n && h->state == HTTP_TAKING)
+        deadline_set(h->l.loop, &h->turn, 0, on_turn);
     if (h->state == HTTP_SWITCHED)
         return hand_over(h, p, n, used);
     return h->state == HTTP_CLOSING ? n : used;
@@ -300,6 +318,7 @@ static void http_closed(struct layer *l)
     struct http *h = http_of(l);
 
     deadline_clear(&h->limit);
+    deadline_clear(&h->turn);
     if (h->state == HTTP_ANSWERING && h->r->x.abandoned != NULL)
         h->r->x.abandoned(&h->r->x);
     http_request_free(h->r);

@@ -714,9 +714,31 @@ static void test_fields_by_name(void **state)
     assert_null(http_field(&x, BERTH_STR("x-on")).p);
 }
 
+/* Thousands of requests in one flight leave the loop to others between. */
+static void test_turns(void **state)
+{
+    static const char request[] = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
+    enum { COUNT = 2 * HTTP_TURN_MAX + 1 };
+    char flight[COUNT * sizeof request] = "";
+    struct fixture f;
+
+    (void)state;
+    start(&f);
+    for (int i = 0; i < COUNT; i++)
+        strcat(flight, request);
+    offer(&f, flight);
+    CHECK("one turn", f.seen.requests == HTTP_TURN_MAX);
+    for (int i = 0; i < 10 && f.seen.requests < COUNT; i++)
+        rig_turn(&f.rig);
+    CHECK("all in the end", f.seen.requests == COUNT);
+    CHECK("each answered", answers(&f) == COUNT);
+    stop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_turns),
         cmocka_unit_test(test_talks),
         cmocka_unit_test(test_expect),
         cmocka_unit_test(test_smuggling),
