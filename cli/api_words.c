@@ -20,17 +20,18 @@ static int tell_untrusted(const struct profile *place, const char *host, long ve
     if (verified == X509_V_OK || verified == X509_V_ERR_UNSPECIFIED)
         return tell_failure(EXIT_CODE_UNREACHABLE,
                             "%s:%u: its certificate does not name \"%s\"\n  use a name that is in "
-                            "the daemon's --hostname, or restart the daemon if that is a new hub's",
+                            "the daemon's --hostname or a hub's; the operator's own certificate "
+                            "must have it too",
                             host, place->https_port, host);
     if (verified == X509_V_ERR_CERT_HAS_EXPIRED || verified == X509_V_ERR_CERT_NOT_YET_VALID)
         return tell_failure(EXIT_CODE_UNREACHABLE,
-                            "%s:%u: %s\n  compare this machine's clock with the daemon's; a "
-                            "restarted daemon renews its certificates",
+                            "%s:%u: %s\n  compare this machine's clock with the daemon's; the "
+                            "daemon renews its certificates, and its log says why it could not",
                             host, place->https_port, why);
     return tell_failure(
         EXIT_CODE_UNREACHABLE,
         "%s:%u: its certificate is not trusted (%s)\n  give the daemon's tls/ca.pem "
-        "with --ca-file",
+        "(what `berth ca export` prints there) with --ca-file",
         host, place->https_port, why);
 }
 

@@ -25,6 +25,7 @@ const struct command command_root = {
             { "key", "device keys", NULL, key_commands },
             { "registration", "devices that have registered", NULL, registration_commands },
             { "hub", "hubs that devices are assigned to", NULL, hub_commands },
+            { "ca", "the CA that devices trust, and its roll-over", NULL, ca_commands },
             { "device", "devices in a hub, and a simulated one", NULL, device_commands },
             { "connection-string", "credentials for tools and SDKs", NULL,
               connection_string_commands },

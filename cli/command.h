@@ -33,6 +33,7 @@ const struct command *command_nearest(const struct command *group, const char *n
 extern const struct command command_root;
 
 /* Each group's table, in its own file. */
+extern const struct command ca_commands[];
 extern const struct command connection_string_commands[];
 extern const struct command device_commands[];
 extern const struct command enrollment_commands[];

@@ -102,30 +102,30 @@ static bool is_address(const char *name)
     return inet_pton(AF_INET, name, &any) == 1 || inet_pton(AF_INET6, name, &any) == 1;
 }
 
-/* Whether the daemon was started with this name, so that its certificate has it. */
-static bool is_own_name(struct berth_json service, const char *name)
+/* Old services do not say. */
+static void tell_certificate(struct berth_json hub, const char *name)
 {
-    struct berth_json names = berth_json_get(service, BERTH_STR("hostNames")), each;
-    struct berth_json_iter it = { 0 };
+    struct berth_json problem = berth_json_get(hub, BERTH_STR("certificateProblem"));
+    unsigned char memory[2048];
+    struct berth_arena arena;
+    berth_str words;
 
-    while (names.type == BERTH_JSON_ARRAY && berth_json_next(names, &it, NULL, &each))
-        if (berth_json_is(each, berth_str_of(name)))
-            return true;
-    return false;
+    berth_arena_init(&arena, memory, sizeof memory);
+    if (problem.type == BERTH_JSON_STRING && berth_json_string(problem, &arena, &words) == BERTH_OK)
+        tell_warning("the service's certificate does not name %s: %.*s", name,
+                     BERTH_STR_ARG(words));
 }
 
 static void tell_next(const struct api *a, const char *name)
 {
-    if (!is_own_name(a->json, name))
-        tell_warning("the daemon's certificate does not name %s until the daemon is restarted",
-                     name);
+    const char *address =
+        a->address[0] == '\0' || is_loopback(a->address) ? "<this machine's address>" : a->address;
+
     if (is_address(name))
         return;
     tell_hint("Devices must reach the daemon under this name. In DNS, or in their /etc/hosts:");
-    tell_hint("  %s %s",
-              a->address[0] == '\0' || is_loopback(a->address) ? "<this machine's address>"
-                                                               : a->address,
-              name);
+    tell_hint("  %s.  %s  %s", name, strchr(address, ':') != NULL ? "AAAA" : "A", address);
+    tell_hint("  %s %s", address, name);
 }
 
 static int put(struct api *a, const struct input *in, bool json)
@@ -146,6 +146,7 @@ static int put(struct api *a, const struct input *in, bool json)
         output_json(stdout, a->json, (struct berth_json){ 0 });
     else
         (void)printf("created %s\n", what);
+    tell_certificate(a->json, in->name);
     return EXIT_CODE_OK;
 }
 
@@ -174,7 +175,7 @@ static int create(int argc, char **argv)
     code = api_open(&a, &o);
     if (code == EXIT_CODE_OK)
         code = put(&a, &in, o.json);
-    if (code == EXIT_CODE_OK && !o.json && api_ask_service(&a) == EXIT_CODE_OK)
+    if (code == EXIT_CODE_OK && !o.json)
         tell_next(&a, in.name);
     api_close(&a);
     return code;

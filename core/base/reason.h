@@ -132,6 +132,9 @@
       "the group already exists", "update it with If-Match, or choose another ID")                 \
     X(HUB_EXISTS, 409, 409210, "", "", "The IoT hub already exists.", "the hub already exists",    \
       "update it with If-Match, or choose another name")                                           \
+    X(CA_STEP_REFUSED, 409, 409211, "", "", "The step of the roll-over cannot be taken.",          \
+      "a step of a CA's roll-over was asked for that the present state does not allow",            \
+      "look at `berth ca list`; the order is rollover, --activate, --retire")                      \
     X(ETAG_STALE, 412, 412001, "", "PreconditionFailed",                                           \
       "The record has changed since it was read.", "the record has changed since it was read",     \
       "read it again, then repeat the change")                                                     \

@@ -57,6 +57,8 @@ static void service_get(struct call *c)
 
 static const struct route rows[] = {
     { HTTP_GET, "berth/v1/service", ANY, service_get },
+    { HTTP_GET, "berth/v1/ca", CONFIG, api_ca_get },
+    { HTTP_POST, "berth/v1/ca/rollover", CONFIG, api_ca_rollover },
     { HTTP_POST, "berth/v1/listkeys", CONFIG, api_service_list_keys },
     { HTTP_GET, "berth/v1/hubs", HUBS, api_hub_list },
     { HTTP_GET, "berth/v1/hubs/+", HUBS, api_hub_get },

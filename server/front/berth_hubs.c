@@ -5,6 +5,7 @@
 #include "front/host_name.h"
 #include "front/if_match.h"
 #include "front/service.h"
+#include "ops/trust.h"
 #include "prov/hub.h"
 #include "wire/json.h"
 
@@ -16,12 +17,23 @@ struct task {
     uint64_t expect; /* of If-Match */
     size_t at;       /* whose devices are being counted */
     size_t count;
+    bool made; /* answered with what became of the certificate: */
+    bool covered;
+    berth_str problem; /* why it does not name the hub */
     struct berth_hub rows[BERTH_ENROLLMENT_HUBS_MAX];
     uint64_t devices[BERTH_ENROLLMENT_HUBS_MAX];
 };
 
-static void put_row(struct berth_json_out *j, const struct berth_hub *r, uint64_t devices)
+static void put_certificate(struct berth_json_out *j, const struct task *t)
 {
+    berth_json_member_bool(j, "certificateCovers", t->covered);
+    if (!t->covered)
+        berth_json_member(j, "certificateProblem", t->problem);
+}
+
+static void put_row(struct berth_json_out *j, const struct task *t, size_t at)
+{
+    const struct berth_hub *r = &t->rows[at];
     char storage[32];
     struct berth_buf etag;
 
@@ -31,8 +43,10 @@ static void put_row(struct berth_json_out *j, const struct berth_hub *r, uint64_
     berth_json_member(j, "hostName", r->host_name);
     berth_json_member_i64(j, "allocationWeight", r->weight);
     berth_json_member_bool(j, "allocation", r->takes_devices);
-    berth_json_member_i64(j, "deviceCount", (int64_t)devices);
+    berth_json_member_i64(j, "deviceCount", (int64_t)t->devices[at]);
     berth_json_member(j, "etag", berth_buf_str(&etag));
+    if (t->made)
+        put_certificate(j, t);
     berth_json_close(j, '}');
 }
 
@@ -47,7 +61,7 @@ static void answer(struct call *c)
     if (!t->one)
         berth_json_open(&j, '[');
     for (size_t i = 0; i < t->count; i++)
-        put_row(&j, &t->rows[i], t->devices[i]);
+        put_row(&j, t, i);
     if (!t->one)
         berth_json_close(&j, ']');
     call_send(c, 200, &b, NULL, 0);
@@ -234,6 +248,38 @@ static void on_put_read(void *user, const struct store_reply *reply)
                     (berth_str){ 0 });
 }
 
+/* The hub is there in any case; what its name still lacks is told. */
+static void on_covered(void *user, const struct trust_answer *a)
+{
+    struct call *c = user;
+    struct task *t = c->state;
+    berth_str problem = berth_str_of(
+        a->err != BERTH_OK ? a->problem : "the operator's own certificate lacks the name");
+
+    t->made = true;
+    t->covered = a->covers;
+    if (berth_arena_dup(&c->arena, problem, &t->problem) != BERTH_OK)
+        call_fail(c, BERTH_WHY_INTERNAL, "a call's arena is exhausted");
+    else
+        count_next(c);
+}
+
+/* The answer waits until every worker shows a certificate with the name: what comes next is a
+ * device that asks for it. */
+static void cover(struct call *c)
+{
+    const struct task *t = c->state;
+    struct front *f = c->f;
+    struct trust_wish wish = { .verb = TRUST_COVER };
+
+    if (f->trust == NULL || t->expect != BERTH_ANY) {
+        count_next(c);
+        return;
+    }
+    memcpy(wish.name, t->rows[0].host_name.p, t->rows[0].host_name.n);
+    trust_ask(f->trust, loop_index(f->loop), &wish, on_covered, c);
+}
+
 static void on_put(void *user, const struct store_reply *reply)
 {
     struct call *c = user;
@@ -243,7 +289,7 @@ static void on_put(void *user, const struct store_reply *reply)
         return;
     if (reply->result == STORE_OK) {
         t->rows[0].version = reply->version;
-        count_next(c);
+        cover(c);
     } else if (t->expect == BERTH_ANY) {
         call_refuse(c, BERTH_WHY_HUB_EXISTS, (berth_str){ 0 });
     } else {

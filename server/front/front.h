@@ -15,6 +15,7 @@
 
 struct http_exchange;
 struct registrar;
+struct trust;
 struct call;
 
 struct front {
@@ -26,6 +27,7 @@ struct front {
     struct limits *limits;
     struct registrar *registrar;
     struct metrics *metrics;
+    struct trust *trust; /* keeps the server's certificates; NULL: nobody does */
     struct call *calls; /* service requests under way */
     bool stopping;      /* new requests get BERTH_WHY_STOPPING */
 };

@@ -50,4 +50,8 @@ void api_hub_put(struct call *c);
 void api_hub_list_keys(struct call *c);
 void api_service_list_keys(struct call *c);
 
+/* berth_ca.c */
+void api_ca_get(struct call *c);
+void api_ca_rollover(struct call *c);
+
 #endif

@@ -30,6 +30,19 @@ BERTH_MUST_USE berth_err tls_context_new(const struct tls_files *f, struct tls_c
                                          char *problem, size_t problem_size);
 void tls_context_free(struct tls_context *c);
 
+/* Other certificates for a context in use. */
+struct tls_certificates;
+
+/* Any thread, while C lives. PROBLEM gets words for the operator; C goes on as it was. */
+BERTH_MUST_USE berth_err tls_certificates_new(struct tls_context *c, const struct tls_files *f,
+                                              struct tls_certificates **out, char *problem,
+                                              size_t problem_size);
+/* NULL is fine. */
+void tls_certificates_free(struct tls_certificates *n);
+/* On C's loop: connections that come from now on get N, which is taken. Those that are up, or in
+ * their handshake, keep what they began with. */
+void tls_context_use(struct tls_context *c, struct tls_certificates *n);
+
 /* Called once the handshake is done: makes the layer above, or NULL to close. */
 typedef struct layer *tls_up(void *user, struct layer *tls, const struct tls_info *info);
 /* Called when a handshake failed; REASON such as "tlsv1 alert unknown ca"; static or valid for the

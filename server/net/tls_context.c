@@ -71,24 +71,37 @@ static berth_err load_pair(SSL_CTX *ctx, const char *chain, const char *key, cha
     return BERTH_OK;
 }
 
+/* *OUT is the caller's, also when it could not be filled. */
+static berth_err make(OSSL_LIB_CTX *lib, const struct tls_files *f, SSL_CTX **out, char *problem,
+                      size_t problem_size)
+{
+    SSL_CTX *ctx = SSL_CTX_new_ex(lib, NULL, TLS_server_method());
+
+    *out = ctx;
+    if (ctx == NULL) {
+        snprintf(problem, problem_size, "OpenSSL made no context: %s", ssl_words());
+        return BERTH_E_MEMORY;
+    }
+    if (!apply_settings(ctx)) {
+        snprintf(problem, problem_size, "OpenSSL refused the settings: %s", ssl_words());
+        return BERTH_E_CRYPTO;
+    }
+    berth_err e = load_pair(ctx, f->chain_file, f->key_file, problem, problem_size);
+    if (e == BERTH_OK && f->rsa_chain_file != NULL)
+        e = load_pair(ctx, f->rsa_chain_file, f->rsa_key_file, problem, problem_size);
+    return e;
+}
+
 static berth_err fill(struct tls_context *c, const struct tls_files *f, char *problem,
                       size_t problem_size)
 {
     c->lib = OSSL_LIB_CTX_new();
     c->bio = tls_bio_method();
-    c->ctx = c->lib != NULL ? SSL_CTX_new_ex(c->lib, NULL, TLS_server_method()) : NULL;
-    if (c->bio == NULL || c->ctx == NULL) {
+    if (c->bio == NULL || c->lib == NULL) {
         snprintf(problem, problem_size, "OpenSSL made no context: %s", ssl_words());
         return BERTH_E_MEMORY;
     }
-    if (!apply_settings(c->ctx)) {
-        snprintf(problem, problem_size, "OpenSSL refused the settings: %s", ssl_words());
-        return BERTH_E_CRYPTO;
-    }
-    berth_err e = load_pair(c->ctx, f->chain_file, f->key_file, problem, problem_size);
-    if (e == BERTH_OK && f->rsa_chain_file != NULL)
-        e = load_pair(c->ctx, f->rsa_chain_file, f->rsa_key_file, problem, problem_size);
-    return e;
+    return make(c->lib, f, &c->ctx, problem, problem_size);
 }
 
 berth_err tls_context_new(const struct tls_files *f, struct tls_context **out, char *problem,
@@ -119,4 +132,43 @@ void tls_context_free(struct tls_context *c)
     BIO_meth_free(c->bio);
     OSSL_LIB_CTX_free(c->lib);
     free(c);
+}
+
+berth_err tls_certificates_new(struct tls_context *c, const struct tls_files *f,
+                               struct tls_certificates **out, char *problem, size_t problem_size)
+{
+    struct tls_certificates *n = calloc(1, sizeof *n);
+    berth_err e;
+
+    *out = NULL;
+    if (n == NULL) {
+        snprintf(problem, problem_size, "out of memory");
+        return BERTH_E_MEMORY;
+    }
+    e = make(c->lib, f, &n->ctx, problem, problem_size);
+    ERR_clear_error();
+    if (e != BERTH_OK) {
+        tls_certificates_free(n);
+        return e;
+    }
+    *out = n;
+    return BERTH_OK;
+}
+
+void tls_certificates_free(struct tls_certificates *n)
+{
+    if (n == NULL)
+        return;
+    SSL_CTX_free(n->ctx);
+    free(n);
+}
+
+/* Each connection holds a count on the SSL_CTX it was made from. */
+void tls_context_use(struct tls_context *c, struct tls_certificates *n)
+{
+    SSL_CTX *old = c->ctx;
+
+    c->ctx = n->ctx;
+    n->ctx = old;
+    tls_certificates_free(n);
 }

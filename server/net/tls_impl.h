@@ -15,6 +15,10 @@ struct tls_context {
     BIO_METHOD *bio; /* tls_bio_method */
 };
 
+struct tls_certificates {
+    SSL_CTX *ctx;
+};
+
 /* Moves bytes between OpenSSL and the buffers of the present event; the BIO's data is the layer. */
 BIO_METHOD *tls_bio_method(void);
 

@@ -37,8 +37,13 @@ struct config {
     uint32_t device_requests_per_min; /* authenticated requests of one device, 120 */
     uint32_t peer_failures_per_min;   /* failed authentications of one address, 600 */
     char key_file[CONFIG_TEXT_MAX];   /* "": store.key in the data directory */
-    char log_level[16];               /* error warning notice info debug */
-    char log_format[8];               /* json, text, auto (text on a terminal) */
+    /* the operator's own certificates instead of those that the daemon makes; "": none */
+    char tls_certificate[CONFIG_TEXT_MAX]; /* PEM: leaf, then issuers */
+    char tls_key[CONFIG_TEXT_MAX];
+    char tls_rsa_certificate[CONFIG_TEXT_MAX]; /* beside it, for devices without ECDSA */
+    char tls_rsa_key[CONFIG_TEXT_MAX];
+    char log_level[16]; /* error warning notice info debug */
+    char log_format[8]; /* json, text, auto (text on a terminal) */
     /* tests and benchmarks alone, from variables that are no keys */
     bool unsafe_answer_before_commit; /* BERTH_TEST_ANSWER_BEFORE_COMMIT=1; warns loudly */
     bool bare_tls;                    /* BERTH_BENCH_BARE_TLS=1: echo after the handshake */

@@ -118,6 +118,23 @@ static berth_err check_ports(const struct config *c, char *problem, size_t probl
     return BERTH_E_MISMATCH;
 }
 
+/* A certificate and its key go together, and the RSA pair beside the other one. */
+static berth_err check_certificates(const struct config *c, char *problem, size_t problem_size)
+{
+    const char *lacks = NULL;
+
+    if ((c->tls_certificate[0] == '\0') != (c->tls_key[0] == '\0'))
+        lacks = "tls-certificate and tls-key";
+    else if ((c->tls_rsa_certificate[0] == '\0') != (c->tls_rsa_key[0] == '\0'))
+        lacks = "tls-rsa-certificate and tls-rsa-key";
+    else if (c->tls_rsa_certificate[0] != '\0' && c->tls_certificate[0] == '\0')
+        lacks = "tls-rsa-certificate and tls-certificate";
+    if (lacks == NULL)
+        return BERTH_OK;
+    (void)snprintf(problem, problem_size, "%s go together: give both or neither", lacks);
+    return BERTH_E_MISMATCH;
+}
+
 berth_err config_finish(struct config *c, char *problem, size_t problem_size)
 {
     berth_err e = finish_data_dir(c, problem, problem_size);
@@ -130,6 +147,8 @@ berth_err config_finish(struct config *c, char *problem, size_t problem_size)
         e = finish_key_file(c, problem, problem_size);
     if (e == BERTH_OK)
         e = check_ports(c, problem, problem_size);
+    if (e == BERTH_OK)
+        e = check_certificates(c, problem, problem_size);
     if (e == BERTH_OK)
         finish_loops(c);
     return e;

@@ -17,23 +17,26 @@
 #include "ops/notify.h"
 #include "ops/secure.h"
 #include "ops/setup.h"
+#include "ops/trust.h"
 #include "ops/worker.h"
 #include "store/sqlite/sqlite_store.h"
 
 #define METRICS_MAX (METRICS_TEXT_MAX + 4096) /* bytes of /metrics: the store adds its own */
+#define SIGNALS     3
 
 struct daemon {
     const struct config *config;
     struct berth_crypto crypto;
     struct store *store;
     struct setup setup;
+    struct trust *trust;
     struct worker *workers[CONFIG_LOOPS_MAX];
     size_t worker_count;
     size_t workers_ended;
     struct loop *loop; /* the main thread's: signals and the health port */
     struct listener *health;
     struct http_options http;
-    uv_signal_t signals[2];
+    uv_signal_t signals[SIGNALS];
     bool stopping;
     char problem[512];
 };
@@ -88,6 +91,7 @@ static void answer_metrics(struct daemon *d, struct http_exchange *x)
     berth_buf_init(&b, text, METRICS_MAX);
     metrics_put(&b, blocks, d->worker_count);
     put_store(&b, d->store);
+    trust_put_metrics(d->trust, &b);
     http_respond(x, b.over ? 500 : 200, &type, 1, berth_buf_str(&b));
     free(text);
 }
@@ -165,11 +169,21 @@ static void on_worker_ended(void *user)
     loop_post(d->loop, count_ended, d);
 }
 
+static void reload(struct daemon *d)
+{
+    if (d->worker_count == d->config->loops && !d->stopping)
+        trust_reload(d->trust);
+}
+
 /* The health port goes on until the workers have ended, and a second signal ends the process. */
 static void on_signal(uv_signal_t *h, int number)
 {
     struct daemon *d = h->data;
 
+    if (number == SIGHUP) {
+        reload(d);
+        return;
+    }
     if (d->stopping)
         _exit(128 + number);
     d->stopping = true;
@@ -181,10 +195,10 @@ static void on_signal(uv_signal_t *h, int number)
 
 static void watch_signals(struct daemon *d)
 {
-    static const int numbers[] = { SIGTERM, SIGINT };
+    static const int numbers[SIGNALS] = { SIGTERM, SIGINT, SIGHUP };
 
     (void)signal(SIGPIPE, SIG_IGN);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < SIGNALS; i++) {
         (void)uv_signal_init(loop_uv(d->loop), &d->signals[i]);
         d->signals[i].data = d;
         (void)uv_signal_start(&d->signals[i], on_signal, numbers[i]);
@@ -239,7 +253,8 @@ static berth_err start_workers(struct daemon *d)
         .config = c,
         .store = d->store,
         .attach = sqlite_store_attach,
-        .tls_dir = d->setup.tls_dir,
+        .files = trust_files(d->trust),
+        .trust = d->trust,
         .https_port = c->https_port,
         .mqtts_port = c->mqtts_port,
         .ended = on_worker_ended,
@@ -266,7 +281,25 @@ static berth_err start_workers(struct daemon *d)
         o.https_port = worker_https_port(w);
         o.mqtts_port = worker_mqtts_port(w);
     }
+    trust_start(d->trust, d->workers, d->worker_count);
     return BERTH_OK;
+}
+
+static berth_err open_trust(struct daemon *d)
+{
+    struct trust_options o = {
+        .config = d->config,
+        .loop = d->loop,
+        .store = d->store,
+        .attach = sqlite_store_attach,
+        .tls_dir = d->setup.tls_dir,
+    };
+    berth_err e = trust_new(&o, &d->trust);
+
+    if (e != BERTH_OK)
+        (void)snprintf(d->problem, sizeof d->problem, "cannot keep the certificates: %s",
+                       berth_err_text(e));
+    return e;
 }
 
 static void tell_first_start(const struct daemon *d)
@@ -283,7 +316,9 @@ static void tell_first_start(const struct daemon *d)
                  "  export BERTH_PROFILE=%s\n"
                  "  berth enrollment-group create mylegacydevices\n"
                  "  berth connection-string show\n\n",
-                 d->config->data_dir, s->id_scope, s->ca_file, s->profile, s->profile);
+                 d->config->data_dir, s->id_scope,
+                 s->ca_file[0] != '\0' ? s->ca_file : "that of your tls-certificate", s->profile,
+                 s->profile);
     (void)fflush(stdout);
 }
 
@@ -316,6 +351,8 @@ static berth_err start(struct daemon *d)
         e = setup_run(d->config, d->store, sqlite_store_attach, &d->crypto, &d->setup, d->problem,
                       sizeof d->problem);
     if (e == BERTH_OK)
+        e = open_trust(d);
+    if (e == BERTH_OK)
         e = open_health(d);
     if (e == BERTH_OK)
         e = start_workers(d);
@@ -329,12 +366,14 @@ static void release(struct daemon *d)
             worker_stop(d->workers[i]);
         worker_free(d->workers[i]);
     }
+    trust_stop(d->trust);
     if (d->health != NULL)
         listener_close(d->health);
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < SIGNALS; i++)
         if (d->signals[i].data != NULL)
             uv_close((uv_handle_t *)&d->signals[i], NULL);
     loop_free(d->loop);
+    trust_free(d->trust);
     if (d->store != NULL)
         sqlite_store_close(d->store);
     openssl_crypto_deinit(&d->crypto);

@@ -33,7 +33,7 @@ BERTH_MUST_USE berth_err first_start_changes(const struct config *config,
 struct first_start_profile {
     berth_str host;
     uint16_t https_port, mqtts_port;
-    const char *ca_file;
+    const char *ca_file; /* "": the system knows it */
     berth_str id_scope;
     berth_str policy;
     const struct berth_key *key;

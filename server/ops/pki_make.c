@@ -11,6 +11,7 @@
 
 #define SERIAL_BITS     128
 #define COMMON_NAME_MAX 64 /* RFC 5280, ub-common-name */
+#define DAY_S           86400
 
 static bool set_serial(X509 *x)
 {
@@ -23,9 +24,9 @@ static bool set_serial(X509 *x)
 }
 
 /* From a day ago: devices whose clocks are behind can connect on the first day too. */
-static bool set_validity(X509 *x, int days)
+static bool set_validity(X509 *x, int days, int64_t now_s)
 {
-    time_t now = time(NULL);
+    time_t now = (time_t)now_s;
 
     return X509_time_adj_ex(X509_getm_notBefore(x), -1, 0, &now) != NULL &&
            X509_time_adj_ex(X509_getm_notAfter(x), days - 1, 0, &now) != NULL;
@@ -51,12 +52,12 @@ static bool add_extension(X509 *x, X509 *issuer, int nid, const char *value)
     return ok;
 }
 
-static X509 *new_certificate(EVP_PKEY *key, int days)
+static X509 *new_certificate(EVP_PKEY *key, int days, int64_t now_s)
 {
     X509 *x = X509_new();
 
     if (x != NULL && X509_set_version(x, X509_VERSION_3) == 1 && set_serial(x) &&
-        set_validity(x, days) && X509_set_pubkey(x, key) == 1)
+        set_validity(x, days, now_s) && X509_set_pubkey(x, key) == 1)
         return x;
     X509_free(x);
     return NULL;
@@ -75,17 +76,18 @@ static bool name_ca(X509 *x)
            X509_set_issuer_name(x, X509_get_subject_name(x)) == 1;
 }
 
+/* One CA may stand below it: the one that it vouches for while a roll-over lasts. */
 static bool build_ca(X509 *x, EVP_PKEY *key)
 {
-    return name_ca(x) && add_extension(x, x, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
+    return name_ca(x) && add_extension(x, x, NID_basic_constraints, "critical,CA:TRUE,pathlen:1") &&
            add_extension(x, x, NID_key_usage, "critical,keyCertSign,cRLSign") &&
            add_extension(x, x, NID_subject_key_identifier, "hash") &&
            X509_sign(x, key, EVP_sha256()) > 0;
 }
 
-X509 *pki_make_ca(EVP_PKEY *key)
+X509 *pki_make_ca(EVP_PKEY *key, int64_t now_s)
 {
-    X509 *x = new_certificate(key, PKI_CA_DAYS);
+    X509 *x = new_certificate(key, PKI_CA_DAYS, now_s);
 
     if (x != NULL && build_ca(x, key))
         return x;
@@ -164,10 +166,31 @@ static bool build_leaf(X509 *x, X509 *ca, const char *const *names, size_t count
            add_alt_names(x, names, count);
 }
 
-X509 *pki_make_leaf(EVP_PKEY *key, X509 *ca, EVP_PKEY *ca_key, const char *const *names,
-                    size_t count)
+static bool build_cross(X509 *x, X509 *ca, X509 *by)
 {
-    X509 *x = new_certificate(key, PKI_LEAF_DAYS);
+    return X509_set_subject_name(x, X509_get_subject_name(ca)) == 1 &&
+           X509_set_issuer_name(x, X509_get_subject_name(by)) == 1 &&
+           X509_set1_notAfter(x, X509_get0_notAfter(ca)) == 1 && end_with_ca(x, by) &&
+           add_extension(x, by, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
+           add_extension(x, by, NID_key_usage, "critical,keyCertSign,cRLSign") &&
+           add_extension(x, by, NID_subject_key_identifier, "hash") &&
+           add_extension(x, by, NID_authority_key_identifier, "keyid:always");
+}
+
+X509 *pki_make_cross(X509 *ca, X509 *by, EVP_PKEY *by_key, int64_t now_s)
+{
+    X509 *x = new_certificate(X509_get0_pubkey(ca), PKI_CA_DAYS, now_s);
+
+    if (x != NULL && build_cross(x, ca, by) && X509_sign(x, by_key, EVP_sha256()) > 0)
+        return x;
+    X509_free(x);
+    return NULL;
+}
+
+X509 *pki_make_leaf(EVP_PKEY *key, X509 *ca, EVP_PKEY *ca_key, const char *const *names,
+                    size_t count, int64_t now_s)
+{
+    X509 *x = new_certificate(key, PKI_LEAF_DAYS, now_s);
 
     if (x != NULL && build_leaf(x, ca, names, count, leaf_key_usage(key)) &&
         X509_sign(x, ca_key, EVP_sha256()) > 0)
@@ -187,21 +210,36 @@ static bool covers(X509 *x, const char *name)
     return X509_check_host(x, name, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1;
 }
 
-bool pki_covers(X509 *x, const char *const *names, size_t count)
+const char *pki_lacks(X509 *x, const char *const *names, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (!covers(x, names[i]))
-            return false;
-    return true;
+            return names[i];
+    return NULL;
 }
 
-int pki_days_left(const X509 *x)
+static int64_t seconds_of(const ASN1_TIME *at)
 {
-    int days = 0, seconds = 0;
+    struct tm tm;
 
-    if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(x)) != 1)
-        return -1;
-    return seconds < 0 ? days - 1 : days;
+    return ASN1_TIME_to_tm(at, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
+}
+
+int64_t pki_begin_s(const X509 *x)
+{
+    return seconds_of(X509_get0_notBefore(x));
+}
+
+int64_t pki_expiry_s(const X509 *x)
+{
+    return seconds_of(X509_get0_notAfter(x));
+}
+
+int pki_days_left(const X509 *x, int64_t now_s)
+{
+    int64_t left = pki_expiry_s(x) - now_s;
+
+    return left < 0 ? -1 : (int)(left / DAY_S);
 }
 
 bool pki_is_ours(const X509 *x)

@@ -83,6 +83,24 @@ berth_err pki_load_chain(const char *path, X509 **first, X509 **second)
     return e;
 }
 
+static berth_err take_root(BIO *in, void *user)
+{
+    X509 **out = user;
+
+    while ((*out = PEM_read_bio_X509(in, NULL, no_password, NULL)) != NULL) {
+        if (X509_self_signed(*out, 0) == 1)
+            return BERTH_OK;
+        X509_free(*out);
+    }
+    return BERTH_E_NOT_FOUND;
+}
+
+berth_err pki_load_root(const char *path, X509 **out)
+{
+    *out = NULL;
+    return with_content(path, take_root, out);
+}
+
 static berth_err save(const char *path, BIO *bio, mode_t mode)
 {
     char *text;

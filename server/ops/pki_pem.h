@@ -11,6 +11,9 @@ BERTH_MUST_USE berth_err pki_load_key(const char *path, EVP_PKEY **out);
 /* The first certificate, and in *SECOND (may be NULL) the one after it or NULL. */
 BERTH_MUST_USE berth_err pki_load_chain(const char *path, X509 **first, X509 **second);
 
+/* The first certificate that signed itself. */
+BERTH_MUST_USE berth_err pki_load_root(const char *path, X509 **out);
+
 BERTH_MUST_USE berth_err pki_save_key(const char *path, const EVP_PKEY *key);
 /* SECOND may be NULL. */
 BERTH_MUST_USE berth_err pki_save_chain(const char *path, X509 *first, X509 *second);

@@ -43,7 +43,8 @@ static void put_profile(struct berth_buf *b, const struct first_start_profile *p
     put_line(b, BERTH_STR("host"), p->host);
     put_port(b, BERTH_STR("https-port"), p->https_port);
     put_port(b, BERTH_STR("mqtts-port"), p->mqtts_port);
-    put_line(b, BERTH_STR("ca-file"), berth_str_of(p->ca_file));
+    if (p->ca_file[0] != '\0')
+        put_line(b, BERTH_STR("ca-file"), berth_str_of(p->ca_file));
     put_line(b, BERTH_STR("id-scope"), p->id_scope);
     put_connection_string(b, p);
 }

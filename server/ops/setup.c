@@ -125,14 +125,17 @@ static berth_err make_certificates(const struct config *c, const struct catalog 
                                    struct setup *out, char *problem, size_t problem_size)
 {
     size_t hub_count = catalog_view(catalog)->hub_count;
-    char(*hubs)[256] = calloc(hub_count + 1, sizeof *hubs);
+    char(*hubs)[256];
     const char *names[NAMES_MAX];
     struct pki_report report = { 0 };
     berth_err e = BERTH_E_MEMORY;
 
+    if (c->tls_certificate[0] != '\0')
+        return BERTH_OK; /* the keeper of certificates tells which names they lack */
+    hubs = calloc(hub_count + 1, sizeof *hubs);
     if (hubs != NULL)
-        e = pki_ensure(out->tls_dir, names, collect_names(c, catalog, hubs, names), &report,
-                       problem, problem_size);
+        e = pki_ensure(out->tls_dir, names, collect_names(c, catalog, hubs, names), now_ms() / 1000,
+                       &report, problem, problem_size);
     free(hubs);
     out->made_ca = report.made_ca;
     out->made_leaf = report.made_leaf;
@@ -186,6 +189,23 @@ static berth_err set_up(const struct config *c, struct pump *p, struct store_por
     return e == BERTH_OK ? write_profile(c, catalog, out, problem, problem_size) : e;
 }
 
+/* With the operator's own certificate its CA, when that stands in the chain; else the system
+ * knows it. */
+static berth_err name_ca_file(const struct config *c, struct setup *out)
+{
+    char whole[PATH_MAX], root[4096];
+
+    if (c->tls_certificate[0] == '\0')
+        return file_path(out->ca_file, out->tls_dir, "ca.pem");
+    pki_root_of(c->tls_certificate, root, sizeof root);
+    if (root[0] == '\0' || realpath(c->tls_certificate, whole) == NULL)
+        return BERTH_OK;
+    if (strlen(whole) >= sizeof out->ca_file)
+        return BERTH_E_RANGE;
+    memcpy(out->ca_file, whole, strlen(whole) + 1);
+    return BERTH_OK;
+}
+
 /* Whole paths: the profile is read from other places than this one. */
 static berth_err name_files(const struct config *c, struct setup *out)
 {
@@ -194,8 +214,8 @@ static berth_err name_files(const struct config *c, struct setup *out)
     berth_err e = file_path(out->tls_dir, dir, FIRST_START_TLS_DIR);
 
     if (e == BERTH_OK)
-        e = file_path(out->ca_file, out->tls_dir, "ca.pem");
-    return e == BERTH_OK ? file_path(out->profile, dir, FIRST_START_PROFILE) : e;
+        e = file_path(out->profile, dir, FIRST_START_PROFILE);
+    return e == BERTH_OK ? name_ca_file(c, out) : e;
 }
 
 berth_err setup_run(const struct config *c, struct store *s, worker_attach *attach,

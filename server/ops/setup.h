@@ -12,7 +12,7 @@ struct setup {
     bool made_ca, made_leaf;
     char id_scope[64];
     char tls_dir[FILE_PATH_MAX];
-    char ca_file[FILE_PATH_MAX];
+    char ca_file[FILE_PATH_MAX]; /* "": whoever issued the operator's certificate */
     char profile[FILE_PATH_MAX];
 };
 

@@ -52,6 +52,9 @@ struct worker {
     struct door doors[PROTOCOLS];
     struct deadline stop_tick;
     int64_t stop_by_ms;
+
+    pthread_mutex_t lock; /* of CLOSED: nothing is posted to a loop that is going */
+    bool closed;
 };
 
 /* ---- connections ---- */
@@ -226,21 +229,6 @@ static void wake(void *arg)
     loop_post(w->loop, deliver, w);
 }
 
-static berth_err make_tls(struct worker *w)
-{
-    static const char *const names[] = { "server.pem", "server.key", "server-rsa.pem",
-                                         "server-rsa.key" };
-    char paths[4][FILE_PATH_MAX];
-    struct tls_files files = { paths[0], paths[1], paths[2], paths[3] };
-
-    for (size_t i = 0; i < 4; i++) {
-        berth_err e = file_path(paths[i], w->o.tls_dir, names[i]);
-        if (e != BERTH_OK)
-            return fail(w, e, w->o.tls_dir);
-    }
-    return tls_context_new(&files, &w->tls, w->problem, sizeof w->problem);
-}
-
 static berth_err make_front(struct worker *w)
 {
     const struct config *c = w->o.config;
@@ -255,6 +243,7 @@ static berth_err make_front(struct worker *w)
     f->crypto = &w->crypto;
     f->config = c;
     f->metrics = &w->metrics;
+    f->trust = w->o.trust;
     e = catalog_new(&w->crypto, &f->catalog);
     if (e == BERTH_OK)
         e = limits_new(&rates, &f->limits);
@@ -273,7 +262,7 @@ static berth_err set_up(struct worker *w)
     if (e != BERTH_OK)
         return fail(w, e, "cannot start a loop");
     w->has_crypto = true;
-    e = make_tls(w);
+    e = tls_context_new(w->o.files, &w->tls, w->problem, sizeof w->problem);
     if (e != BERTH_OK)
         return e;
     e = make_front(w);
@@ -289,6 +278,9 @@ static void tear_down(struct worker *w)
 {
     struct store_port *port;
 
+    (void)pthread_mutex_lock(&w->lock);
+    w->closed = true;
+    (void)pthread_mutex_unlock(&w->lock);
     if (w->loop != NULL)
         loop_drain(w->loop); /* connections that linger hold registrations */
     registrar_free(w->front.registrar);
@@ -299,7 +291,6 @@ static void tear_down(struct worker *w)
     calls_drop(&w->front);
     catalog_free(w->front.catalog);
     limits_free(w->front.limits);
-    tls_context_free(w->tls);
     if (w->has_crypto)
         openssl_crypto_deinit(&w->crypto);
     if (w->loop != NULL)
@@ -321,6 +312,14 @@ static void *run(void *arg)
     return NULL;
 }
 
+static void release(struct worker *w)
+{
+    tls_context_free(w->tls);
+    uv_sem_destroy(&w->ready);
+    (void)pthread_mutex_destroy(&w->lock);
+    free(w);
+}
+
 berth_err worker_start(const struct worker_options *o, struct worker **out, char *problem,
                        size_t problem_size)
 {
@@ -332,10 +331,10 @@ berth_err worker_start(const struct worker_options *o, struct worker **out, char
         return BERTH_E_MEMORY;
     w->o = *o;
     (void)uv_sem_init(&w->ready, 0);
+    (void)pthread_mutex_init(&w->lock, NULL);
     if (pthread_create(&w->thread, NULL, run, w) != 0) {
         (void)snprintf(problem, problem_size, "cannot start a thread: %s", strerror(errno));
-        uv_sem_destroy(&w->ready);
-        free(w);
+        release(w);
         return BERTH_E_IO;
     }
     uv_sem_wait(&w->ready);
@@ -362,6 +361,23 @@ uint16_t worker_mqtts_port(const struct worker *w)
 struct metrics *worker_metrics(struct worker *w)
 {
     return &w->metrics;
+}
+
+bool worker_post(struct worker *w, void (*fn)(void *arg), void *arg)
+{
+    bool open;
+
+    (void)pthread_mutex_lock(&w->lock);
+    open = !w->closed;
+    if (open)
+        loop_post(w->loop, fn, arg);
+    (void)pthread_mutex_unlock(&w->lock);
+    return open;
+}
+
+struct tls_context *worker_tls(struct worker *w)
+{
+    return w->tls;
 }
 
 /* ---- stop ---- */
@@ -405,6 +421,5 @@ void worker_free(struct worker *w)
     if (w == NULL)
         return;
     (void)pthread_join(w->thread, NULL);
-    uv_sem_destroy(&w->ready);
-    free(w);
+    release(w);
 }

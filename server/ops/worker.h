@@ -4,6 +4,7 @@
 #ifndef OPS_WORKER_H
 #define OPS_WORKER_H
 
+#include "net/tls.h"
 #include "ops/config.h"
 #include "ops/metrics.h"
 #include "store/store.h"
@@ -20,7 +21,8 @@ struct worker_options {
     const struct config *config; /* borrowed for the worker's life */
     struct store *store;
     worker_attach *attach;
-    const char *tls_dir;
+    const struct tls_files *files; /* borrowed for the start */
+    struct trust *trust;           /* the keeper of certificates; NULL: none */
     unsigned index;
     size_t connections_max;          /* of this worker, for each of its listeners */
     uint16_t https_port, mqtts_port; /* as the first worker got them */
@@ -35,6 +37,12 @@ BERTH_MUST_USE berth_err worker_start(const struct worker_options *o, struct wor
 uint16_t worker_https_port(const struct worker *w);
 uint16_t worker_mqtts_port(const struct worker *w);
 struct metrics *worker_metrics(struct worker *w);
+
+/* Any thread: runs FN(ARG) on the worker's loop. False once the worker is ending: FN will not run.
+ * For as long as the worker is not freed. */
+bool worker_post(struct worker *w, void (*fn)(void *arg), void *arg);
+/* For tls_certificates_new on the thread that frees the worker, and tls_context_use on its loop. */
+struct tls_context *worker_tls(struct worker *w);
 
 /* Any thread: accept no more, finish what is under way, close, end the thread. */
 void worker_stop(struct worker *w);

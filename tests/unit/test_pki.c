@@ -20,10 +20,12 @@ static const char *const names[] = { "dps.example.org", "localhost", "192.0.2.1"
 static char directory[SCRATCH_PATH_MAX];
 static char problem[1024];
 static struct pki_report report;
+static int64_t now_s;
 
 static int make_directory(void **state)
 {
     (void)state;
+    now_s = time(NULL);
     return scratch_make(directory) != NULL ? 0 : -1;
 }
 
@@ -38,7 +40,7 @@ static int remove_directory(void **state)
 static berth_err ensure_names(const char *const *list, size_t count)
 {
     problem[0] = '\0';
-    return pki_ensure(directory, list, count, &report, problem, sizeof problem);
+    return pki_ensure(directory, list, count, now_s, &report, problem, sizeof problem);
 }
 
 static berth_err ensure(void)
@@ -158,7 +160,7 @@ static void test_shape_of_certificates(void **state)
     assert_int_equal(pki_load_chain(path_of("ca.pem"), &ca, NULL), BERTH_OK);
     assert_int_equal(pki_load_chain(path_of("server.pem"), &leaf, NULL), BERTH_OK);
     assert_int_equal(pki_load_chain(path_of("server-rsa.pem"), &rsa, NULL), BERTH_OK);
-    CHECK("CA", X509_check_ca(ca) == 1 && X509_get_pathlen(ca) == 0);
+    CHECK("CA", X509_check_ca(ca) == 1 && X509_get_pathlen(ca) == 1);
     CHECK("CA usage", X509_get_key_usage(ca) == (KU_KEY_CERT_SIGN | KU_CRL_SIGN));
     X509_NAME_get_text_by_NID(X509_get_subject_name(ca), NID_commonName, name, sizeof name);
     CHECK("CA name", strncmp(name, "berth CA ", 9) == 0 && strlen(name) == 15);
@@ -347,7 +349,7 @@ static void test_ca_is_never_replaced(void **state)
 static void install_foreign(const char *name, const char *key_name)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *x = pki_make_ca(key);
+    X509 *x = pki_make_ca(key, now_s);
 
     X509_NAME *subject = X509_NAME_new();
     (void)X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1,
@@ -392,7 +394,7 @@ static void test_expired_ca(void **state)
     assert_int_equal(ensure(), BERTH_OK);
     X509_free(ca);
     assert_int_equal(pki_load_chain(path_of("server.pem"), &ca, NULL), BERTH_OK);
-    CHECK("a leaf ends with its CA", pki_days_left(ca) == 10);
+    CHECK("a leaf ends with its CA", pki_days_left(ca, now_s) == 10);
     X509_free(ca);
     assert_int_equal(pki_load_chain(path_of("ca.pem"), &ca, NULL), BERTH_OK);
     (void)X509_time_adj_ex(X509_getm_notAfter(ca), 0, -60, NULL);
@@ -442,7 +444,7 @@ static void test_many_long_names(void **state)
 static void test_no_directory(void **state)
 {
     (void)state;
-    assert_int_equal(pki_ensure("/nowhere/tls", names, 1, &report, problem, sizeof problem),
+    assert_int_equal(pki_ensure("/nowhere/tls", names, 1, now_s, &report, problem, sizeof problem),
                      BERTH_E_IO);
     assert_non_null(strstr(problem, "/nowhere/tls/ca.key: No such file"));
 }
