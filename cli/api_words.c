@@ -107,7 +107,9 @@ static void put_remedy(const struct api_refusal *r, const char *policy, char *ou
         (void)snprintf(out, size, "the list command shows what there is");
         return;
     case 409:
-        (void)snprintf(out, size, "it is there already and stays as it is: take another name");
+        (void)snprintf(out, size,
+                       "what is there stays as it is: take another name, or look at it "
+                       "with the list command");
         return;
     case 412:
         (void)snprintf(out, size, "it has changed meanwhile: look at it and try again");

@@ -69,7 +69,8 @@ const struct command *command_nearest(const struct command *group, const char *n
     for (const struct command *c = group->children; c->name != NULL; c++) {
         size_t slips = slips_between(name, c->name);
 
-        if (slips < least) {
+        /* as many slips as letters make any word of any other */
+        if (slips < least && slips < strlen(c->name)) {
             least = slips;
             nearest = c;
         }

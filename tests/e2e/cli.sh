@@ -136,7 +136,7 @@ prints "Usage: berth key derive" "--registration-id"
 for verb in "enrollment create" "enrollment list" "enrollment show" "enrollment delete" \
     "enrollment-group create" "enrollment-group list" "enrollment-group show" \
     "enrollment-group delete" "registration list" "registration show" "registration delete" \
-    "hub list" "hub create" "device list" "device show" "device provision" \
+    "hub list" "hub create" "ca list" "ca export" "ca rollover" "device list" "device show" "device provision" \
     "connection-string show" "service show" "key derive" serve; do
     run "help of $verb" 0 $verb --help
     prints "Usage: berth $verb\|Usage: serve\|Usage: berth serve"
@@ -423,7 +423,7 @@ run "a hub" 0 hub create line2.plant.example --allocation-weight 3
 prints "created hub line2.plant.example"
 NAME="a new hub says what comes next on a terminal"
 on_terminal "" "" hub create line9.plant.example
-prints "does not name line9.plant.example until the daemon is restarted" "address> line9.plant.example"
+prints "line9.plant.example\.  A  <this machine's address>" "address> line9.plant.example"
 run "the same hub" 4 hub create line2.plant.example
 run "a hub that takes nothing" 0 hub create line3.plant.example --no-allocation --json
 json 'd.allocation === false' 'd.allocationWeight === 1'
@@ -433,9 +433,38 @@ run "a name that is none" 2 hub create "line 4"
 run "a name the service refuses" 1 hub create line4
 run "hubs as JSON" 0 hub list --json
 json 'd.length === 4' 'd.find(h => h.hostName === "line2.plant.example").allocationWeight === 3'
-run "not in the certificate yet" 6 device list --hub line2.plant.example
-tells "does not name \"line2.plant.example\"" "restart the daemon"
+run "in the certificate at once" 0 device list --hub line2.plant.example
 run "no such hub" 3 device list --hub none.plant.example
+
+# ---- the CA ----
+
+run "certificates" 0 ca list
+prints "^CERTIFICATE *SUBJECT *EXPIRES *SHA-256" "^ca *berth CA" "^server *localhost" "^server-rsa"
+run "certificates as JSON" 0 ca list --json
+json 'd.source === "berth"' 'd.certificates.length === 3' 'd.pem.includes("BEGIN CERTIFICATE")'
+run "what devices trust" 0 ca export
+prints "BEGIN CERTIFICATE"
+if cmp -s "$WORK/out" "$(sed -n 's/^ca-file = //p' "$BERTH_PROFILE")"; then ok; else not_ok "not ca.pem"; fi
+run "the same into a file" 0 ca export -o "$WORK/exported.pem"
+quiet
+if cmp -s "$WORK/exported.pem" "$(sed -n 's/^ca-file = //p' "$BERTH_PROFILE")"; then ok; else not_ok "not ca.pem"; fi
+run "into a file that cannot be" 1 ca export -o "$WORK/none/exported.pem"
+run "two steps" 2 ca rollover --activate --retire
+run "a step too early" 4 ca rollover --activate
+tells "begin a roll-over first (409211)"
+run "a roll-over" 0 ca rollover
+prints "^ca-next *berth CA"
+run "begun and cancelled" 0 ca rollover --cancel
+NAME="what comes next"
+on_terminal "" "" ca rollover
+prints "ca rollover --activate"
+run "the new CA takes over" 0 ca rollover --activate --json
+json 'd.certificates[1].name === "ca-previous"'
+run "by the new CA" 0 device list --hub line2.plant.example
+run "the old one goes" 0 ca rollover --retire
+run "one is left" 0 ca list --json
+json 'd.certificates.length === 3'
+
 stop_daemon
 start_daemon
 run "the hub after a restart" 0 device list --hub line2.plant.example

@@ -362,6 +362,43 @@ static void test_ports(void **state)
     }
 }
 
+static const struct {
+    const char *name, *certificate, *key, *rsa_certificate, *rsa_key;
+    const char *words; /* NULL: good */
+} certificates[] = {
+    { "none", "", "", "", "", NULL },
+    { "one pair", "c", "k", "", "", NULL },
+    { "two pairs", "c", "k", "rc", "rk", NULL },
+    { "no key", "c", "", "", "", "tls-certificate and tls-key go together" },
+    { "no certificate", "", "k", "", "", "tls-certificate and tls-key go together" },
+    { "no RSA key", "c", "k", "rc", "", "tls-rsa-certificate and tls-rsa-key" },
+    { "an RSA pair alone", "", "", "rc", "rk", "tls-rsa-certificate and tls-certificate" },
+};
+
+static void test_certificates(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(certificates); i++) {
+        const char *const given[] = { certificates[i].certificate, certificates[i].key,
+                                      certificates[i].rsa_certificate, certificates[i].rsa_key };
+        static const char *const keys[] = { "tls-certificate", "tls-key", "tls-rsa-certificate",
+                                            "tls-rsa-key" };
+        const char *words = certificates[i].words;
+        struct config c;
+        berth_err e;
+
+        config_defaults(&c);
+        (void)snprintf(c.data_dir, sizeof c.data_dir, "d");
+        for (size_t k = 0; k < ARRAY_LEN(keys); k++)
+            if (given[k][0] != '\0')
+                assert_int_equal(config_set(&c, keys[k], given[k], problem, sizeof problem),
+                                 BERTH_OK);
+        e = config_finish(&c, problem, sizeof problem);
+        CHECK(certificates[i].name, e == (words == NULL ? BERTH_OK : BERTH_E_MISMATCH));
+        CHECK(certificates[i].name, words == NULL || strstr(problem, words) != NULL);
+    }
+}
+
 /* Every row of the table is complete. */
 static void test_table(void **state)
 {
@@ -372,7 +409,7 @@ static void test_table(void **state)
         CHECK("name", k->name != NULL);
         CHECK(k->name, k->value != NULL && k->fallback != NULL && k->help != NULL);
     }
-    CHECK("all rows", rows == 14);
+    CHECK("all rows", rows == 18);
 }
 
 int main(void)
@@ -390,6 +427,7 @@ int main(void)
         cmocka_unit_test(test_finish_keeps_what_was_given),
         cmocka_unit_test(test_key_file_as_credential),
         cmocka_unit_test(test_ports),
+        cmocka_unit_test(test_certificates),
         cmocka_unit_test(test_table),
     };
 

@@ -763,6 +763,68 @@ static void test_context_problems(void **state)
     }
 }
 
+static bool shows(const struct fixture *f, const X509 *want)
+{
+    X509 *got = SSL_get1_peer_certificate(f->client);
+    bool same = got != NULL && X509_cmp(got, want) == 0;
+
+    X509_free(got);
+    return same;
+}
+
+static X509 *read_certificate(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    X509 *x = PEM_read_X509(f, NULL, NULL, NULL);
+
+    fclose(f);
+    assert_non_null(x);
+    return x;
+}
+
+/* Connections that are up or in their handshake keep what they began with. */
+static void test_other_certificates(void **state)
+{
+    struct tls_files other = { paths[4], paths[5], NULL, NULL };
+    struct tls_files first = { paths[0], paths[1], paths[2], paths[3] };
+    X509 *old = read_certificate(paths[0]), *new = read_certificate(paths[4]);
+    struct tls_certificates *n = NULL;
+    struct fixture up, half, fresh;
+    char problem[256] = "";
+    uint8_t buf[16];
+
+    (void)state;
+    start(&up);
+    start(&half);
+    assert_int_equal(shake(&up), 1);
+    assert_int_equal(SSL_do_handshake(half.client), -1);
+    assert_int_equal(tls_certificates_new(context, &other, &n, problem, sizeof problem), BERTH_OK);
+    tls_context_use(context, n);
+    start(&fresh);
+    assert_int_equal(shake(&half), 1);
+    assert_int_equal(shake(&fresh), 1);
+    assert_true(shows(&up, old) && shows(&half, old) && shows(&fresh, new));
+    client_sends(&up, "ping", 4);
+    carry(&up);
+    assert_true(up.top.got.n == 4);
+    assert_int_equal(layer_write(up.top.l.below, "pong", 4), 4);
+    carry(&up);
+    assert_int_equal(client_reads(&up, buf, sizeof buf), 4);
+    stop(&up);
+    stop(&half);
+    stop(&fresh);
+
+    other.key_file = paths[1];
+    assert_int_not_equal(tls_certificates_new(context, &other, &n, problem, sizeof problem),
+                         BERTH_OK);
+    assert_true(n == NULL && strncmp(problem, "private key ", 12) == 0);
+    assert_int_equal(tls_certificates_new(context, &first, &n, problem, sizeof problem), BERTH_OK);
+    tls_context_use(context, n);
+    tls_certificates_free(NULL);
+    X509_free(old);
+    X509_free(new);
+}
+
 static void test_no_tls_below(void **state)
 {
     struct layer plain = { 0 };
@@ -798,6 +860,7 @@ int main(void)
         cmocka_unit_test(test_renegotiation_refused),
         cmocka_unit_test(test_client_chain_bound),
         cmocka_unit_test(test_context_problems),
+        cmocka_unit_test(test_other_certificates),
         cmocka_unit_test(test_no_tls_below),
     };
 

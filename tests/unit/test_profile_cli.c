@@ -200,6 +200,7 @@ static const struct {
     { "sevre", "serve" },
     { "registrations", "registration" },
     { "frobnicate", NULL },
+    { "zz", NULL },
     { "", NULL },
     { A64, NULL },
 };

@@ -58,6 +58,8 @@ static const struct {
     { "GET", "berth/v1/hubs/+", "ServiceConfig EnrollmentRead" },
     { "PUT", "berth/v1/hubs/+", "ServiceConfig" },
     { "POST", "berth/v1/hubs/+/listkeys", "ServiceConfig" },
+    { "GET", "berth/v1/ca", "ServiceConfig" },
+    { "POST", "berth/v1/ca/rollover", "ServiceConfig" },
     { "GET", "berth/v1/registrations", "RegistrationStatusRead" },
     { "GET", "berth/v1/enrollments/+/settings", "EnrollmentRead EnrollmentWrite" },
     { "PATCH", "berth/v1/enrollments/+/settings", "EnrollmentWrite" },
@@ -415,6 +417,7 @@ static void test_broken_store(void **state)
             const struct route *row = &tables[t]->rows[i];
             bool in_memory = strstr(row->path, "listkeys") != NULL ||
                              strstr(row->path, "v1/service") != NULL ||
+                             strstr(row->path, "v1/ca") != NULL ||
                              strstr(row->path, "statistics/service") != NULL;
             const char *id =
                 row->method == HTTP_GET && strstr(row->path, "hubs") != NULL ? RIG_HUB : "x1.y";
