@@ -108,8 +108,8 @@ static void put_remedy(const struct api_refusal *r, const char *policy, char *ou
         return;
     case 409:
         (void)snprintf(out, size,
-                       "what is there stays as it is: take another name, or look at it "
-                       "with the list command");
+                       "what is there already stays as it is: take another name, or see "
+                       "what the list command shows");
         return;
     case 412:
         (void)snprintf(out, size, "it has changed meanwhile: look at it and try again");
