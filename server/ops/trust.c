@@ -89,6 +89,22 @@ static void look(struct trust *t)
         t->item_count++;
 }
 
+/* Whether the files are others than at the latest look: renewed by somebody who told nobody. */
+static bool look_again(struct trust *t)
+{
+    struct pki_item before[PKI_ITEMS_MAX];
+    size_t count = t->item_count;
+
+    memcpy(before, t->items, sizeof before);
+    look(t);
+    if (count == 0)
+        return false;
+    for (size_t i = 0; i < count && i < t->item_count; i++)
+        if (strcmp(before[i].fingerprint, t->items[i].fingerprint) != 0)
+            return true;
+    return count != t->item_count;
+}
+
 static void read_ca(struct trust *t, char pem[TRUST_PEM_MAX])
 {
     char path[FILE_PATH_MAX];
@@ -109,7 +125,6 @@ static void fill_answer(struct trust *t, struct job *j)
     struct trust_answer *a = &j->answer;
     const char *name = j->wish.name;
 
-    look(t);
     memcpy(a->items, t->items, sizeof a->items);
     a->item_count = t->item_count;
     a->operators = t->operators;
@@ -277,7 +292,6 @@ static berth_err keep_own(struct trust *t, struct job *j, int64_t now_s)
         return e;
     e = pki_ensure(t->o.tls_dir, t->name_list, t->name_count, now_s, &report, a->problem,
                    sizeof a->problem);
-    t->stale = t->stale || report.made_leaf;
     return e;
 }
 
@@ -296,6 +310,7 @@ static void work(struct trust *t, struct job *j, int64_t now_s)
 
     if (j->wish.verb != TRUST_LOOK || j->done == NULL)
         a->err = t->operators ? keep_operators(j) : keep_own(t, j, now_s);
+    t->stale = look_again(t) || t->stale;
     if (a->err == BERTH_OK && (t->stale || j->reload)) {
         a->err = renew(t, a->problem, sizeof a->problem);
         j->changed = a->err == BERTH_OK;

@@ -409,6 +409,14 @@ async function operatorsCertificates() {
       await sessions.live()
       daemon.ca = second
     })
+    await check("the operator's: one renewed in silence is taken up by the next job", async () => {
+      const third = makeOwn(certificate, key, ['localhost', 'line4.plant.example'])
+      const { body } = await own(daemon, 'PUT', '/berth/v1/hubs/line4.plant.example', {})
+      assert.equal(body.certificateCovers, true)
+      daemon.ca = third
+      await meetOne(third, 'line4.plant.example')
+      await sessions.live()
+    })
     await check("the operator's: no CA of ours to roll over, what to trust is told", async () => {
       const refused = await ask(daemon, 'POST', '/berth/v1/ca/rollover', { step: 'begin' })
       assert.deepEqual([refused.status, refused.body.errorCode], [409, 409211])
