@@ -23,6 +23,8 @@ const struct command command_root = {
               enrollment_group_commands },
             { "enrollment", "single devices with a key of their own", NULL, enrollment_commands },
             { "key", "device keys", NULL, key_commands },
+            { "registration-id", "IDs from serial numbers and MAC addresses", NULL,
+              registration_id_commands },
             { "registration", "devices that have registered", NULL, registration_commands },
             { "hub", "hubs that devices are assigned to", NULL, hub_commands },
             { "ca", "the CA that devices trust, and its roll-over", NULL, ca_commands },

@@ -41,6 +41,7 @@ extern const struct command enrollment_group_commands[];
 extern const struct command hub_commands[];
 extern const struct command key_commands[];
 extern const struct command registration_commands[];
+extern const struct command registration_id_commands[];
 extern const struct command service_commands[];
 int device_provision_run(int argc, char **argv);
 int enrollment_create_run(int argc, char **argv);

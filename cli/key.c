@@ -1,4 +1,4 @@
-/* berth key: a device's key from its group's. */
+/* berth key: devices' keys from their group's. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,30 +7,61 @@
 #include "cli/command.h"
 #include "cli/enrollment.h"
 #include "cli/group_key.h"
+#include "cli/key_bulk.h"
 #include "cli/output.h"
 #include "cli/secret.h"
 #include "cli/tell.h"
 #include "client/openssl_crypto.h"
 #include "crypto/b64.h"
 
-enum { KEY_ID = 0x100, KEY_GROUP, KEY_FILE, KEY_GIVEN, KEY_SECONDARY };
+enum { KEY_ID = 0x100, KEY_GROUP, KEY_FILE, KEY_GIVEN, KEY_SECONDARY, KEY_LIST, KEY_ID_COLUMN };
 
 struct input {
-    const char *id, *group;
+    const char *id, *group, *id_column;
     struct secret_source source;
+    struct bulk_options bulk;
     bool secondary;
 };
 
-static void check(struct argp_state *state, const struct input *in)
+static const char *read_from(const struct input *in)
+{
+    return in->bulk.csv != NULL ? in->bulk.csv : in->bulk.list;
+}
+
+static bool is_standard_input(const char *path)
+{
+    return path != NULL && strcmp(path, "-") == 0;
+}
+
+static void check_many(struct argp_state *state, const struct input *in)
+{
+    bulk_check(state, &in->bulk);
+    if (in->id_column != NULL && in->bulk.csv == NULL)
+        argp_error(state, "--id-column is for --csv FILE");
+    if (in->id != NULL && read_from(in) != NULL)
+        argp_error(state, "--registration-id is for one device, --csv and --list for many");
+    if (is_standard_input(read_from(in)) && is_standard_input(in->source.file))
+        argp_error(state, "key and IDs cannot both come from standard input");
+}
+
+static void check_id(struct argp_state *state, const char *id)
 {
     struct berth_id_check fault;
 
-    if (in->id == NULL)
-        argp_error(state, "--registration-id is missing");
-    fault = berth_registration_id_check(berth_str_of(in->id));
+    if (id == NULL)
+        argp_error(state, "--registration-id is missing, or --csv or --list for many");
+    fault = berth_registration_id_check(berth_str_of(id));
     if (fault.fault != BERTH_ID_FINE)
-        argp_error(state, "--registration-id %s: an ID that %s", in->id,
+        argp_error(state, "--registration-id %s: an ID that %s", id,
                    berth_id_fault_text(fault.fault));
+}
+
+static void check(struct argp_state *state, struct input *in)
+{
+    check_many(state, in);
+    if (read_from(in) == NULL)
+        check_id(state, in->id);
+    in->source.from_terminal = is_standard_input(read_from(in));
     if (in->group != NULL)
         enrollment_check_id(state, in->group);
     if (in->group != NULL && (in->source.file != NULL || in->source.given != NULL))
@@ -44,6 +75,15 @@ static error_t take(int key, char *arg, struct argp_state *state)
     struct input *in = state->input;
 
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &in->bulk;
+        return 0;
+    case KEY_LIST:
+        in->bulk.list = arg;
+        return 0;
+    case KEY_ID_COLUMN:
+        in->id_column = arg;
+        return 0;
     case KEY_ID:
         in->id = arg;
         return 0;
@@ -134,15 +174,20 @@ static int derive(int argc, char **argv)
         { "key-file", KEY_FILE, "FILE", 0,
           "or read the group's key from here, - for standard input; else from $BERTH_KEY", 0 },
         { "key", KEY_GIVEN, "KEY", 0, "or this key; others can see it on the command line", 0 },
+        { "list", KEY_LIST, "FILE", 0,
+          "read the IDs from this file, one a line, - for standard input", 11 },
+        { "id-column", KEY_ID_COLUMN, "NAME|NUMBER", 0,
+          "of the CSV file; else the one called registrationId, device ID..", 11 },
         { 0 }
     };
+    static const struct argp_child children[] = { { &bulk_argp, 0, NULL, 10 }, { 0 } };
     const struct argp argp = { own,
                                take,
                                NULL,
-                               "Derive a device's key: HMAC-SHA256 of its registration ID under "
-                               "its enrollment group's key.\v"
+                               "Derive devices' keys: HMAC-SHA256 of the registration ID under "
+                               "the enrollment group's key.\v"
                                "Needs no service when the group's key is given.",
-                               NULL,
+                               children,
                                NULL,
                                NULL };
     struct input in = { .source = { .what = "group key",
@@ -155,13 +200,15 @@ static int derive(int argc, char **argv)
 
     options_parse(&argp, &in, &o, argc, argv);
     code = find_group_key(&in, &o, &group_key);
-    if (code == EXIT_CODE_OK)
+    if (code == EXIT_CODE_OK && read_from(&in) != NULL)
+        code = key_bulk_derive(&in.bulk, in.id_column, &group_key, o.json);
+    else if (code == EXIT_CODE_OK)
         code = derive_and_print(&in, &group_key, o.json);
     explicit_bzero(&group_key, sizeof group_key);
     return code;
 }
 
 const struct command key_commands[] = {
-    { "derive", "derive a device's key from its group's", derive, NULL },
+    { "derive", "derive devices' keys from their group's", derive, NULL },
     { NULL, NULL, NULL, NULL },
 };

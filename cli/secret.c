@@ -1,6 +1,7 @@
 #include "cli/secret.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +42,7 @@ static berth_err read_line(int fd, struct berth_buf *b)
 }
 
 /* A signal must find the terminal with its echo back on: it is caught, and raised again after. */
-static berth_err read_unseen(struct berth_buf *b)
+static berth_err read_unseen(int fd, struct berth_buf *b)
 {
     static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
     enum { COUNT = sizeof signals / sizeof signals[0] };
@@ -49,16 +50,16 @@ static berth_err read_unseen(struct berth_buf *b)
     struct termios shown, unseen;
     berth_err e;
 
-    if (tcgetattr(STDIN_FILENO, &shown) != 0)
+    if (tcgetattr(fd, &shown) != 0)
         return BERTH_E_IO;
     unseen = shown;
     unseen.c_lflag &= ~(tcflag_t)ECHO;
     caught = 0;
     for (size_t i = 0; i < COUNT; i++)
         (void)sigaction(signals[i], &now, &old[i]);
-    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &unseen);
-    e = read_line(STDIN_FILENO, b);
-    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+    (void)tcsetattr(fd, TCSAFLUSH, &unseen);
+    e = read_line(fd, b);
+    (void)tcsetattr(fd, TCSAFLUSH, &shown);
     for (size_t i = 0; i < COUNT; i++)
         (void)sigaction(signals[i], &old[i], NULL);
     (void)fputc('\n', stderr);
@@ -115,8 +116,20 @@ static int read_given(const struct secret_source *s, struct berth_key *key)
 
 static int prompt(const struct secret_source *s, struct berth_buf *b, struct berth_key *key)
 {
+    int fd = s->from_terminal ? open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC) : STDIN_FILENO;
+    berth_err e;
+
     (void)fprintf(stderr, "%s (base64): ", s->what);
-    return decode_read(s, "the terminal", read_unseen(b), b, key);
+    e = fd >= 0 ? read_unseen(fd, b) : BERTH_E_IO;
+    if (s->from_terminal && fd >= 0)
+        (void)close(fd);
+    return decode_read(s, "the terminal", e, b, key);
+}
+
+/* Somebody is there to be asked. */
+static bool can_ask(const struct secret_source *s)
+{
+    return isatty(s->from_terminal ? STDERR_FILENO : STDIN_FILENO) == 1;
 }
 
 static int read_into(const struct secret_source *s, struct berth_buf *b, struct berth_key *key)
@@ -135,7 +148,7 @@ static int read_into(const struct secret_source *s, struct berth_buf *b, struct 
         return decode(s, s->variable, berth_str_of(variable), key);
     if (!s->ask)
         return EXIT_CODE_OK;
-    if (isatty(STDIN_FILENO) == 1)
+    if (can_ask(s))
         return prompt(s, b, key);
     return tell_failure(EXIT_CODE_USAGE, "no %s\n  give it with %s FILE (- is standard input)%s%s",
                         s->what, s->option, s->variable != NULL ? " or $" : "",

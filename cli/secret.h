@@ -14,6 +14,7 @@ struct secret_source {
     const char *option;   /* "--key-file": what problems call it by */
     const char *variable; /* of the environment; NULL: none */
     bool ask;             /* prompt on a terminal when nothing else gives it */
+    bool from_terminal;   /* standard input is taken: prompt on the controlling terminal */
 };
 
 /* Base64 text into KEY, which the caller wipes; KEY->n is 0 when no way gave one and ASK is false.
