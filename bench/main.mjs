@@ -1,5 +1,5 @@
 // Targets 1, 2, 6, 11 and 12 of limits.md, each with its baseline in the same run. docs/performance.md says how.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -14,6 +14,7 @@ const OTHERS_MAX = 0.1; // of both cores; starting the client and the kernel's o
 const ATTEMPTS = 5;
 let repeated = 0;
 const SHELL_KEYS = 200;
+const CLI_KEYS = 1000000;
 const PROGRAM_ROUNDS = 7; // of bench_store and bench_derive, which interleave their own
 
 // Many short rounds rather than few long ones: what a virtual machine's host does to one is then soon over.
@@ -147,6 +148,21 @@ function shellKeysPerSecond() {
     return SHELL_KEYS / (Number(process.hrtime.bigint() - began) / 1e9);
 }
 
+// The whole program, from its start to the file on the disk: CPU, as for the others.
+function cliKeysPerSecond(dir) {
+    const ids = path.join(dir, 'ids.csv');
+    const lines = Array.from({ length: CLI_KEYS }, (_, i) => `sn-007-888-abc-mac-a1-b2-c3-d4-${String(i).padStart(9, '0')}`);
+    fs.writeFileSync(ids, `registrationId\n${lines.join('\n')}\n`);
+    const script = `TIMEFORMAT='%U %S'; time taskset -c 0 "$0" key derive --csv "$1" -o "$2" 2>&1`;
+    const seconds = Array.from({ length: PROGRAM_ROUNDS }, () => {
+        const ran = spawnSync('bash', ['-c', script, opt.berth ?? path.join(opt.build, 'cli/berth'), ids, path.join(dir, 'cli-keys')],
+            { env: { ...process.env, BERTH_KEY: GROUP_KEY }, encoding: 'utf8' });
+        if (ran.status !== 0) throw new Error(`berth key derive: ${ran.stdout}${ran.stderr}`);
+        return ran.stderr.trim().split(' ').reduce((sum, part) => sum + Number(part), 0);
+    });
+    return CLI_KEYS / median(seconds);
+}
+
 function deriveRows(dir) {
     note('derive');
     const out = fs.openSync(path.join(dir, 'keys'), 'w+');
@@ -157,8 +173,11 @@ function deriveRows(dir) {
     fs.closeSync(err);
     const { prepared, atOnce } = JSON.parse(fs.readFileSync(report, 'utf8'));
     const shell = shellKeysPerSecond();
+    const cli = cliKeysPerSecond(dir);
     const row = (against, baseline) => ({ what: 'keys derived and written', against, figure: prepared, baseline, unit: '/s', ratio: prepared / baseline });
     return [
+        { target: '12', what: 'keys of a CSV file, whole program', against: 'HMAC() one-shot', figure: cli, baseline: atOnce, unit: '/s',
+            ratio: cli / atOnce, floor: 2e6 },
         { target: '12', ...row('HMAC() one-shot', atOnce), floor: 2e6 },
         { target: '12', ...row('openssl in a shell', shell), floor: 2e6 },
     ];

@@ -195,11 +195,10 @@ static void tell_sum(const struct bulk *b)
     if (b->told > BULK_TOLD_MAX)
         (void)tell_failure(EXIT_CODE_FAILED, "and %" PRIu64 " more lines", b->told - BULK_TOLD_MAX);
     if (b->options->skip_bad && b->fatal == 0)
-        tell_warning("%" PRIu64 " bad lines were passed over, %" PRIu64 " devices are done", b->bad,
-                     b->good);
+        tell_warning("bad lines passed over: %" PRIu64 ", devices done: %" PRIu64, b->bad, b->good);
     else
         (void)tell_failure(EXIT_CODE_FAILED,
-                           "%" PRIu64 " lines were refused, %" PRIu64 " are good; %s",
+                           "lines refused: %" PRIu64 ", good ones: %" PRIu64 "; %s",
                            b->bad + b->fatal, b->good, written);
 }
 

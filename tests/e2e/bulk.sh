@@ -197,7 +197,7 @@ BAD='serial,mac\n1,a1b2c3d4e5f6\n2,a1b2c3d4e5f\n3\n4,000000000004\n"5"x,6\n6,000
 printf "$BAD" >"$WORK/bad.csv"
 run "bad lines" 1 registration-id build --csv "$WORK/bad.csv"
 tells "bad.csv, line 3: the MAC address \"a1b2c3d4e5f\" does not have 12 hex digits" "dropped zeros" \
-    "line 4: the MAC address is empty" "line 6: text after a closing quote" "3 lines were refused, 3 are good"
+    "line 4: the MAC address is empty" "line 6: text after a closing quote" "lines refused: 3, good ones: 3; the others are written"
 outputs "$BOTH" sn-1-mac-a1-b2-c3-d4-e5-f6,1,a1:b2:c3:d4:e5:f6 sn-4-mac-00-00-00-00-00-04,4,00:00:00:00:00:04 \
     sn-6-mac-00-00-00-00-00-06,6,00:00:00:00:00:06
 echo old >"$WORK/o/ids.csv"
@@ -206,11 +206,11 @@ tells "nothing is written" "--skip-bad-lines"
 left ids.csv
 holds "the old file is as it was" [ "$(cat "$WORK/o/ids.csv")" = old ]
 run "bad lines passed over" 0 registration-id build --csv "$WORK/bad.csv" -o "$WORK/o/ids.csv" --skip-bad-lines
-tells "line 3" "3 bad lines were passed over, 3 devices are done"
+tells "line 3" "bad lines passed over: 3, devices done: 3"
 left ids.csv
 holds "the new file has the others" [ "$(wc -l <"$WORK/o/ids.csv")" -eq 4 ]
 run "a thousand bad lines" 1 registration-id build --csv - < <(echo serial,mac; yes x,y | head -n 1000)
-tells "line 21" "and 980 more lines" "1000 lines were refused"
+tells "line 21" "and 980 more lines" "lines refused: 1000, good ones: 0"
 holds "most are not told" [ "$(grep -c 'line [0-9]' "$WORK/err")" -eq 20 ]
 
 run "two inputs, one ID" 1 registration-id build --csv - -o "$WORK/o/ids.csv" --skip-bad-lines \

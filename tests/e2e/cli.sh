@@ -136,8 +136,9 @@ prints "Usage: berth key derive" "--registration-id"
 for verb in "enrollment create" "enrollment list" "enrollment show" "enrollment delete" \
     "enrollment-group create" "enrollment-group list" "enrollment-group show" \
     "enrollment-group delete" "registration list" "registration show" "registration delete" \
-    "hub list" "hub create" "ca list" "ca export" "ca rollover" "device list" "device show" "device provision" \
-    "connection-string show" "service show" "key derive" serve; do
+    "hub list" "hub create" "ca list" "ca export" "ca rollover" "device list" "device show" \
+    "device provision" "connection-string show" "service show" "key derive" \
+    "registration-id build" serve; do
     run "help of $verb" 0 $verb --help
     prints "Usage: berth $verb\|Usage: serve\|Usage: berth serve"
 done
