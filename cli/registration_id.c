@@ -15,7 +15,7 @@
 #define TEMPLATE_DEFAULT "sn-{serial}-mac-{mac}"
 #define SHOWN_MAX        64  /* bytes of a value in a message */
 #define OUT_MAX          512 /* bytes of an ID with its device's values, as CSV or JSON */
-#define FILE_MODE        0644
+#define FILE_MODE        0666
 #define AS_TEXT          "format the column as text and export it again"
 
 enum { KEY_SERIAL = 0x100, KEY_MAC, KEY_TEMPLATE, KEY_SERIAL_COLUMN, KEY_MAC_COLUMN };

@@ -62,6 +62,14 @@ static void flush(struct sink *s)
     berth_buf_reset(&s->b);
 }
 
+static mode_t allowed(mode_t mode)
+{
+    mode_t mask = umask(0);
+
+    (void)umask(mask);
+    return mode & ~mask;
+}
+
 static int open_draft(struct sink *s, mode_t mode)
 {
     int n = snprintf(s->draft, sizeof s->draft, "%s.XXXXXX", s->path);
@@ -73,7 +81,7 @@ static int open_draft(struct sink *s, mode_t mode)
         return tell_failure(EXIT_CODE_FAILED, "cannot write %s: %s", s->path, strerror(errno));
     s->open = true;
     watch(s);
-    if (fchmod(s->fd, mode) == 0)
+    if (fchmod(s->fd, allowed(mode)) == 0)
         return EXIT_CODE_OK;
     (void)tell_failure(EXIT_CODE_FAILED, "cannot write %s: %s", s->path, strerror(errno));
     sink_abandon(s);

@@ -20,9 +20,10 @@ struct sink {
     char buffer[SINK_BUFFER];
 };
 
-/* To PATH with MODE, or to standard output when it is NULL or "-". INPUT, when not NULL, is what
- * is read: it must not be PATH. Until sink_commit or sink_abandon a signal that ends the process
- * removes the draft; one sink to a file at a time. An exit code; the user has been told. */
+/* To PATH with MODE less the umask, or to standard output when it is NULL or "-". INPUT, when not
+ * NULL, is what is read: it must not be PATH. Until sink_commit or sink_abandon a signal that ends
+ * the process removes the draft; one sink to a file at a time. An exit code; the user has been
+ * told. */
 int sink_open(struct sink *s, const char *path, mode_t mode, const struct stat *input);
 /* Room for N bytes, at most SINK_BUFFER, in S->b. */
 void sink_room(struct sink *s, size_t n);

@@ -79,6 +79,7 @@ theirs() { # ID: its key by the article's commands
 KEYBYTES=$(echo "$GROUP_KEY" | base64 --decode | xxd -p -u -c 1000)
 printf '%s\n' "$GROUP_KEY" >"$WORK/group.key"
 mkdir "$WORK/o"
+umask 027
 
 # ---- one ID ----
 
@@ -208,6 +209,7 @@ holds "the old file is as it was" [ "$(cat "$WORK/o/ids.csv")" = old ]
 run "bad lines passed over" 0 registration-id build --csv "$WORK/bad.csv" -o "$WORK/o/ids.csv" --skip-bad-lines
 tells "line 3" "bad lines passed over: 3, devices done: 3"
 left ids.csv
+holds "its mode is the usual one" [ "$(stat -c %a "$WORK/o/ids.csv")" = 640 ]
 holds "the new file has the others" [ "$(wc -l <"$WORK/o/ids.csv")" -eq 4 ]
 run "a thousand bad lines" 1 registration-id build --csv - < <(echo serial,mac; yes x,y | head -n 1000)
 tells "line 21" "and 980 more lines" "lines refused: 1000, good ones: 0"
@@ -251,7 +253,6 @@ outputs registrationId,deviceKey "$DEVICE,$DEVICE_KEY" "$NINE"
 NAME="from labels to keys"
 "$BERTH" registration-id build --csv "$WORK/plain.csv" | "$BERTH" key derive --csv - >"$WORK/out" 2>"$WORK/err"
 outputs registrationId,deviceKey "$DEVICE,$DEVICE_KEY" "sn-9-mac-00-00-00-00-00-09,$(theirs sn-9-mac-00-00-00-00-00-09)"
-umask 022
 run "to a file" 0 key derive --list "$WORK/ids.txt" --output-file "$WORK/o/keys.csv"
 left ids.csv keys.csv
 holds "nobody else can read it" [ "$(stat -c %a "$WORK/o/keys.csv")" = 600 ]
