@@ -40,7 +40,7 @@ static int tell_unknown_name(const struct profile *place)
     return tell_failure(
         EXIT_CODE_UNREACHABLE,
         "the name %s is not known to this machine\n  add it to DNS or to /etc/hosts, "
-        "with the daemon's address",
+        "with the daemon's address; or, if the daemon should run on this machine, start it",
         place->login.host);
 }
 

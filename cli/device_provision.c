@@ -279,7 +279,7 @@ static const char *remedy(const struct berth_prov_result *r)
     if (r->error_code / 1000 == 429)
         return "wait before the next attempt";
     if (r->error_code != 0)
-        return "the daemon's log has the cause under the tracking ID";
+        return "the daemon's log has cause and remedy: look for the registration ID there";
     return "look at address, port and trust: --host, --port, --ca-file";
 }
 

@@ -173,7 +173,7 @@ static int derive(int argc, char **argv)
         { "secondary", KEY_SECONDARY, NULL, 0, "its secondary key", 0 },
         { "key-file", KEY_FILE, "FILE", 0,
           "or read the group's key from here, - for standard input; else from $BERTH_KEY", 0 },
-        { "key", KEY_GIVEN, "KEY", 0, "or this key; others can see it on the command line", 0 },
+        { "key", KEY_GIVEN, "KEY", 0, "or this key; others see it on the command line", 0 },
         { "list", KEY_LIST, "FILE", 0,
           "read the IDs from this file, one a line, - for standard input", 11 },
         { "id-column", KEY_ID_COLUMN, "NAME|NUMBER", 0,
