@@ -23,7 +23,7 @@ crash: ## kill -9 in the middle of registrations, ten times; then the proof that
 	@BERTH=build/debug/cli/berth tests/in-netns node tests/e2e/crash.mjs
 	@BERTH=build/debug/cli/berth tests/in-netns node tests/e2e/crash.mjs --expect-loss
 
-bench: ## targets of limits.md against their baselines, in one run
+bench: ## what a registration costs against its baselines, in one run
 	@tools/need build bench
 	@tools/build release -DBUILD_TESTING=OFF
 	@bench/run

@@ -5,6 +5,10 @@
 
 #include "berth/str.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct berth_buf {
     char *p;
     size_t n;
@@ -28,5 +32,9 @@ void berth_buf_put_hex(struct berth_buf *b, uint64_t v, unsigned digits);
 berth_str berth_buf_str(const struct berth_buf *b);
 /* BERTH_OK with *OUT the whole text, or BERTH_E_FULL. */
 BERTH_MUST_USE berth_err berth_buf_done(const struct berth_buf *b, berth_str *out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 #include "berth/err.h"
 #include "berth/str.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define BERTH_SHA256_SIZE 32
 #define BERTH_KEY_MIN     16 /* bytes of a decoded symmetric key, DPS service API limits */
 #define BERTH_KEY_MAX     64
@@ -47,5 +51,9 @@ struct berth_crypto {
     /* Overwrites; not optimised away. */
     void (*wipe)(void *ctx, void *p, size_t n);
 };
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 
 #include "berth/crypto.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* HMAC-SHA256 over the bytes of REGISTRATION_ID, exactly as given, under GROUP_KEY. 32 bytes into
  * OUT, which is zeroed on error. BERTH_E_RANGE for a group key shorter or longer than a key may be.
  */
@@ -25,5 +29,9 @@ BERTH_MUST_USE berth_err berth_derive_key_text(const struct berth_crypto *c,
                                                berth_str group_key_base64,
                                                berth_str registration_id,
                                                char out[BERTH_DERIVED_TEXT_SIZE]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

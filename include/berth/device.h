@@ -5,6 +5,10 @@
 
 #include "berth/provisioning.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct berth_device_options {
     struct berth_prov_options prov; /* prov.host is what the certificate must name */
     uint16_t port;                  /* 0: 443 or 8883 */
@@ -21,5 +25,9 @@ struct berth_device_options {
  * (message has words). */
 BERTH_MUST_USE berth_err berth_device_provision(const struct berth_device_options *o,
                                                 struct berth_prov_result *result);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -3,6 +3,10 @@
 #ifndef BERTH_ERR_H
 #define BERTH_ERR_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define BERTH_MUST_USE __attribute__((warn_unused_result))
 
 typedef enum berth_err {
@@ -22,5 +26,9 @@ typedef enum berth_err {
 
 /* One lower-case phrase without a full stop, never NULL. Static storage. */
 const char *berth_err_text(berth_err e);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 #include "berth/buf.h"
 #include "berth/crypto.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum berth_transport { BERTH_TRANSPORT_HTTPS, BERTH_TRANSPORT_MQTT };
 
 #define BERTH_PROV_TX_MAX       4096  /* bytes of one request */
@@ -85,5 +89,9 @@ void berth_prov_waited(struct berth_prov *p, int64_t now_s);
 void berth_prov_lost(struct berth_prov *p, berth_err why);
 /* Wipes key and token; keeps the result. Safe twice. */
 void berth_prov_end(struct berth_prov *p);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

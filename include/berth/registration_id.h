@@ -5,6 +5,10 @@
 
 #include "berth/str.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define BERTH_ID_MAX 128 /* characters of a registration ID, a group ID, a device ID */
 
 enum berth_id_fault {
@@ -28,5 +32,9 @@ struct berth_id_check berth_device_id_check(berth_str id);
 
 /* A phrase for the operator such as "has a character that is not allowed"; static storage. */
 const char *berth_id_fault_text(enum berth_id_fault fault);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 #include "berth/buf.h"
 #include "berth/crypto.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define BERTH_SAS_MAX    2048 /* bytes of a token that are looked at */
 #define BERTH_SAS_SKEW_S 300  /* a clock may be wrong by this much: expiry counts from se + skew */
 
@@ -44,5 +48,9 @@ bool berth_sas_covers(const struct berth_sas *t, berth_str resource);
 BERTH_MUST_USE berth_err berth_sas_build(const struct berth_crypto *c, struct berth_hmac_key *key,
                                          berth_str resource, int64_t expiry, berth_str policy,
                                          struct berth_buf *out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include "berth/err.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Not NUL-terminated. Valid as long as what it was cut from. n == 0 means empty; p == NULL, which
  * goes with n == 0 alone, absent. */
 typedef struct berth_str {
@@ -51,5 +55,9 @@ berth_str berth_str_trim(berth_str s);
  * an empty string, BERTH_E_RANGE when it does not fit; *OUT is untouched on error. */
 BERTH_MUST_USE berth_err berth_str_to_i64(berth_str s, int64_t *out);
 BERTH_MUST_USE berth_err berth_str_to_u64(berth_str s, uint64_t *out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -27,7 +27,7 @@ static const struct config_row rows[] = {
       ENTRY(listen),
       .most = CONFIG_LISTEN_MAX,
       .count_at = offsetof(struct config, listen_count) },
-    { .key = { "https-port", "PORT", "443", "HTTPS, MQTT over WebSocket and the portal" },
+    { .key = { "https-port", "PORT", "443", "HTTPS and MQTT over WebSocket" },
       .kind = CONFIG_U16,
       MEMBER(https_port),
       .most = UINT16_MAX },
