@@ -31,6 +31,7 @@ const struct command command_root = {
             { "device", "devices in a hub, and a simulated one", NULL, device_commands },
             { "connection-string", "credentials for tools and SDKs", NULL,
               connection_string_commands },
+            { "explain", "why a device or client was refused", explain_run, NULL },
             { NULL, NULL, NULL, NULL },
         },
 };

@@ -46,6 +46,7 @@ extern const struct command service_commands[];
 int device_provision_run(int argc, char **argv);
 int enrollment_create_run(int argc, char **argv);
 int enrollment_group_create_run(int argc, char **argv);
+int explain_run(int argc, char **argv);
 int serve_run(int argc, char **argv);
 
 #endif

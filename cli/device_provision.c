@@ -275,11 +275,11 @@ static const char *remedy(const struct berth_prov_result *r)
     if (strcmp(r->status, "disabled") == 0)
         return "enable its enrollment or group";
     if (r->error_code / 1000 == 401)
-        return "look at key, registration ID and ID scope; the daemon's log says which is wrong";
+        return "`berth explain` with the tracking ID says whether it is key, ID, ID scope or clock";
     if (r->error_code / 1000 == 429)
         return "wait before the next attempt";
     if (r->error_code != 0)
-        return "the daemon's log has cause and remedy: look for the registration ID there";
+        return "`berth explain` with the registration ID has cause and remedy";
     return "look at address, port and trust: --host, --port, --ca-file";
 }
 

@@ -8,12 +8,12 @@ _berth() {
         -*) break ;;
         esac
         [ ${#command[@]} -lt 2 ] && command+=("$each")
-        [ "${command[0]}" = serve ] && break
+        [[ ${command[0]} == @(serve|explain) ]] && break
     done
     if [[ $word == -* ]]; then
         COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" "${command[@]}" --help 2>/dev/null |
             grep -oE -- '--[a-z][a-z-]*')" -- "$word"))
-    elif [ ${#command[@]} -lt 2 ] && [ "${command[0]}" != serve ]; then
+    elif [ ${#command[@]} -lt 2 ] && [[ ${command[0]} != @(serve|explain) ]]; then
         COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" "${command[@]}" --help 2>/dev/null |
             sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')" -- "$word"))
     fi

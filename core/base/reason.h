@@ -167,6 +167,59 @@
     X(AMQP_UNSERVED, 501, 501001, "", "", "AMQP is not served.",                                   \
       "a device asked for AMQP over WebSocket, which this version does not serve yet",             \
       "use MQTT, MQTT over WebSocket or HTTPS")                                                    \
+    /* connections that end before anyone has said who it is; nothing of ours goes on the wire */  \
+    X(TLS_CA_UNKNOWN, 0, 0, "", "", "",                                                            \
+      "the client does not trust the CA of the daemon's certificate",                              \
+      "give the client the CA certificate that `berth ca export` prints; docs/trust.md says how")  \
+    X(TLS_CERTIFICATE_EXPIRED, 0, 0, "", "", "",                                                   \
+      "by the client's clock the daemon's certificate has expired",                                \
+      "set the client's clock; if it is right, see `berth ca list` and the daemon's log")          \
+    X(TLS_CERTIFICATE_BAD, 0, 0, "", "", "",                                                       \
+      "the client found the daemon's certificate bad: by its clock not yet valid, or not made "    \
+      "out to the address it asked for",                                                           \
+      "set the client's clock, and have it connect to a name that the certificate covers")         \
+    X(TLS_CERTIFICATE_REFUSED, 0, 0, "", "", "",                                                   \
+      "the client refused the daemon's certificate without saying what is wrong with it",          \
+      "look at the client's own log; it is mostly the CA or the clock")                            \
+    X(TLS_NAME_NOT_COVERED, 0, 0, "", "", "",                                                      \
+      "the client asked for a server name that the daemon's certificate does not cover",           \
+      "have it connect to one of the daemon's names, or add the name with `berth serve "           \
+      "--hostname`")                                                                               \
+    X(TLS_NO_SHARED_CIPHER, 0, 0, "", "", "",                                                      \
+      "client and daemon have no cipher, curve or signature algorithm in common",                  \
+      "have the client offer ECDHE with AES-GCM or ChaCha20 and a curve P-256 or X25519")          \
+    X(TLS_VERSION_OLD, 0, 0, "", "", "", "the client speaks no TLS version that is served",        \
+      "have the client use TLS 1.2 or 1.3")                                                        \
+    X(TLS_HANDSHAKE_FAILED, 0, 0, "", "", "", "the TLS handshake failed",                          \
+      "see the detail for OpenSSL's own words")                                                    \
+    X(TLS_HANDSHAKE_LEFT, 0, 0, "", "", "",                                                        \
+      "the client hung up in the middle of the TLS handshake without saying why",                  \
+      "look at the client's own log; small TLS stacks hang up over a CA they do not know, or for " \
+      "want of memory")                                                                            \
+    X(TLS_HANDSHAKE_SLOW, 0, 0, "", "", "", "the TLS handshake took too long",                     \
+      "look for packets that are lost, or a client that waits for something")                      \
+    X(PLAIN_HTTP, 0, 0, "", "", "", "the client spoke HTTP without TLS to a TLS port",             \
+      "use https:// and the port of HTTPS")                                                        \
+    X(PLAIN_MQTT, 0, 0, "", "", "", "the client spoke MQTT without TLS to a TLS port",             \
+      "switch TLS on in the client, port 8883")                                                    \
+    X(PLAIN_BYTES, 0, 0, "", "", "", "the client sent something else than TLS to a TLS port",      \
+      "switch TLS on in the client, and compare the port")                                         \
+    X(HTTP_ON_MQTT_PORT, 0, 0, "", "", "", "the client spoke HTTP to the MQTT port",               \
+      "send HTTPS requests to the HTTPS port, 443")                                                \
+    X(MQTT_ON_HTTPS_PORT, 0, 0, "", "", "", "the client spoke MQTT to the HTTPS port",             \
+      "connect MQTT to port 8883, or over a WebSocket to this one")                                \
+    X(HTTP_MALFORMED, 0, 0, "", "", "", "the HTTP request is malformed, too large or too slow",    \
+      "see the detail for what is wrong with it")                                                  \
+    X(MQTT_MALFORMED, 0, 0, "", "", "",                                                            \
+      "the client sent what is not MQTT, or a packet that is too large or out of turn",            \
+      "use an MQTT 3.1.1 client that begins with CONNECT")                                         \
+    X(MQTT_VERSION, 0, 0, "", "", "", "the client speaks another version of MQTT than 3.1.1",      \
+      "have the client use MQTT 3.1.1 (protocol level 4)")                                         \
+    X(MQTT_LOGIN_MALFORMED, 0, 0, "", "", "",                                                      \
+      "the MQTT user name is not {ID scope}/registrations/{registration ID}/api-version=..",       \
+      "build the user name as docs/wire.md says; SDKs do")                                         \
+    X(MQTT_TOPIC_UNKNOWN, 0, 0, "", "", "", "the device published to a topic that is not served",  \
+      "compare the topic with docs/wire.md")                                                       \
     /* what only berth serves */                                                                   \
     X(HUB_SESSION_UNSERVED, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",           \
       "a device connected to its hub, which this version does not serve yet",                      \
@@ -182,7 +235,7 @@ enum berth_reason {
 
 struct berth_reason_row {
     const char *name; /* "TOKEN_EXPIRED" */
-    int status;       /* HTTP, and the status in MQTT answer topics */
+    int status;       /* HTTP, and the status in MQTT answer topics; 0: nothing is answered */
     int code;         /* errorCode: six digits, status * 1000 + n */
     const char *word; /* registration status told as a result instead of an error, or "" */
     const char *hub;  /* ErrorCode of the hub API, or "" */

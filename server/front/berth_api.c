@@ -65,6 +65,7 @@ static const struct route rows[] = {
     { HTTP_PUT, "berth/v1/hubs/+", CONFIG, api_hub_put },
     { HTTP_POST, "berth/v1/hubs/+/listkeys", CONFIG, api_hub_list_keys },
     { HTTP_GET, "berth/v1/registrations", BERTH_RIGHT_REGISTRATION_READ, api_registration_list },
+    { HTTP_GET, "berth/v1/refusals", BERTH_RIGHT_REGISTRATION_READ, api_refusal_list },
     { HTTP_GET, "berth/v1/enrollments/+/settings", READ, api_enrollment_settings_get },
     { HTTP_PATCH, "berth/v1/enrollments/+/settings", WRITE, api_enrollment_settings_patch },
     { HTTP_GET, "berth/v1/enrollmentGroups/+/settings", READ, api_group_settings_get },

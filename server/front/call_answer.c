@@ -3,6 +3,7 @@
 
 #include "base/time.h"
 #include "front/call.h"
+#include "front/refusals.h"
 #include "ops/log.h"
 #include "prov/dps_device.h"
 #include "wire/json.h"
@@ -28,6 +29,28 @@ static void log_call(const struct call *c, int status, enum berth_reason why, bo
     if (abandoned)
         fields[n++] = LOG_NUM("abandoned", 1);
     log_write(why == BERTH_WHY_NONE ? LOG_INFO : LOG_NOTICE, "service request", fields, n);
+}
+
+static void keep_refusal(const struct call *c, enum berth_reason why, berth_str message)
+{
+    char text[REFUSAL_TEXT_SIZE];
+    struct berth_buf b;
+
+    berth_buf_init(&b, text, sizeof text);
+    berth_buf_put(&b, c->method_text);
+    berth_buf_put_char(&b, ' ');
+    berth_buf_put(&b, berth_str_sub(c->path, 0, sizeof text / 2));
+    if (message.n > 0)
+        berth_buf_put(&b, BERTH_STR(": "));
+    berth_buf_put(&b, berth_str_sub(message, 0, sizeof text - b.n));
+    (void)refusals_add(c->f->refusals,
+                       &(struct refusal_note){ .kind = REFUSAL_SERVICE,
+                                               .reason = why,
+                                               .tracking = c->tracking,
+                                               .peer = c->peer,
+                                               .detail = berth_buf_str(&b),
+                                               .transport = "https" },
+                       loop_now_ms(c->f->loop));
 }
 
 static void call_free(struct call *c)
@@ -224,6 +247,7 @@ void call_refuse(struct call *c, enum berth_reason why, berth_str message)
         all[n++] = (struct http_header){ BERTH_STR("allow"), berth_buf_str(&allow) };
     }
     metrics_add(c->f->metrics, reasons[why], 1);
+    keep_refusal(c, why, message);
     end_call(c, row->status, why, all, n, berth_buf_str(&body));
 }
 

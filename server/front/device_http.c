@@ -60,12 +60,12 @@ static void refuse_at_once(struct front *f, struct http_exchange *x, enum berth_
     char tracking[FRONT_TRACKING_SIZE];
 
     front_tracking_id(f, tracking);
-    registration_log(f, &(struct registration_line){
-                            .tracking = tracking,
-                            .peer = layer_peer(x->layer),
-                            .transport = TRANSPORT,
-                            .answer = &(struct berth_answer){ .reason = why },
-                        });
+    (void)registration_log(f, &(struct registration_line){
+                                  .tracking = tracking,
+                                  .peer = layer_peer(x->layer),
+                                  .transport = TRANSPORT,
+                                  .answer = &(struct berth_answer){ .reason = why },
+                              });
     refuse(f, x, why, 0, berth_str_of(tracking));
 }
 

@@ -16,7 +16,6 @@
 
 struct mqtt {
     struct mqtt_link link;
-    const char *transport;
     struct registration *registration; /* the one under way; input waits for it */
     int granted_qos;                   /* of the response filter; -1: not subscribed */
     uint16_t next_id;
@@ -98,13 +97,13 @@ static void refuse_at_once(struct mqtt *m, enum berth_reason why)
     char tracking[FRONT_TRACKING_SIZE];
 
     front_tracking_id(m->link.f, tracking);
-    registration_log(m->link.f, &(struct registration_line){
-                                    .tracking = tracking,
-                                    .registration_id = m->user.registration_id,
-                                    .peer = layer_peer(&m->link.layer),
-                                    .transport = m->transport,
-                                    .answer = &(struct berth_answer){ .reason = why },
-                                });
+    (void)registration_log(m->link.f, &(struct registration_line){
+                                          .tracking = tracking,
+                                          .registration_id = m->user.registration_id,
+                                          .peer = layer_peer(&m->link.layer),
+                                          .transport = m->link.transport,
+                                          .answer = &(struct berth_answer){ .reason = why },
+                                      });
     publish_error(m, why, 0, tracking);
 }
 
@@ -150,19 +149,17 @@ static void on_connect(struct mqtt *m, const struct berth_mqtt_packet *p)
     }
     if (p->level != 4) {
         connack(m, BERTH_MQTT_BAD_PROTOCOL);
-        mqtt_link_end(&m->link, "not MQTT 3.1.1");
+        mqtt_link_refuse(&m->link, BERTH_WHY_MQTT_VERSION);
         return;
     }
     if (p->has_user && is_hub_user(p->user)) {
-        metrics_add(m->link.f->metrics, reasons[BERTH_WHY_HUB_SESSION_UNSERVED], 1);
         connack(m, BERTH_MQTT_NOT_AUTHORIZED);
-        mqtt_link_end(&m->link, berth_reason_row(BERTH_WHY_HUB_SESSION_UNSERVED)->text);
+        mqtt_link_refuse(&m->link, BERTH_WHY_HUB_SESSION_UNSERVED);
         return;
     }
     if (!p->has_user || !keep_login(m, p)) {
         connack(m, BERTH_MQTT_BAD_LOGIN);
-        mqtt_link_end(&m->link,
-                      "the user name is not {ID scope}/registrations/{registration ID}/..");
+        mqtt_link_refuse(&m->link, BERTH_WHY_MQTT_LOGIN_MALFORMED);
         return;
     }
     mqtt_link_connected(&m->link, p->keep_alive_s);
@@ -214,7 +211,7 @@ static void register_device(struct mqtt *m, const struct berth_dps_topic *topic,
     req.credential.type = m->password.n > 0 ? BERTH_CREDENTIAL_SAS : BERTH_CREDENTIAL_NONE;
     req.credential.u.sas = m->password;
     m->registration = registrar_start(m->link.f->registrar, &req, layer_peer(&m->link.layer),
-                                      m->transport, answered, m);
+                                      m->link.transport, answered, m);
     m->link.busy = m->registration != NULL;
     if (m->registration == NULL)
         refuse_at_once(m, BERTH_WHY_OVERLOADED);
@@ -228,7 +225,7 @@ static void on_publish(struct mqtt *m, const struct berth_mqtt_packet *p)
     struct berth_arena a;
 
     if (berth_dps_topic_parse(p->topic, &topic) != BERTH_OK) {
-        mqtt_link_end(&m->link, "a publish to a topic that DPS does not have");
+        mqtt_link_refuse(&m->link, BERTH_WHY_MQTT_TOPIC_UNKNOWN);
         return;
     }
     m->to_acknowledge = p->qos > 0 ? p->packet_id : 0;
@@ -306,7 +303,7 @@ struct layer *device_mqtt_new(struct front *f, struct layer *below, const char *
     if (m == NULL)
         return NULL;
     m->granted_qos = -1;
-    m->transport = transport;
     mqtt_link_init(&m->link, f, below, &ops);
+    m->link.transport = transport;
     return &m->link.layer;
 }

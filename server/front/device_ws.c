@@ -1,5 +1,7 @@
 /* The opening handshake of a device's WebSocket (RFC 6455 section 4.2): judged here, then the
  * connection is handed to the ws layer with MQTT upon it. Rules: docs/wire.md. */
+#include "front/connection_refused.h"
+#include "front/refusals.h"
 #include "front/router.h"
 #include "net/listener.h"
 #include "net/ws.h"
@@ -7,6 +9,8 @@
 #include "prov/dps_device.h"
 #include "wire/percent.h"
 #include "wire/websocket.h"
+
+#define TRANSPORT "mqtt-ws"
 
 /* What the client offers to speak, as far as it matters here. */
 struct offer {
@@ -17,7 +21,7 @@ struct offer {
 
 static struct layer *stack_mqtt(void *front, struct layer *ws)
 {
-    return device_mqtt_new(front, ws, "mqtt-ws");
+    return device_mqtt_new(front, ws, TRANSPORT);
 }
 
 static void on_frames_refused(void *front, struct layer *ws, const char *why)
@@ -25,7 +29,8 @@ static void on_frames_refused(void *front, struct layer *ws, const char *why)
     const struct berth_reason_row *row = berth_reason_row(BERTH_WHY_WEBSOCKET_FRAME);
     struct front *f = front;
 
-    metrics_add(f->metrics, reasons[BERTH_WHY_WEBSOCKET_FRAME], 1);
+    connection_refused(f, ws, BERTH_WHY_WEBSOCKET_FRAME, TRANSPORT, berth_str_of(why),
+                       (berth_str){ 0 });
     log_event(LOG_NOTICE, "websocket closed", LOG_TEXT("why", berth_str_of(why)),
               LOG_TEXT("peer", berth_str_of(layer_peer(ws)->text)),
               LOG_TEXT("reason", berth_str_of(row->name)),
@@ -130,6 +135,13 @@ static void refuse(struct front *f, struct http_exchange *x, enum berth_reason w
 
     front_tracking_id(f, tracking);
     metrics_add(f->metrics, reasons[why], 1);
+    (void)refusals_add(f->refusals,
+                       &(struct refusal_note){ .kind = REFUSAL_CONNECTION,
+                                               .reason = why,
+                                               .tracking = tracking,
+                                               .peer = layer_peer(x->layer)->text,
+                                               .transport = TRANSPORT },
+                       loop_now_ms(f->loop));
     log_event(LOG_NOTICE, "websocket refused", LOG_TEXT("tracking_id", berth_str_of(tracking)),
               LOG_TEXT("peer", berth_str_of(layer_peer(x->layer)->text)), LOG_TEXT("host", x->host),
               LOG_TEXT("reason", berth_str_of(row->name)),

@@ -17,6 +17,8 @@ struct http_exchange;
 struct registrar;
 struct trust;
 struct call;
+struct refusals;
+struct forensics;
 
 struct front {
     struct loop *loop;
@@ -27,9 +29,11 @@ struct front {
     struct limits *limits;
     struct registrar *registrar;
     struct metrics *metrics;
-    struct trust *trust; /* keeps the server's certificates; NULL: nobody does */
-    struct call *calls; /* service requests under way */
-    bool stopping;      /* new requests get BERTH_WHY_STOPPING */
+    struct trust *trust;         /* keeps the server's certificates; NULL: nobody does */
+    struct refusals *refusals;   /* the process's; NULL: none are kept */
+    struct forensics *forensics; /* the process's; NULL: nothing is looked into */
+    struct call *calls;          /* service requests under way */
+    bool stopping;               /* new requests get BERTH_WHY_STOPPING */
 };
 
 /* A random UUID: the tracking ID of a request, in its answer and in its log lines. */

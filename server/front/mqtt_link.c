@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "front/connection_refused.h"
+#include "front/refusals.h"
 #include "net/listener.h"
 #include "ops/log.h"
 
@@ -19,6 +21,14 @@ void mqtt_link_end(struct mqtt_link *l, const char *why)
                   LOG_TEXT("peer", berth_str_of(layer_peer(&l->layer)->text)),
                   LOG_TEXT("registration_id", l->registration_id));
     layer_close(l->layer.below);
+}
+
+void mqtt_link_refuse(struct mqtt_link *l, enum berth_reason why)
+{
+    if (l->closing)
+        return;
+    connection_refused(l->f, &l->layer, why, l->transport, (berth_str){ 0 }, l->registration_id);
+    mqtt_link_end(l, berth_reason_row(why)->text);
 }
 
 static void too_quiet(struct deadline *d)
@@ -76,7 +86,7 @@ static void take_packet(struct mqtt_link *l, const struct berth_mqtt_packet *p)
     if (l->connected || p->type == BERTH_MQTT_CONNECT)
         l->ops->packet(l, p);
     else
-        mqtt_link_end(l, "the first packet was not CONNECT");
+        mqtt_link_refuse(l, BERTH_WHY_MQTT_MALFORMED);
 }
 
 /* Takes whole packets until none is left, or one has to be waited for. Returns the bytes used. */
@@ -87,8 +97,12 @@ static size_t take_packets(struct mqtt_link *l, berth_str bytes)
     while (bytes.n > 0 && !is_waiting(l) && !l->closing) {
         size_t max = l->connected ? MQTT_BYTES_MAX : MQTT_LOGIN_MAX, used;
         struct berth_mqtt_packet p;
+        if (!l->connected && connection_is_http(bytes)) {
+            mqtt_link_refuse(l, BERTH_WHY_HTTP_ON_MQTT_PORT);
+            break;
+        }
         if (berth_mqtt_read(bytes, max, &p, &used) != BERTH_OK) {
-            mqtt_link_end(l, "bytes that are not MQTT, or a packet over its bound");
+            mqtt_link_refuse(l, BERTH_WHY_MQTT_MALFORMED);
             break;
         }
         if (used == 0)
@@ -168,6 +182,7 @@ void mqtt_link_init(struct mqtt_link *l, struct front *f, struct layer *below,
         .ops = ops,
         .f = f,
         .registration_id = BERTH_STR(""),
+        .transport = "mqtt",
     };
     restart_quiet(l);
 }

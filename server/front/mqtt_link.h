@@ -21,12 +21,15 @@ struct mqtt_link_ops {
     void (*closed)(struct mqtt_link *l);
 };
 
-/* The first member of its owner, which sets REGISTRATION_ID and BUSY and reads the others. */
+/* The first member of its owner, which sets REGISTRATION_ID, TRANSPORT and BUSY and reads the
+ * others.
+ */
 struct mqtt_link {
     struct layer layer;
     const struct mqtt_link_ops *ops;
     struct front *f;
     berth_str registration_id; /* for the log; empty until known */
+    const char *transport;     /* for what is kept of refusals; static */
     bool busy;                 /* no packet is taken until mqtt_link_go_on */
     bool connected, closing;
     uint16_t keep_alive_s;
@@ -47,5 +50,7 @@ void mqtt_link_send(struct mqtt_link *l, const struct berth_buf *packet);
 void mqtt_link_go_on(struct mqtt_link *l);
 /* Sends what was taken, then closes. WHY goes to the log unless it is NULL. */
 void mqtt_link_end(struct mqtt_link *l, const char *why);
+/* The same for a refusal, which is counted and kept too. */
+void mqtt_link_refuse(struct mqtt_link *l, enum berth_reason why);
 
 #endif

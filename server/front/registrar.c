@@ -141,21 +141,27 @@ static void tell(struct registration *g, const struct berth_answer *a)
 {
     struct front *f = g->r->f;
     registrar_answer *answer = g->answer;
+    struct registration_line line = {
+        .tracking = g->tracking,
+        .registration_id = g->op.req.registration_id,
+        .peer = &g->peer,
+        .transport = g->transport,
+        .ms = loop_mono_ms(f->loop) - g->started_ms,
+        .answer = a,
+    };
+    struct refusal_handle refusal = registration_log(f, &line);
 
-    registration_log(f, &(struct registration_line){
-                            .tracking = g->tracking,
-                            .registration_id = g->op.req.registration_id,
-                            .peer = &g->peer,
-                            .transport = g->transport,
-                            .ms = loop_mono_ms(f->loop) - g->started_ms,
-                            .answer = a,
-                        });
     if (berth_reason_row(a->reason)->status == 401)
         limits_peer_failed(f->limits, (const struct sockaddr *)&g->peer.addr,
                            loop_mono_ms(f->loop));
     g->answer = NULL;
     if (answer != NULL)
         answer(g->user, a, g->tracking);
+    /* The device has its answer; what else may be known of its token nobody waits for. */
+    if (a->reason == BERTH_WHY_NONE)
+        registration_warn(f, &g->op, &line);
+    else if (forensics_can_help(a->reason))
+        forensics_submit(f->forensics, refusal, &g->op.req, a->reason, loop_now_ms(f->loop));
 }
 
 /* ---- the store's side ---- */

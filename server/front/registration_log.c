@@ -21,7 +21,24 @@ static void count(struct metrics *m, const struct berth_answer *a)
     }
 }
 
-void registration_log(struct front *f, const struct registration_line *l)
+static struct refusal_handle keep(struct front *f, const struct registration_line *l)
+{
+    const struct berth_answer *a = l->answer;
+
+    return refusals_add(
+        f->refusals,
+        &(struct refusal_note){ .kind = REFUSAL_DEVICE,
+                                .reason = a->reason,
+                                .tracking = l->tracking,
+                                .peer = l->peer->text,
+                                .registration_id = l->registration_id,
+                                .enrollment = a->enrollment_id,
+                                .transport = l->transport,
+                                .pending = f->forensics != NULL && forensics_can_help(a->reason) },
+        loop_now_ms(f->loop));
+}
+
+struct refusal_handle registration_log(struct front *f, const struct registration_line *l)
 {
     const struct berth_answer *a = l->answer;
     const struct berth_reason_row *row = berth_reason_row(a->reason);
@@ -50,4 +67,40 @@ void registration_log(struct front *f, const struct registration_line *l)
     fields[n++] = LOG_NUM("ms", l->ms);
     assert(n <= sizeof fields / sizeof fields[0]);
     log_write(refused ? LOG_WARNING : LOG_INFO, "registration", fields, n);
+    return refused ? keep(f, l) : (struct refusal_handle){ 0 };
+}
+
+static void warn(struct front *f, const struct registration_line *l, enum berth_mistake m,
+                 int64_t off_s)
+{
+    (void)refusals_add(f->refusals,
+                       &(struct refusal_note){ .kind = REFUSAL_WARNING,
+                                               .warning = m,
+                                               .off_s = off_s,
+                                               .tracking = l->tracking,
+                                               .peer = l->peer->text,
+                                               .registration_id = l->registration_id,
+                                               .enrollment = l->answer->enrollment_id,
+                                               .transport = l->transport },
+                       loop_now_ms(f->loop));
+}
+
+void registration_warn(struct front *f, const struct berth_operation *op,
+                       const struct registration_line *l)
+{
+    berth_str before = op->has_previous ? op->previous.group : BERTH_STR("");
+    berth_str group = l->answer->state.group;
+    enum berth_mistake m = BERTH_MISTAKE_NONE;
+    struct berth_sas token;
+    int64_t off_s = 0;
+
+    if (op->req.is_poll || f->refusals == NULL)
+        return;
+    if (op->req.credential.type == BERTH_CREDENTIAL_SAS &&
+        berth_sas_parse(op->req.credential.u.sas, &token) == BERTH_OK)
+        m = berth_forensics_warn(&token, loop_now_ms(f->loop) / 1000, &off_s);
+    if (m != BERTH_MISTAKE_NONE)
+        warn(f, l, m, off_s);
+    if (before.n > 0 && group.n > 0 && !berth_str_ieq(before, group))
+        warn(f, l, BERTH_MISTAKE_GROUP_CHANGED, 0);
 }

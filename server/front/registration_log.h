@@ -3,6 +3,7 @@
 #ifndef FRONT_REGISTRATION_LOG_H
 #define FRONT_REGISTRATION_LOG_H
 
+#include "front/forensics.h"
 #include "front/front.h"
 #include "net/listener.h"
 #include "prov/operation.h"
@@ -16,6 +17,12 @@ struct registration_line {
     const struct berth_answer *answer;
 };
 
-void registration_log(struct front *f, const struct registration_line *l);
+/* The handle of what is kept of a refusal. */
+struct refusal_handle registration_log(struct front *f, const struct registration_line *l);
+
+/* Keeps what smells in OP's request though A accepts it. Polls are passed over: their register has
+ * been looked at. */
+void registration_warn(struct front *f, const struct berth_operation *op,
+                       const struct registration_line *l);
 
 #endif

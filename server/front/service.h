@@ -54,4 +54,7 @@ void api_service_list_keys(struct call *c);
 void api_ca_get(struct call *c);
 void api_ca_rollover(struct call *c);
 
+/* berth_refusals.c */
+void api_refusal_list(struct call *c);
+
 #endif

@@ -13,10 +13,11 @@
 #define HTTP_BODY_MAX         (128 * 1024) /* bytes: 413 */
 #define HTTP_HEADER_MS        15000 /* from the first byte of a request to the end of its header: 408 */
 #define HTTP_BODY_MS          30000 /* from there to the end of the body: 408 */
-#define HTTP_TURN_MAX         16 /* pipelined requests answered before other connections have their turn \
-                                  */
-#define HTTP_IDLE_MS 75000       /* between requests: closed quietly */
-#define HTTP_SEND_MS 30000       /* for the peer to take more of an answer: closed quietly */
+#define HTTP_TURN_MAX                                                                              \
+    16                     /* pipelined requests answered before other connections have their turn \
+                            */
+#define HTTP_IDLE_MS 75000 /* between requests: closed quietly */
+#define HTTP_SEND_MS 30000 /* for the peer to take more of an answer: closed quietly */
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_PUT, HTTP_POST, HTTP_PATCH, HTTP_DELETE, HTTP_OTHER };
 
@@ -64,6 +65,9 @@ typedef struct layer *http_successor(void *user, struct layer *below);
  * this layer is gone. USER lives until then. */
 void http_switch(struct http_exchange *x, const struct http_header *headers, size_t count,
                  http_successor *make, void *user);
+
+/* WHY of what is refused when a connection begins with an MQTT CONNECT. */
+#define HTTP_WHY_MQTT "the client speaks MQTT"
 
 struct http_options {
     http_handler *handler;

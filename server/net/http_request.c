@@ -8,6 +8,7 @@
 #define LINE_MAX_BYTES (HTTP_TARGET_MAX + 64) /* method, version, and empty lines before */
 /* The framing of chunks may cost more than what is in them, but not without end. */
 #define BODY_RAW_MAX (8 * HTTP_BODY_MAX)
+#define MQTT_CONNECT 0x10 /* first byte of MQTT's first packet */
 #define TEXT_FIRST   1024 /* bytes; a registration's request fits */
 
 static struct http_request *request_of(llhttp_t *parser)
@@ -316,13 +317,15 @@ void http_request_free(struct http_request *r)
 /* Returns how many bytes llhttp took. */
 static size_t execute(struct http_request *r, const uint8_t *p, size_t n)
 {
+    bool at_start = r->phase == HTTP_IN_LINE && r->x.target.n == 0;
     llhttp_errno_t e = llhttp_execute(&r->parser, (const char *)p, n);
 
     if (e == HPE_OK)
         return n;
     if (r->phase == HTTP_COMPLETE)
         return (size_t)(llhttp_get_error_pos(&r->parser) - (const char *)p);
-    refuse(r, 400, llhttp_get_error_reason(&r->parser));
+    refuse(r, 400,
+           at_start && p[0] == MQTT_CONNECT ? HTTP_WHY_MQTT : llhttp_get_error_reason(&r->parser));
     return n;
 }
 

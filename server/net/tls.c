@@ -15,22 +15,24 @@
 
 struct tls {
     struct layer l;
+    struct tls_context *context;
     SSL *ssl;
     const struct tls_options *o;
     struct deadline limit; /* of the handshake, later of the closing */
     struct deadline again; /* a turn of the loop in which kept bytes are offered */
     const uint8_t *in;     /* whole records, within one event */
     size_t in_n;
-    size_t tx_n;          /* records in the loop's buffer, within one call into OpenSSL */
-    struct bytes partial; /* the beginning of a record */
-    struct bytes kept;    /* plain text the layer above did not take */
-    struct bytes unsent;  /* records the layer below did not take */
-    bool heard;           /* the peer has sent something */
-    bool full;            /* a write was taken in part: the layer above waits for WRITABLE */
-    bool wanted;          /* the layer above asked for what is kept */
-    bool offering;        /* it is reading that: nothing within frees it */
-    bool ended;           /* the peer sent close_notify, or what cannot be read */
-    bool broken;          /* a fatal alert was sent or received: no close_notify any more */
+    size_t tx_n;                    /* records in the loop's buffer, within one call into OpenSSL */
+    struct bytes partial;           /* the beginning of a record */
+    struct bytes kept;              /* plain text the layer above did not take */
+    struct bytes unsent;            /* records the layer below did not take */
+    uint8_t first[TLS_FIRST_BYTES]; /* that the peer sent */
+    size_t first_n;
+    bool full;     /* a write was taken in part: the layer above waits for WRITABLE */
+    bool wanted;   /* the layer above asked for what is kept */
+    bool offering; /* it is reading that: nothing within frees it */
+    bool ended;    /* the peer sent close_notify, or what cannot be read */
+    bool broken;   /* a fatal alert was sent or received: no close_notify any more */
     bool closing;
     struct tls_info info;
 };
@@ -168,15 +170,32 @@ static void finish(struct tls *t, bool notify)
         deadline_set(t->l.loop, &t->limit, TLS_CLOSE_MS, on_close_limit);
 }
 
-static void report_failure(struct tls *t, const char *reason)
+static void fill_info(struct tls *t)
 {
-    if (t->o->failed != NULL)
-        t->o->failed(t->o->user, &t->l, reason);
+    const char *name = SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name);
+    size_t n = name != NULL ? strlen(name) : 0;
+
+    for (size_t i = 0; i < n && i < sizeof t->info.server_name - 1; i++)
+        t->info.server_name[i] = ascii_lower(name[i]);
+    t->info.version = SSL_get_version(t->ssl);
+    t->info.cipher = SSL_get_cipher_name(t->ssl);
+    t->info.name_is_covered =
+        n == 0 || tls_name_is_covered(t->context, t->ssl, t->info.server_name);
 }
 
-static void fail_handshake(struct tls *t, const char *reason)
+static void report_failure(struct tls *t, enum tls_failure what, const char *reason)
 {
-    report_failure(t, reason);
+    enum tls_failure seen = tls_failure_of_bytes(t->first, t->first_n);
+
+    if (t->o->failed == NULL)
+        return;
+    fill_info(t);
+    t->o->failed(t->o->user, &t->l, seen != TLS_FAILED_OTHERWISE ? seen : what, reason);
+}
+
+static void fail_handshake(struct tls *t, enum tls_failure what, const char *reason)
+{
+    report_failure(t, what, reason);
     finish(t, false);
 }
 
@@ -187,17 +206,6 @@ static const char *take_reason(void)
     const char *reason = e != 0 ? ERR_reason_error_string(e) : NULL;
 
     return reason != NULL ? reason : "the handshake failed";
-}
-
-static void fill_info(struct tls *t)
-{
-    const char *name = SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name);
-    size_t n = name != NULL ? strlen(name) : 0;
-
-    for (size_t i = 0; i < n && i < sizeof t->info.server_name - 1; i++)
-        t->info.server_name[i] = ascii_lower(name[i]);
-    t->info.version = SSL_get_version(t->ssl);
-    t->info.cipher = SSL_get_cipher_name(t->ssl);
 }
 
 static void hand_up(struct tls *t)
@@ -222,7 +230,7 @@ static void shake(struct tls *t)
     if (done == 1)
         hand_up(t);
     else if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
-        fail_handshake(t, take_reason());
+        fail_handshake(t, tls_failure_of_error(ERR_peek_error()), take_reason());
     else if (why == SSL_ERROR_WANT_WRITE && t->unsent.n == 0)
         deadline_set(t->l.loop, &t->again, 0, t->again.fn);
 }
@@ -367,7 +375,8 @@ static size_t tls_input(struct layer *l, const uint8_t *p, size_t n)
     struct tls *t = tls_of(l);
     size_t used = 0;
 
-    t->heard = true;
+    for (size_t i = 0; i < n && t->first_n < sizeof t->first; i++)
+        t->first[t->first_n++] = p[i];
     while (used < n && !t->closing && !stalled(t)) {
         size_t taken = take(t, p + used, n - used);
 
@@ -470,8 +479,8 @@ static void tls_closed(struct layer *l)
 
     if (l->above != NULL)
         l->above->ops->closed(l->above);
-    else if (t->heard && !t->closing)
-        report_failure(t, "the peer left during the handshake");
+    else if (t->first_n > 0 && !t->closing)
+        report_failure(t, TLS_FAILED_LEFT, "the peer left during the handshake");
     deadline_clear(&t->limit);
     deadline_clear(&t->again);
     drop_all(t);
@@ -492,7 +501,7 @@ static void on_handshake_limit(struct deadline *d)
 {
     struct tls *t = (struct tls *)(void *)((char *)d - offsetof(struct tls, limit));
 
-    fail_handshake(t, "the handshake took too long");
+    fail_handshake(t, TLS_FAILED_SLOW, "the handshake took too long");
 }
 
 struct layer *tls_layer_new(struct tls_context *c, struct layer *tcp, const struct tls_options *o)
@@ -509,6 +518,7 @@ struct layer *tls_layer_new(struct tls_context *c, struct layer *tcp, const stru
     }
     t->l = (struct layer){ .ops = &tls_ops, .below = tcp, .loop = tcp->loop };
     t->o = o;
+    t->context = c;
     t->ssl = ssl;
     BIO_set_data(bio, t);
     BIO_set_init(bio, 1);
@@ -521,7 +531,7 @@ struct layer *tls_layer_new(struct tls_context *c, struct layer *tcp, const stru
 
 const struct tls_info *layer_tls_info(const struct layer *any)
 {
-    static const struct tls_info none = { .version = "", .cipher = "" };
+    static const struct tls_info none = { .version = "", .cipher = "", .name_is_covered = true };
 
     while (any != NULL && any->ops != &tls_ops)
         any = any->below;

@@ -23,6 +23,7 @@ struct tls_info {
     char server_name[256]; /* SNI, lower case; "" when not sent */
     const char *version;   /* "TLSv1.3"; static */
     const char *cipher;    /* static */
+    bool name_is_covered;  /* by the certificate shown; true when no name was sent */
 };
 
 /* PROBLEM gets words for the operator. */
@@ -45,9 +46,25 @@ void tls_context_use(struct tls_context *c, struct tls_certificates *n);
 
 /* Called once the handshake is done: makes the layer above, or NULL to close. */
 typedef struct layer *tls_up(void *user, struct layer *tls, const struct tls_info *info);
+/* Why a handshake failed, as far as it can be told. */
+enum tls_failure {
+    TLS_FAILED_OTHERWISE,
+    TLS_FAILED_LEFT, /* the peer hung up */
+    TLS_FAILED_SLOW,
+    TLS_FAILED_CA_UNKNOWN, /* alerts of the peer's */
+    TLS_FAILED_EXPIRED,
+    TLS_FAILED_BAD_CERTIFICATE,
+    TLS_FAILED_CERTIFICATE,
+    TLS_FAILED_NO_CIPHER,
+    TLS_FAILED_VERSION,
+    TLS_FAILED_PLAIN_HTTP, /* the first bytes were no TLS */
+    TLS_FAILED_PLAIN_MQTT,
+    TLS_FAILED_PLAIN,
+};
+
 /* Called when a handshake failed; REASON such as "tlsv1 alert unknown ca"; static or valid for the
- * call. */
-typedef void tls_failed(void *user, struct layer *tls, const char *reason);
+ * call. The name in layer_tls_info is known when the peer had come so far. */
+typedef void tls_failed(void *user, struct layer *tls, enum tls_failure what, const char *reason);
 
 struct tls_options {
     tls_up *up;

@@ -169,6 +169,7 @@ void tls_context_use(struct tls_context *c, struct tls_certificates *n)
     SSL_CTX *old = c->ctx;
 
     c->ctx = n->ctx;
+    c->covered[0] = '\0';
     n->ctx = old;
     tls_certificates_free(n);
 }

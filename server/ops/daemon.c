@@ -9,6 +9,8 @@
 
 #include "berth/version.h"
 #include "client/openssl_crypto.h"
+#include "front/forensics.h"
+#include "front/refusals.h"
 #include "net/http.h"
 #include "net/listener.h"
 #include "ops/address.h"
@@ -30,6 +32,8 @@ struct daemon {
     struct store *store;
     struct setup setup;
     struct trust *trust;
+    struct refusals *refusals;
+    struct forensics *forensics;
     struct worker *workers[CONFIG_LOOPS_MAX];
     size_t worker_count;
     size_t workers_ended;
@@ -73,6 +77,32 @@ static void put_store(struct berth_buf *b, struct store *s)
     put_store_metric(b, "queued", "gauge", stats.queued);
 }
 
+static void put_counter(struct berth_buf *b, const char *name, const char *help, uint64_t value)
+{
+    char line[384];
+
+    (void)snprintf(line, sizeof line, "# HELP %s %s\n# TYPE %s counter\n%s %llu\n", name, help,
+                   name, name, (unsigned long long)value);
+    berth_buf_put(b, berth_str_of(line));
+}
+
+static void put_forensics(struct berth_buf *b, const struct daemon *d)
+{
+    struct forensics_counts n;
+
+    if (d->forensics == NULL)
+        return;
+    forensics_count(d->forensics, &n);
+    put_counter(b, "berth_refusals_recorded_total", "refusals and warnings kept for berth explain",
+                refusals_recorded(d->refusals));
+    put_counter(b, "berth_forensics_matched_total", "refused tokens whose mistake was found",
+                n.matched);
+    put_counter(b, "berth_forensics_unmatched_total",
+                "refused tokens that no known mistake explains", n.unmatched);
+    put_counter(b, "berth_forensics_dropped_total",
+                "refused tokens not looked into, for there were too many", n.dropped);
+}
+
 static void answer_metrics(struct daemon *d, struct http_exchange *x)
 {
     static const struct http_header type = { BERTH_STR_INIT("Content-Type"),
@@ -92,6 +122,7 @@ static void answer_metrics(struct daemon *d, struct http_exchange *x)
     metrics_put(&b, blocks, d->worker_count);
     put_store(&b, d->store);
     trust_put_metrics(d->trust, &b);
+    put_forensics(&b, d);
     http_respond(x, b.over ? 500 : 200, &type, 1, berth_buf_str(&b));
     free(text);
 }
@@ -255,6 +286,8 @@ static berth_err start_workers(struct daemon *d)
         .attach = sqlite_store_attach,
         .files = trust_files(d->trust),
         .trust = d->trust,
+        .refusals = d->refusals,
+        .forensics = d->forensics,
         .https_port = c->https_port,
         .mqtts_port = c->mqtts_port,
         .ended = on_worker_ended,
@@ -298,6 +331,20 @@ static berth_err open_trust(struct daemon *d)
 
     if (e != BERTH_OK)
         (void)snprintf(d->problem, sizeof d->problem, "cannot keep the certificates: %s",
+                       berth_err_text(e));
+    return e;
+}
+
+static berth_err start_forensics(struct daemon *d)
+{
+    struct forensics_options o = { .store = d->store, .attach = sqlite_store_attach };
+    berth_err e = refusals_new(&d->refusals);
+
+    o.refusals = d->refusals;
+    if (e == BERTH_OK)
+        e = forensics_start(&o, &d->forensics);
+    if (e != BERTH_OK)
+        (void)snprintf(d->problem, sizeof d->problem, "cannot start forensics: %s",
                        berth_err_text(e));
     return e;
 }
@@ -355,6 +402,8 @@ static berth_err start(struct daemon *d)
     if (e == BERTH_OK)
         e = open_health(d);
     if (e == BERTH_OK)
+        e = start_forensics(d);
+    if (e == BERTH_OK)
         e = start_workers(d);
     return e;
 }
@@ -367,6 +416,8 @@ static void release(struct daemon *d)
         worker_free(d->workers[i]);
     }
     trust_stop(d->trust);
+    forensics_stop(d->forensics);
+    refusals_free(d->refusals);
     if (d->health != NULL)
         listener_close(d->health);
     for (size_t i = 0; i < SIGNALS; i++)

@@ -8,6 +8,7 @@
 
 #include "client/openssl_crypto.h"
 #include "front/call.h"
+#include "front/connection_refused.h"
 #include "front/registrar.h"
 #include "front/router.h"
 #include "net/echo.h"
@@ -22,6 +23,8 @@
 #define PAUSE_TELL_MS 10000 /* between two lines about it: at the bound each connection pauses */
 
 enum protocol { PROTOCOL_HTTPS, PROTOCOL_MQTTS, PROTOCOLS };
+
+static const char *const transports[PROTOCOLS] = { "https", "mqtts" };
 
 /* What a listener's connections become. */
 struct door {
@@ -63,7 +66,7 @@ static struct layer *on_up(void *user, struct layer *tls, const struct tls_info 
 {
     struct door *d = user;
 
-    (void)info;
+    connection_tls_up(&d->w->front, tls, info, transports[d->protocol]);
     if (d->w->o.config->bare_tls)
         return echo_layer_new(tls);
     if (d->protocol == PROTOCOL_MQTTS)
@@ -71,7 +74,8 @@ static struct layer *on_up(void *user, struct layer *tls, const struct tls_info 
     return http_layer_new(tls, &d->w->http);
 }
 
-static void on_handshake_failed(void *user, struct layer *tls, const char *reason)
+static void on_handshake_failed(void *user, struct layer *tls, enum tls_failure what,
+                                const char *reason)
 {
     struct door *d = user;
 
@@ -79,6 +83,7 @@ static void on_handshake_failed(void *user, struct layer *tls, const char *reaso
     log_event(LOG_NOTICE, "tls handshake failed", LOG_TEXT("why", berth_str_of(reason)),
               LOG_TEXT("peer", berth_str_of(layer_peer(tls)->text)),
               LOG_TEXT("server_name", berth_str_of(layer_tls_info(tls)->server_name)));
+    connection_tls_failed(&d->w->front, tls, what, transports[d->protocol], reason);
 }
 
 static struct layer *on_accept(void *user, struct layer *tcp, const struct peer *peer)
@@ -122,6 +127,7 @@ static void on_http_refused(void *user, struct layer *l, int status, const char 
     log_event(LOG_NOTICE, "http request refused", LOG_NUM("status", status),
               LOG_TEXT("why", berth_str_of(why)),
               LOG_TEXT("peer", berth_str_of(layer_peer(l)->text)));
+    connection_http_refused(&w->front, l, status, why);
 }
 
 static void on_http(void *user, struct http_exchange *x)
@@ -244,6 +250,8 @@ static berth_err make_front(struct worker *w)
     f->config = c;
     f->metrics = &w->metrics;
     f->trust = w->o.trust;
+    f->refusals = w->o.refusals;
+    f->forensics = w->o.forensics;
     e = catalog_new(&w->crypto, &f->catalog);
     if (e == BERTH_OK)
         e = limits_new(&rates, &f->limits);

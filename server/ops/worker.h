@@ -12,6 +12,8 @@
 #define WORKER_STOP_MS 5000 /* for what is under way when the daemon stops */
 
 struct worker;
+struct refusals;
+struct forensics;
 
 /* Where a worker's store port comes from: sqlite_store_attach or a test double's. */
 typedef berth_err worker_attach(struct store *s, const struct store_attach *a,
@@ -23,6 +25,8 @@ struct worker_options {
     worker_attach *attach;
     const struct tls_files *files; /* borrowed for the start */
     struct trust *trust;           /* the keeper of certificates; NULL: none */
+    struct refusals *refusals;     /* shared by all workers; NULL: none are kept */
+    struct forensics *forensics;   /* likewise */
     unsigned index;
     size_t connections_max;          /* of this worker, for each of its listeners */
     uint16_t https_port, mqtts_port; /* as the first worker got them */

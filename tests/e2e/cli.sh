@@ -138,7 +138,7 @@ for verb in "enrollment create" "enrollment list" "enrollment show" "enrollment 
     "enrollment-group delete" "registration list" "registration show" "registration delete" \
     "hub list" "hub create" "ca list" "ca export" "ca rollover" "device list" "device show" \
     "device provision" "connection-string show" "service show" "key derive" \
-    "registration-id build" serve; do
+    "registration-id build" serve explain; do
     run "help of $verb" 0 $verb --help
     prints "Usage: berth $verb\|Usage: serve\|Usage: berth serve"
 done
@@ -368,10 +368,27 @@ run "the group's key with --derive; assigning first" 0 device provision --regist
     --key-file "$WORK/slow.key" --derive
 prints 'PROV_DEVICE_REG_STATUS_ASSIGNING' 'deviceId: dev-3'
 run "a wrong key" 5 device provision --registration-id dev-4 --key-file "$WORK/group.key"
-tells "not assigned: Unauthorized (401002)" "tracking ID" "look at key"
+tells "not assigned: Unauthorized (401002)" "tracking ID" "berth explain"
 never "$GROUP_KEY"
 run "a wrong key, as JSON" 5 device provision --registration-id dev-4 --key-file "$WORK/group.key" --json
 json 'd.errorCode === 401002' 'd.trackingId.length > 8' 'd.status !== "assigned"'
+
+# ---- why ----
+
+run "why the device was refused" 0 explain dev-4
+prints "reason  *SIGNATURE_UNKNOWN" "mistake  *GROUP_KEY_USED" "^proven" "^remedy"
+never "$GROUP_KEY"
+run "the same, as JSON" 0 explain dev-4 --json
+json 'd.length === 2' 'd[0].registrationId === "dev-4"' 'd[0].mistakes[0].name === "GROUP_KEY_USED"' 'd[0].proven === true'
+run "the latest of all" 0 explain --last
+prints "dev-4"
+run "why not what was never refused" 3 explain no-such-device
+tells 'nothing is known of "no-such-device"'
+run "explain nothing" 2 explain
+tells "or --last"
+run "explain too much" 2 explain a b
+run "no number" 2 explain --last=x
+run "too many" 2 explain --last=201
 run "another ID scope" 5 device provision --registration-id dev-2 --key-file "$WORK/dev-2.key" --id-scope 0ne00000000
 "$BERTH" enrollment create off --primary-key-file "$WORK/group.key" --provisioning-status disabled >/dev/null 2>&1
 run "disabled" 1 device provision --registration-id off --key-file "$WORK/group.key"

@@ -8,6 +8,7 @@
 #include "check.h"
 #include "client/openssl_crypto.h"
 #include "front/call.h"
+#include "front/refusals.h"
 #include "front/router.h"
 #include "net/http.h"
 #include "ops/log.h"
@@ -290,6 +291,7 @@ struct rig *rig_new(void)
     CHECK("loop", loop_new(0, &r->front.loop) == BERTH_OK);
     CHECK("catalog", catalog_new(&r->crypto, &r->front.catalog) == BERTH_OK);
     CHECK("limits", limits_new(&rates, &r->front.limits) == BERTH_OK);
+    CHECK("refusals", refusals_new(&r->front.refusals) == BERTH_OK);
     open_store(r);
     seed(r);
     connect_layers(r);
@@ -317,6 +319,7 @@ void rig_free(struct rig *r)
     fake_store_free(r->store);
     catalog_free(r->front.catalog);
     limits_free(r->front.limits);
+    refusals_free(r->front.refusals);
     loop_free(r->front.loop);
     openssl_crypto_deinit(&r->crypto);
     free(r->out);

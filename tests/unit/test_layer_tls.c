@@ -58,6 +58,7 @@ struct fixture {
     char reason[128];
     char server_name[256];
     char version[16], cipher[64];
+    enum tls_failure what;
 };
 
 static struct layer *on_up(void *user, struct layer *tls, const struct tls_info *info)
@@ -76,11 +77,12 @@ static struct layer *on_up(void *user, struct layer *tls, const struct tls_info 
     return &f->top.l;
 }
 
-static void on_failed(void *user, struct layer *tls, const char *reason)
+static void on_failed(void *user, struct layer *tls, enum tls_failure what, const char *reason)
 {
     struct fixture *f = user;
 
-    (void)tls;
+    f->what = what;
+    snprintf(f->server_name, sizeof f->server_name, "%s", layer_tls_info(tls)->server_name);
     f->failures++;
     snprintf(f->reason, sizeof f->reason, "%s", reason);
 }
@@ -274,6 +276,7 @@ static void test_too_old_version(void **state)
     assert_int_not_equal(shake(&f), 1);
     assert_int_equal(f.failures, 1);
     assert_string_equal(f.reason, "unsupported protocol");
+    assert_int_equal(f.what, TLS_FAILED_VERSION);
     assert_true(f.rig.closed);
     assert_int_equal(f.ups, 0);
     /* the alert told the client */
@@ -296,24 +299,71 @@ static void test_untrusting_client(void **state)
         assert_int_not_equal(shake(&f), 1);
         assert_int_equal(f.failures, 1);
         assert_non_null(strstr(f.reason, "alert unknown ca"));
+        assert_int_equal(f.what, TLS_FAILED_CA_UNKNOWN);
         assert_true(f.rig.closed);
         stop(&f);
         assert_int_equal(f.failures, 1);
     }
 }
 
+static void test_names(void **state)
+{
+    static const struct {
+        const char *name, *asked;
+        bool covered;
+    } cases[] = {
+        { "its name", "localhost", true },        { "in capitals", "LOCALHOST", true },
+        { "the same again", "localhost", true },  { "another", "other.example", false },
+        { "the first again", "localhost", true }, { "none", NULL, true },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct fixture f;
+        char name[64], *asked = NULL;
+
+        start(&f);
+        if (cases[i].asked != NULL)
+            asked = text_of(name, cases[i].asked);
+        SSL_set_tlsext_host_name(f.client, asked);
+        CHECK(cases[i].name, shake(&f) == 1);
+        CHECK(cases[i].name, layer_tls_info(&f.top.l)->name_is_covered == cases[i].covered);
+        stop(&f);
+    }
+}
+
+static void test_no_shared_cipher(void **state)
+{
+    struct fixture f;
+    (void)state;
+
+    start(&f);
+    SSL_set_max_proto_version(f.client, TLS1_2_VERSION);
+    SSL_set_cipher_list(f.client, "AES128-SHA");
+    assert_int_not_equal(shake(&f), 1);
+    assert_int_equal(f.what, TLS_FAILED_NO_CIPHER);
+    assert_string_equal(f.server_name, "berth.example");
+    stop(&f);
+}
+
 static const struct {
     const char *name, *in;
     size_t n;
     const char *reason;
+    enum tls_failure what;
 } garbage[] = {
-    { "plain HTTP", "GET / HTTP/1.1\r\nHost: h\r\n\r\n", 27, "http request" },
-    { "five bytes that are no record", "\x10\x0e\x00\x04MQ", 6, "wrong version number" },
-    { "a record of another protocol", "\x16\x07\x01\x00\x01x", 6, "wrong version number" },
-    { "a record too long", "\x16\x03\x01\xff\xff", 5, "packet length too long" },
-    { "an empty handshake", "\x16\x03\x01\x00\x04\x01\x00\x00\x00", 9, NULL },
-    { "an alert first", "\x15\x03\x01\x00\x02\x02\x28", 7, NULL },
-    { "data first", "\x17\x03\x03\x00\x01x", 6, NULL },
+    { "plain HTTP", "GET / HTTP/1.1\r\nHost: h\r\n\r\n", 27, "http request",
+      TLS_FAILED_PLAIN_HTTP },
+    { "another method", "DELETE /x HTTP/1.1\r\nHost: h\r\n\r\n", 31, NULL, TLS_FAILED_PLAIN_HTTP },
+    { "plain MQTT", "\x10\x0e\x00\x04MQ", 6, "wrong version number", TLS_FAILED_PLAIN_MQTT },
+    { "plain text", "hello\n", 6, "wrong version number", TLS_FAILED_PLAIN },
+    { "a record of another protocol", "\x16\x07\x01\x00\x01x", 6, "wrong version number",
+      TLS_FAILED_PLAIN },
+    { "a record too long", "\x16\x03\x01\xff\xff", 5, "packet length too long",
+      TLS_FAILED_OTHERWISE },
+    { "an empty handshake", "\x16\x03\x01\x00\x04\x01\x00\x00\x00", 9, NULL, TLS_FAILED_OTHERWISE },
+    { "an alert first", "\x15\x03\x01\x00\x02\x02\x28", 7, NULL, TLS_FAILED_OTHERWISE },
+    { "data first", "\x17\x03\x03\x00\x01x", 6, NULL, TLS_FAILED_OTHERWISE },
 };
 
 static void test_garbage(void **state)
@@ -331,6 +381,8 @@ static void test_garbage(void **state)
             CHECK(garbage[i].name, f.failures == 1 && f.ups == 0);
             CHECK(garbage[i].name,
                   garbage[i].reason == NULL || strcmp(f.reason, garbage[i].reason) == 0);
+            if (!bytewise) /* the first bytes are known as far as they had come */
+                CHECK(garbage[i].name, f.what == garbage[i].what);
             stop(&f);
         }
     }
@@ -372,6 +424,7 @@ static void test_left_during_handshake(void **state)
     rig_close(&f.rig);
     assert_int_equal(f.failures, 1);
     assert_string_equal(f.reason, "the peer left during the handshake");
+    assert_int_equal(f.what, TLS_FAILED_LEFT);
     stop(&f);
 }
 
@@ -390,6 +443,7 @@ static void test_slow_handshake(void **state)
     assert_true(f.rig.closed);
     assert_int_equal(f.failures, 1);
     assert_string_equal(f.reason, "the handshake took too long");
+    assert_int_equal(f.what, TLS_FAILED_SLOW);
     stop(&f);
 
     start(&f); /* once done it has no limit any more */
@@ -840,6 +894,8 @@ int main(void)
         cmocka_unit_test(test_handshakes),
         cmocka_unit_test(test_too_old_version),
         cmocka_unit_test(test_untrusting_client),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_no_shared_cipher),
         cmocka_unit_test(test_garbage),
         cmocka_unit_test(test_garbage_later),
         cmocka_unit_test(test_left_during_handshake),

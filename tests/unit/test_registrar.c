@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "front/refusals.h"
 #include "ops/log.h"
 #include "unit/check.h"
 #include "unit/rig_front.h"
@@ -134,6 +135,33 @@ static void test_assigned(void **state)
     assert_int_equal(front_rig_count(&r, BERTH_KIND_DEVICE, FRONT_RIG_HUB), 1);
     assert_int_equal(r.metrics.registrations_started, 1);
     assert_int_equal(r.metrics.registrations_assigned, 1);
+    front_rig_close(&r);
+}
+
+/* What was refused is kept under the tracking ID that the device was told. */
+static void test_refusals_are_kept(void **state)
+{
+    struct refusal_query all = { 0 };
+    struct refusal out[4];
+    struct front_rig r;
+    struct asker k;
+
+    (void)state;
+    front_rig_open(&r, &moody, no_limits);
+    assert_int_equal(refusals_new(&r.front.refusals), BERTH_OK);
+    assert_int_equal(ask(&r, &k, &(struct ask){ .id = ID }), BERTH_WHY_NONE);
+    assert_int_equal(refusals_recorded(r.front.refusals), 0);
+    assert_int_equal(ask(&r, &k, &(struct ask){ .id = ID, .key = WRONG_KEY }),
+                     BERTH_WHY_SIGNATURE_UNKNOWN);
+    assert_int_equal(refusals_find(r.front.refusals, &all, loop_now_ms(r.front.loop), out, 4), 1);
+    assert_string_equal(out[0].tracking, k.tracking);
+    assert_string_equal(out[0].registration_id, ID);
+    assert_string_equal(out[0].peer, "192.0.2.1:1");
+    assert_string_equal(out[0].transport, "test");
+    assert_int_equal(out[0].reason, BERTH_WHY_SIGNATURE_UNKNOWN);
+    assert_int_equal(out[0].examined, REFUSAL_PLAIN); /* nobody looks into it here */
+    refusals_free(r.front.refusals);
+    r.front.refusals = NULL;
     front_rig_close(&r);
 }
 
@@ -459,6 +487,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_assigned),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_refusals_are_kept),
         cmocka_unit_test(test_storms),
         cmocka_unit_test(test_store_fails_and_recovers),
         cmocka_unit_test(test_deadline),

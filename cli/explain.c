@@ -1,0 +1,267 @@
+/* berth explain: why something was refused, in words: cause, then remedy. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/api.h"
+#include "cli/command.h"
+#include "cli/output.h"
+#include "cli/table.h"
+#include "cli/tell.h"
+#include "wire/percent.h"
+
+#define ABOUT_MAX     256
+#define LAST_MAX      200L /* what the service tells at once */
+#define LAST_OF_ABOUT 5
+#define WORDS_MAX     64
+#define PENDING_TRIES 20 /* forensics works after the answer has left */
+#define PENDING_MS    100
+
+enum { KEY_LAST = 0x100 };
+
+struct input {
+    const char *about;
+    bool lists;
+    size_t last;
+};
+
+static error_t take(int key, char *arg, struct argp_state *state)
+{
+    struct input *in = state->input;
+
+    switch (key) {
+    case ARGP_KEY_ARG:
+        if (strlen(arg) > ABOUT_MAX)
+            argp_error(state, "no tracking ID, registration ID or address is so long");
+        options_take_one(state, &in->about, arg);
+        return 0;
+    case KEY_LAST:
+        in->lists = true;
+        if (arg != NULL)
+            in->last = (size_t)options_number(state, "--last", arg, 1, LAST_MAX);
+        return 0;
+    case ARGP_KEY_END:
+        if (in->lists && in->last == 0 && in->about != NULL &&
+            strspn(in->about, "0123456789") == strlen(in->about)) { /* "--last 5" */
+            in->last = (size_t)options_number(state, "--last", in->about, 1, LAST_MAX);
+            in->about = NULL;
+        }
+        if (in->about == NULL && !in->lists)
+            argp_error(state, "name a tracking ID, a registration ID or an address, or --last");
+        if (in->last == 0)
+            in->last = in->about != NULL ? LAST_OF_ABOUT : 1;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static struct berth_json get(struct berth_json v, const char *name)
+{
+    return berth_json_get(v, berth_str_of(name));
+}
+
+static bool has(struct berth_json v, const char *name)
+{
+    return get(v, name).type == BERTH_JSON_STRING;
+}
+
+/* ---- in words ---- */
+
+/* "2 h 30 min", "40 d 1 h": the two greatest parts. */
+static void put_duration(struct berth_buf *b, int64_t s)
+{
+    static const struct {
+        int64_t size;
+        const char *unit;
+    } parts[] = {
+        { 31557600, " years" }, { 86400, " d" }, { 3600, " h" }, { 60, " min" }, { 1, " s" }
+    };
+    const size_t count = sizeof parts / sizeof *parts;
+    size_t i = 0;
+
+    while (i + 1 < count && s < parts[i].size)
+        i++;
+    berth_buf_put_i64(b, s / parts[i].size);
+    berth_buf_put(b, berth_str_of(parts[i].unit));
+    s %= parts[i].size;
+    if (i + 1 == count || s < parts[i + 1].size)
+        return;
+    berth_buf_put_char(b, ' ');
+    berth_buf_put_i64(b, s / parts[i + 1].size);
+    berth_buf_put(b, berth_str_of(parts[i + 1].unit));
+}
+
+static void print_off(struct table *t, struct berth_json e)
+{
+    char words[WORDS_MAX];
+    struct berth_buf b;
+    int64_t off;
+
+    if (berth_json_i64(get(e, "offSeconds"), &off) != BERTH_OK)
+        return;
+    berth_buf_init(&b, words, sizeof words);
+    put_duration(&b, off);
+    table_pair_text(
+        t, berth_json_is(get(e, "kind"), BERTH_STR("warning")) ? "se is ahead by" : "se is past by",
+        berth_buf_str(&b));
+}
+
+static void print_mistakes(struct table *t, struct berth_json e)
+{
+    bool proven = get(e, "proven").type == BERTH_JSON_TRUE;
+    bool warning = berth_json_is(get(e, "kind"), BERTH_STR("warning"));
+    struct berth_json_iter it = { 0 };
+    struct berth_json list = get(e, "mistakes"), each;
+
+    while (list.type == BERTH_JSON_ARRAY && berth_json_next(list, &it, NULL, &each)) {
+        table_pair(t, warning ? "warning" : "mistake", get(each, "name"));
+        table_pair(t, proven ? "proven" : "seen", get(each, "text"));
+        table_pair(t, "remedy", get(each, "remedy"));
+    }
+}
+
+static void print_finding(struct table *t, struct berth_json e)
+{
+    struct berth_json examined = get(e, "examined");
+
+    if (has(e, "enrollment"))
+        table_pair(t, "enrollment", get(e, "enrollment"));
+    if (get(e, "mistakes").type == BERTH_JSON_ARRAY) {
+        print_mistakes(t, e);
+        print_off(t, e);
+        return;
+    }
+    table_pair(t, "remedy", get(e, "remedy"));
+    if (berth_json_is(examined, BERTH_STR("yes")))
+        table_pair_text(t, "the signature", BERTH_STR("no known mistake matches"));
+    if (berth_json_is(examined, BERTH_STR("skipped")))
+        table_pair_text(t, "the signature",
+                        BERTH_STR("not looked into: too many refusals at once"));
+    if (berth_json_is(examined, BERTH_STR("pending")))
+        table_pair_text(t, "the signature", BERTH_STR("still being looked into"));
+}
+
+static void print_optional(struct table *t, const char *name, struct berth_json v)
+{
+    if (v.type == BERTH_JSON_STRING || v.type == BERTH_JSON_NUMBER)
+        table_pair(t, name, v);
+}
+
+static void print_one(struct berth_json e)
+{
+    struct table t;
+    int64_t count = 1;
+
+    table_init(&t, stdout, NULL, 2);
+    table_put(&t, BERTH_STR("time"));
+    table_put_time(&t, get(e, "timeUtc"));
+    if (berth_json_i64(get(e, "count"), &count) == BERTH_OK && count > 1) {
+        table_pair(&t, "times", get(e, "count"));
+        table_put(&t, BERTH_STR("since"));
+        table_put_time(&t, get(e, "firstTimeUtc"));
+    }
+    print_optional(&t, "tracking ID", get(e, "trackingId"));
+    print_optional(&t, "registration ID", get(e, "registrationId"));
+    print_optional(&t, "peer", get(e, "peer"));
+    print_optional(&t, "transport", get(e, "transport"));
+    print_optional(&t, "reason", get(e, "reason"));
+    print_optional(&t, "cause", get(e, "cause"));
+    print_optional(&t, "detail", get(e, "detail"));
+    print_finding(&t, e);
+    (void)table_deinit(&t);
+}
+
+static void print(struct berth_json list)
+{
+    struct berth_json_iter it = { 0 };
+    struct berth_json each;
+    size_t n = 0;
+
+    while (list.type == BERTH_JSON_ARRAY && berth_json_next(list, &it, NULL, &each)) {
+        if (n++ > 0)
+            (void)printf("\n");
+        print_one(each);
+    }
+}
+
+/* ---- asking ---- */
+
+static bool is_pending(struct berth_json list)
+{
+    struct berth_json_iter it = { 0 };
+    struct berth_json each;
+
+    while (list.type == BERTH_JSON_ARRAY && berth_json_next(list, &it, NULL, &each))
+        if (berth_json_is(get(each, "examined"), BERTH_STR("pending")))
+            return true;
+    return false;
+}
+
+static int ask(struct api *a, const struct input *in)
+{
+    const struct timespec pause = { .tv_nsec = PENDING_MS * 1000000 };
+    char path[API_PATH_MAX];
+    struct berth_buf b;
+    int code;
+
+    berth_buf_init(&b, path, sizeof path - 1);
+    berth_buf_put(&b, BERTH_STR("/berth/v1/refusals?last="));
+    berth_buf_put_u64(&b, in->last);
+    if (in->about != NULL) {
+        berth_buf_put(&b, BERTH_STR("&about="));
+        berth_percent_put(&b, berth_str_of(in->about));
+    }
+    path[b.n] = '\0';
+    for (int tries = 0;; tries++) {
+        code =
+            api_call(a, &(struct api_request){ .method = "GET", .path = path, .what = "refusals" });
+        if (code != EXIT_CODE_OK || tries == PENDING_TRIES || !is_pending(a->json))
+            return code;
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+static int tell_nothing(const struct input *in)
+{
+    if (in->about == NULL)
+        return tell_failure(EXIT_CODE_NOT_FOUND, "nothing has been refused lately");
+    return tell_failure(EXIT_CODE_NOT_FOUND,
+                        "nothing is known of \"%s\"\n  the daemon remembers what it refused since "
+                        "its start, for a week at most; its log goes back further",
+                        in->about);
+}
+
+int explain_run(int argc, char **argv)
+{
+    static const struct argp_option own[] = {
+        { "last", KEY_LAST, "NUMBER", OPTION_ARG_OPTIONAL,
+          "the latest refusals and warnings, of whomever: one unless told", 0 },
+        { 0 }
+    };
+    const struct argp argp = { own,
+                               take,
+                               "[TRACKING-ID | REGISTRATION-ID | ADDRESS]",
+                               "Explain why a device, a client or a connection was refused: the "
+                               "cause, then the remedy. An ADDRESS may have a port.",
+                               NULL,
+                               NULL,
+                               NULL };
+    struct input in = { 0 };
+    struct options o;
+    struct api a;
+    int code;
+
+    options_parse(&argp, &in, &o, argc, argv);
+    code = api_open(&a, &o);
+    if (code == EXIT_CODE_OK)
+        code = ask(&a, &in);
+    if (code == EXIT_CODE_OK && berth_json_count(a.json) == 0)
+        code = tell_nothing(&in);
+    else if (code == EXIT_CODE_OK && o.json)
+        output_json(stdout, a.json, (struct berth_json){ 0 });
+    else if (code == EXIT_CODE_OK)
+        print(a.json);
+    api_close(&a);
+    return code;
+}

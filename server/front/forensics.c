@@ -1,0 +1,497 @@
+#include "front/forensics.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/ascii.h"
+#include "base/bucket.h"
+#include "client/openssl_crypto.h"
+#include "front/catalog.h"
+#include "front/record_copy.h"
+#include "ops/log.h"
+#include "prov/registration.h"
+
+#define DECODE_ARENA (2 * BERTH_RECORD_BODY_MAX)
+#define NO_VIEW      ((berth_str){ 0 })
+
+struct job {
+    struct refusal_handle refusal;
+    enum berth_reason why;
+    int64_t now_ms;
+    size_t id_n, token_n;
+    char id[BERTH_ID_MAX];
+    char token[BERTH_SAS_MAX];
+};
+
+/* A key that a group had. */
+struct former {
+    struct berth_key key;
+    char group[BERTH_ID_MAX];
+    size_t group_n;
+};
+
+struct forensics {
+    struct forensics_options o;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t rung;
+    /* under the lock */
+    struct job jobs[FORENSICS_QUEUE_MAX];
+    size_t first, waiting;
+    struct berth_bucket bucket;
+    struct forensics_counts counts;
+    bool due, stopping;
+    /* the thread's own */
+    struct berth_crypto crypto;
+    struct store_port *port;
+    struct catalog *catalog;
+    struct former former[FORENSICS_FORMER_MAX];
+    size_t former_count, former_next;
+    bool asking, filled;
+    struct berth_record *reply;
+    struct job job; /* the one being looked into */
+    unsigned char memory[DECODE_ARENA];
+};
+
+static const struct berth_bucket_rule rate = { FORENSICS_BURST, FORENSICS_PER_MIN };
+
+static int64_t mono_ms(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- the groups' keys, present and former ---- */
+
+static bool is_key(const struct forensics *f, const struct berth_key *a, const struct berth_key *b)
+{
+    return a->n == b->n && f->crypto.equal(f->crypto.ctx, a->bytes, b->bytes, a->n);
+}
+
+static void remember(struct forensics *f, const struct berth_key *key, berth_str group)
+{
+    struct former *place = &f->former[f->former_next];
+
+    if (key->n == 0)
+        return;
+    f->former_next = (f->former_next + 1) % FORENSICS_FORMER_MAX;
+    if (f->former_count < FORENSICS_FORMER_MAX)
+        f->former_count++;
+    place->key = *key;
+    place->group_n = group.n < sizeof place->group ? group.n : sizeof place->group;
+    memcpy(place->group, group.p, place->group_n);
+}
+
+static void remember_replaced(struct forensics *f, const struct berth_key_pair *old, berth_str id)
+{
+    const struct berth_group *g = berth_catalog_group(catalog_view(f->catalog), id);
+    const struct berth_key_pair *now = g == NULL ? NULL : &g->enrollment->keys;
+
+    if (now == NULL ||
+        (!is_key(f, &old->primary, &now->primary) && !is_key(f, &old->primary, &now->secondary)))
+        remember(f, &old->primary, id);
+    if (now == NULL || (!is_key(f, &old->secondary, &now->primary) &&
+                        !is_key(f, &old->secondary, &now->secondary)))
+        remember(f, &old->secondary, id);
+}
+
+static void watch(void *user, const struct berth_record *rec, bool deleted)
+{
+    struct forensics *f = user;
+    const struct berth_group *g = rec->kind != BERTH_KIND_GROUP
+                                      ? NULL
+                                      : berth_catalog_group(catalog_view(f->catalog), rec->key);
+    struct berth_key_pair old = { 0 };
+
+    if (g != NULL)
+        old = g->enrollment->keys;
+    catalog_watch(f->catalog, rec, deleted);
+    if (g != NULL)
+        remember_replaced(f, &old, rec->key);
+    f->crypto.wipe(f->crypto.ctx, &old, sizeof old);
+}
+
+/* ---- the store, asked one thing at a time ---- */
+
+static void ring(void *user)
+{
+    struct forensics *f = user;
+
+    (void)pthread_mutex_lock(&f->lock);
+    f->due = true;
+    (void)pthread_cond_signal(&f->rung);
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
+/* Delivers what is due until the present question is answered; false when it is to stop. */
+static bool await_reply(struct forensics *f)
+{
+    while (f->asking) {
+        bool stopping;
+
+        (void)pthread_mutex_lock(&f->lock);
+        while (!f->due && !f->stopping)
+            (void)pthread_cond_wait(&f->rung, &f->lock);
+        f->due = false;
+        stopping = f->stopping;
+        (void)pthread_mutex_unlock(&f->lock);
+        if (stopping)
+            return false;
+        (void)store_deliver(f->port);
+    }
+    return true;
+}
+
+static void on_filled(void *user, bool ok)
+{
+    struct forensics *f = user;
+
+    f->asking = false;
+    f->filled = ok;
+}
+
+static void on_record(void *user, const struct store_reply *reply)
+{
+    struct forensics *f = user;
+
+    f->asking = false;
+    if (reply->result == STORE_OK && reply->count > 0)
+        f->reply = record_copy(&reply->records[0]);
+}
+
+/* The record, or NULL; the caller frees it. */
+static struct berth_record *fetch(struct forensics *f, enum berth_kind kind, berth_str key)
+{
+    struct berth_record *rec;
+
+    f->asking = true;
+    f->reply = NULL;
+    store_get(f->port, kind, BERTH_STR(""), key, on_record, f);
+    if (!await_reply(f))
+        return NULL;
+    rec = f->reply;
+    f->reply = NULL;
+    return rec;
+}
+
+/* ---- one refusal ---- */
+
+/* What is looked into, and what has come of it. */
+struct inquiry {
+    struct forensics *f;
+    struct berth_exhibit exhibit;
+    struct berth_circumstances w;
+    berth_str ids[3]; /* as sent; in lower case; the one that sr names */
+    size_t id_count;
+    char lower[BERTH_ID_MAX], other[BERTH_ID_MAX];
+    size_t tries;
+    bool matched;
+    enum berth_suspect_type type;
+    struct berth_finding finding;
+    berth_str whose; /* group or enrollment that the matching key belongs to */
+};
+
+static void add_id(struct inquiry *q, berth_str id)
+{
+    for (size_t i = 0; i < q->id_count; i++)
+        if (berth_str_eq(q->ids[i], id))
+            return;
+    if (id.n > 0)
+        q->ids[q->id_count++] = id;
+}
+
+static void collect_ids(struct inquiry *q)
+{
+    for (size_t i = 0; i < q->w.id.n; i++)
+        q->lower[i] = ascii_lower(q->w.id.p[i]);
+    add_id(q, q->w.id);
+    add_id(q, (berth_str){ q->lower, q->w.id.n });
+    add_id(q, berth_forensics_other_id(&q->exhibit, &q->w, q->other));
+}
+
+/* A failure of the crypto library leaves the key unmatched: there is nobody to tell. */
+static void try_key(struct inquiry *q, enum berth_suspect_type type, const struct berth_key *key,
+                    berth_str whose)
+{
+    struct berth_suspect s = { type, key };
+
+    for (size_t i = 0; i < q->id_count && key->n > 0 && !q->matched; i++) {
+        if (q->tries++ >= FORENSICS_TRIES_MAX)
+            return;
+        if (berth_forensics_try(&q->f->crypto, &q->exhibit, q->ids[i], &s, &q->matched,
+                                &q->finding) != BERTH_OK)
+            q->matched = false;
+        if (!q->matched)
+            continue;
+        q->type = type;
+        q->whose = whose;
+    }
+}
+
+static void try_group(struct inquiry *q, const struct berth_group *g)
+{
+    try_key(q, BERTH_SUSPECT_GROUP, &g->enrollment->keys.primary, g->enrollment->id);
+    try_key(q, BERTH_SUSPECT_GROUP, &g->enrollment->keys.secondary, g->enrollment->id);
+}
+
+/* The key of the group that the device last registered by; empty when none is known. */
+static berth_str last_group(struct forensics *f, berth_str key, struct berth_arena *a)
+{
+    struct berth_record *rec = fetch(f, BERTH_KIND_REGISTRATION, key);
+    struct berth_registration r = { 0 };
+    struct berth_record mine;
+    berth_str group = { 0 };
+
+    if (rec != NULL && berth_record_dup(a, rec, &mine) == BERTH_OK &&
+        berth_registration_decode(&mine, a, &r) == BERTH_OK &&
+        berth_arena_lower(a, r.group, &group) != BERTH_OK)
+        group = NO_VIEW;
+    record_copy_free(&f->crypto, rec);
+    return group;
+}
+
+static void try_groups(struct inquiry *q, berth_str last)
+{
+    const struct berth_catalog *c = catalog_view(q->f->catalog);
+    const struct berth_group *first = last.n == 0 ? NULL : berth_catalog_group(c, last);
+
+    if (first != NULL)
+        try_group(q, first);
+    for (size_t i = 0; i < c->group_count && !q->matched; i++)
+        if (&c->groups[i] != first && c->groups[i].primary != NULL)
+            try_group(q, &c->groups[i]);
+}
+
+static void try_former(struct inquiry *q)
+{
+    for (size_t i = 0; i < q->f->former_count && !q->matched; i++) {
+        const struct former *k = &q->f->former[i];
+        try_key(q, BERTH_SUSPECT_FORMER, &k->key, (berth_str){ k->group, k->group_n });
+    }
+}
+
+/* The individual enrollment's keys, when it has one. */
+static void try_individual(struct inquiry *q, berth_str key, struct berth_arena *a)
+{
+    struct forensics *f = q->f;
+    struct berth_record *rec = fetch(f, BERTH_KIND_ENROLLMENT, key);
+    struct berth_enrollment e;
+
+    q->w.has_individual = rec != NULL;
+    if (rec != NULL && berth_enrollment_decode(rec, a, &e) == BERTH_OK) {
+        try_key(q, BERTH_SUSPECT_INDIVIDUAL, &e.keys.primary, q->w.id);
+        try_key(q, BERTH_SUSPECT_INDIVIDUAL, &e.keys.secondary, q->w.id);
+        f->crypto.wipe(f->crypto.ctx, &e.keys, sizeof e.keys);
+    }
+    record_copy_free(&f->crypto, rec);
+}
+
+static void find_key(struct inquiry *q)
+{
+    struct berth_arena a;
+    berth_str key = { q->lower, q->w.id.n };
+    berth_str last;
+
+    berth_arena_init(&a, q->f->memory, sizeof q->f->memory);
+    try_individual(q, key, &a);
+    a.n = 0;
+    last = last_group(q->f, key, &a);
+    try_groups(q, last);
+    try_former(q);
+}
+
+static void look_into(struct forensics *f, const struct job *j)
+{
+    struct inquiry q = { .f = f };
+    bool found;
+
+    q.w = (struct berth_circumstances){ .why = j->why,
+                                        .id_scope = catalog_view(f->catalog)->id_scope,
+                                        .id = { j->id, j->id_n },
+                                        .now_s = j->now_ms / 1000 };
+    if (berth_exhibit_read((berth_str){ j->token, j->token_n }, &q.exhibit) == BERTH_OK) {
+        collect_ids(&q);
+        find_key(&q);
+        berth_forensics_conclude(&q.exhibit, &q.w, q.type, q.matched, &q.finding);
+    }
+    found = q.finding.count > 0;
+    refusals_examined(f->o.refusals, j->refusal, REFUSAL_EXAMINED, &q.finding,
+                      q.matched ? q.whose : NO_VIEW);
+    (void)pthread_mutex_lock(&f->lock);
+    f->counts.matched += found;
+    f->counts.unmatched += !found;
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
+/* ---- the thread ---- */
+
+/* Waits for a job and takes it into F->job; false when it is to stop. */
+static bool next_job(struct forensics *f)
+{
+    bool due = false, has = false, stopping = false;
+
+    (void)pthread_mutex_lock(&f->lock);
+    while (!f->stopping && !f->due && f->waiting == 0)
+        (void)pthread_cond_wait(&f->rung, &f->lock);
+    stopping = f->stopping;
+    due = f->due;
+    f->due = false;
+    if (f->waiting > 0) {
+        f->job = f->jobs[f->first];
+        explicit_bzero(&f->jobs[f->first], sizeof f->jobs[0]);
+        f->first = (f->first + 1) % FORENSICS_QUEUE_MAX;
+        f->waiting--;
+        has = true;
+    }
+    (void)pthread_mutex_unlock(&f->lock);
+    if (stopping)
+        return false;
+    if (due)
+        (void)store_deliver(f->port);
+    f->job.refusal.number = has ? f->job.refusal.number : 0;
+    return true;
+}
+
+static berth_err set_up(struct forensics *f)
+{
+    struct store_attach attach = { .wake = ring,
+                                   .wake_user = f,
+                                   .watcher = watch,
+                                   .watch_user = f,
+                                   .watch_kinds = CATALOG_KINDS };
+    berth_err e = openssl_crypto_init(&f->crypto);
+
+    if (e == BERTH_OK)
+        e = catalog_new(&f->crypto, &f->catalog);
+    if (e == BERTH_OK)
+        e = f->o.attach(f->o.store, &attach, &f->port);
+    return e;
+}
+
+static void fill(struct forensics *f)
+{
+    f->asking = true;
+    catalog_fill(f->catalog, f->port, on_filled, f);
+    if (await_reply(f) && !f->filled)
+        log_event(LOG_ERROR, "forensics cannot read the registry", LOG_NUM("filled", 0));
+}
+
+static void *run(void *user)
+{
+    struct forensics *f = user;
+
+    fill(f);
+    while (next_job(f)) {
+        if (f->job.refusal.number == 0)
+            continue;
+        store_deliver_changes(f->port);
+        look_into(f, &f->job);
+        explicit_bzero(&f->job, sizeof f->job);
+    }
+    return NULL;
+}
+
+static void release(struct forensics *f)
+{
+    if (f->port != NULL)
+        store_detach(f->port);
+    catalog_free(f->catalog);
+    record_copy_free(&f->crypto, f->reply);
+    if (f->crypto.ctx != NULL)
+        openssl_crypto_deinit(&f->crypto);
+    (void)pthread_cond_destroy(&f->rung);
+    (void)pthread_mutex_destroy(&f->lock);
+    explicit_bzero(f, sizeof *f);
+    free(f);
+}
+
+berth_err forensics_start(const struct forensics_options *o, struct forensics **out)
+{
+    struct forensics *f = calloc(1, sizeof *f);
+    berth_err e;
+
+    *out = NULL;
+    if (f == NULL)
+        return BERTH_E_MEMORY;
+    f->o = *o;
+    (void)pthread_mutex_init(&f->lock, NULL);
+    (void)pthread_cond_init(&f->rung, NULL);
+    berth_bucket_init(&f->bucket, &rate, mono_ms());
+    e = set_up(f);
+    if (e == BERTH_OK && pthread_create(&f->thread, NULL, run, f) != 0)
+        e = BERTH_E_IO;
+    if (e != BERTH_OK) {
+        release(f);
+        return e;
+    }
+    *out = f;
+    return BERTH_OK;
+}
+
+void forensics_stop(struct forensics *f)
+{
+    if (f == NULL)
+        return;
+    (void)pthread_mutex_lock(&f->lock);
+    f->stopping = true;
+    (void)pthread_cond_signal(&f->rung);
+    (void)pthread_mutex_unlock(&f->lock);
+    (void)pthread_join(f->thread, NULL);
+    release(f);
+}
+
+/* ---- the loops' side ---- */
+
+bool forensics_can_help(enum berth_reason why)
+{
+    return why == BERTH_WHY_SIGNATURE_UNKNOWN || why == BERTH_WHY_SIGNATURE_WRONG ||
+           why == BERTH_WHY_NOT_ENROLLED || why == BERTH_WHY_TOKEN_MALFORMED ||
+           why == BERTH_WHY_TOKEN_FOR_OTHER || why == BERTH_WHY_TOKEN_EXPIRED;
+}
+
+static bool take(struct forensics *f, struct refusal_handle h, berth_str id, berth_str token,
+                 enum berth_reason why, int64_t now_ms)
+{
+    struct job *j = &f->jobs[(f->first + f->waiting) % FORENSICS_QUEUE_MAX];
+
+    if (f->waiting == FORENSICS_QUEUE_MAX || id.n > sizeof j->id || token.n > sizeof j->token ||
+        berth_bucket_take(&f->bucket, &rate, mono_ms()) > 0)
+        return false;
+    *j = (struct job){
+        .refusal = h, .why = why, .now_ms = now_ms, .id_n = id.n, .token_n = token.n
+    };
+    memcpy(j->id, id.p, id.n);
+    memcpy(j->token, token.p, token.n);
+    f->waiting++;
+    (void)pthread_cond_signal(&f->rung);
+    return true;
+}
+
+void forensics_submit(struct forensics *f, struct refusal_handle h,
+                      const struct berth_registration_request *req, enum berth_reason why,
+                      int64_t now_ms)
+{
+    berth_str id = req->registration_id;
+    bool taken = false;
+
+    if (f == NULL || h.number == 0)
+        return;
+    (void)pthread_mutex_lock(&f->lock);
+    if (req->credential.type == BERTH_CREDENTIAL_SAS && id.n > 0)
+        taken = take(f, h, id, req->credential.u.sas, why, now_ms);
+    f->counts.dropped += !taken;
+    (void)pthread_mutex_unlock(&f->lock);
+    if (!taken)
+        refusals_examined(f->o.refusals, h, REFUSAL_SKIPPED, NULL, NO_VIEW);
+}
+
+void forensics_count(struct forensics *f, struct forensics_counts *out)
+{
+    (void)pthread_mutex_lock(&f->lock);
+    *out = f->counts;
+    (void)pthread_mutex_unlock(&f->lock);
+}
