@@ -48,6 +48,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *user)
     berth_str line = { p, size * n };
 
     keep_field(line, BERTH_STR("x-ms-continuation"), x->a->continuation, sizeof x->a->continuation);
+    keep_field(line, BERTH_STR("x-berth-missed"), x->a->missed, sizeof x->a->missed);
     keep_field(line, BERTH_STR("x-ms-request-id"), x->refusal.tracking, sizeof x->refusal.tracking);
     keep_field(line, BERTH_STR("retry-after"), x->refusal.retry_after,
                sizeof x->refusal.retry_after);
@@ -137,6 +138,16 @@ static void set_trust(CURL *curl, const struct profile *place)
     (void)curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
 }
 
+/* Not 0: give up. */
+static int on_progress(void *user, curl_off_t all, curl_off_t got, curl_off_t to_send,
+                       curl_off_t sent)
+{
+    const struct api *a = user;
+
+    (void)all, (void)got, (void)to_send, (void)sent;
+    return *a->cancelled != 0;
+}
+
 static void set_options(struct api *a, const struct api_request *r, const char *url,
                         struct exchange *x)
 {
@@ -162,6 +173,11 @@ static void set_options(struct api *a, const struct api_request *r, const char *
     /* A profile tells of a daemon on this machine: no proxy leads there. */
     if (a->place.path[0] != '\0')
         (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    if (a->cancelled != NULL) {
+        (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+        (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+        (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, a);
+    }
     set_trust(curl, &a->place);
 }
 
@@ -178,6 +194,9 @@ static int judge(struct api *a, const struct api_request *r, const struct login 
 {
     long verified = 0;
 
+    a->json = (struct berth_json){ 0 };
+    if (sent == CURLE_ABORTED_BY_CALLBACK)
+        return EXIT_CODE_OK;
     if (a->body.over)
         return tell_failure(EXIT_CODE_FAILED, "the answer is longer than %u MiB, or memory ran out",
                             API_ANSWER_MAX >> 20);
@@ -187,7 +206,6 @@ static int judge(struct api *a, const struct api_request *r, const struct login 
     }
     (void)curl_easy_getinfo(a->curl, CURLINFO_RESPONSE_CODE, &x->refusal.status);
     note_address(a);
-    a->json = (struct berth_json){ 0 };
     if (x->refusal.status / 100 != 2)
         return api_tell_refusal(&x->refusal, text_str(&a->body), who->policy, r->what);
     if (a->body.n > 0 && berth_json_check(text_str(&a->body), &a->json, NULL) != BERTH_OK)
@@ -227,6 +245,7 @@ int api_call(struct api *a, const struct api_request *r)
     (void)snprintf(from, sizeof from, "%s", r->continuation != NULL ? r->continuation : "");
     asked.continuation = r->continuation != NULL ? from : NULL;
     a->continuation[0] = '\0';
+    a->missed[0] = '\0';
     text_reset(&a->body);
     return perform(a, &asked, r->hub != NULL ? r->hub : &a->place.login);
 }

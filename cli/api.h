@@ -3,6 +3,8 @@
 #ifndef CLI_API_H
 #define CLI_API_H
 
+#include <signal.h>
+
 #include "cli/options.h"
 #include "cli/profile.h"
 #include "cli/text.h"
@@ -22,7 +24,10 @@ struct api {
     struct text body;        /* of the latest answer */
     struct berth_json json;  /* the same, checked; absent when it was empty */
     char continuation[4096]; /* of a page; "" after the last */
-    char address[64];        /* that the latest request went to */
+    char missed[24];         /* events that the latest answer lacks; "" for none */
+    /* Not NULL: once it is not 0, calls end at once with EXIT_CODE_OK and no JSON. */
+    const volatile sig_atomic_t *cancelled;
+    char address[64]; /* that the latest request went to */
     char default_hub[LOGIN_HOST_MAX + 1];
 };
 

@@ -47,6 +47,7 @@ int device_provision_run(int argc, char **argv);
 int enrollment_create_run(int argc, char **argv);
 int enrollment_group_create_run(int argc, char **argv);
 int explain_run(int argc, char **argv);
+int hub_monitor_run(int argc, char **argv);
 int serve_run(int argc, char **argv);
 
 #endif

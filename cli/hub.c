@@ -184,5 +184,6 @@ static int create(int argc, char **argv)
 const struct command hub_commands[] = {
     { "create", "make a hub", create, NULL },
     { "list", "list the hubs", list, NULL },
+    { "monitor", "print what devices send", hub_monitor_run, NULL },
     { NULL, NULL, NULL, NULL },
 };

@@ -220,10 +220,37 @@
       "build the user name as docs/wire.md says; SDKs do")                                         \
     X(MQTT_TOPIC_UNKNOWN, 0, 0, "", "", "", "the device published to a topic that is not served",  \
       "compare the topic with docs/wire.md")                                                       \
-    /* what only berth serves */                                                                   \
-    X(HUB_SESSION_UNSERVED, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",           \
-      "a device connected to its hub, which this version does not serve yet",                      \
-      "wait for the next version")
+    /* a device's session with its hub */                                                          \
+    X(DEVICE_TOKEN_FOR_OTHER, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",         \
+      "the token's sr is not this device's {hub}/devices/{id}",                                    \
+      "sign {hub}/devices/{device ID}, with the hub's name as in the user name")                   \
+    X(DEVICE_SIGNATURE_WRONG, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",         \
+      "neither key of the device made this signature",                                             \
+      "compare the device's key with `berth device show --show-keys`, or provision it again")      \
+    X(DEVICE_AUTH_OTHER, 401, 401002, "", "IotHubUnauthorizedAccess", "Unauthorized",              \
+      "the device's identity asks for another authentication than a SAS token",                    \
+      "change the identity's authentication or the device's")                                      \
+    X(DEVICE_DISABLED, 401, 401003, "", "IotHubUnauthorizedAccess", "Unauthorized",                \
+      "the device is disabled in its hub", "enable the device")                                    \
+    X(CLIENT_ID_DIFFERS, 401, 401004, "", "IotHubUnauthorizedAccess", "Unauthorized",              \
+      "the MQTT client ID is not the device ID of the user name",                                  \
+      "use the device ID as the client ID")                                                        \
+    X(MODULE_UNSERVED, 501, 501002, "", "InvalidOperation", "Not served.",                         \
+      "a module connected, which this version does not serve", "connect as the device itself")     \
+    X(FEATURE_UNSERVED, 501, 501003, "", "InvalidOperation", "Not served.",                        \
+      "the device used a part of the hub that this version does not serve yet",                    \
+      "nothing to mend: the session goes on, that part of it stays silent")                        \
+    X(TOPIC_UNKNOWN, 400, 400004, "", "ArgumentInvalid", "Unknown topic.",                         \
+      "the device used a topic that a hub does not have", "compare the topic with docs/wire.md")   \
+    X(TOPIC_OF_OTHER, 401, 401005, "", "IotHubUnauthorizedAccess", "Unauthorized",                 \
+      "the device published in the name of another device",                                        \
+      "use the device's own ID in its topics")                                                     \
+    X(ANSWER_UNHEARD, 400, 400005, "", "ArgumentInvalid", "Not subscribed.",                       \
+      "the device asked about its twin and did not subscribe to the answer",                       \
+      "subscribe to $iothub/twin/res/# before asking")                                             \
+    X(SESSION_TAKEN_OVER, 400, 400027, "", "InvalidOperation", "Taken over.",                      \
+      "the device connected again, and the newer session took over",                               \
+      "give each device an identity of its own, if this comes from two of them")
 
 enum berth_reason {
     BERTH_WHY_NONE = 0,

@@ -32,6 +32,17 @@ size_t berth_utf8_size(berth_str s)
     return 0;
 }
 
+bool berth_utf8_is_valid(berth_str s)
+{
+    while (s.n > 0) {
+        size_t size = berth_utf8_size(s);
+        if (size == 0)
+            return false;
+        s = berth_str_sub(s, size, s.n);
+    }
+    return true;
+}
+
 berth_str berth_utf8_cut(berth_str s, size_t max)
 {
     if (s.n <= max)

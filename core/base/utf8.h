@@ -6,6 +6,8 @@
 
 /* Size of the character that S begins with; 0 when it is none, or S is empty. */
 size_t berth_utf8_size(berth_str s);
+/* Whether all of S is characters. */
+bool berth_utf8_is_valid(berth_str s);
 /* At most MAX bytes of S, never ending within a character. */
 berth_str berth_utf8_cut(berth_str s, size_t max);
 

@@ -53,6 +53,7 @@ struct berth_device {
     bool iot_edge;
     berth_str device_scope;        /* absent when unset */
     berth_str parent_scopes;       /* JSON array text, absent when unset */
+    bool connected;                /* of the moment: not in the record */
     int64_t status_updated_ms;     /* BERTH_TIME_NEVER */
     int64_t connection_updated_ms; /* BERTH_TIME_NEVER */
     int64_t last_activity_ms;      /* BERTH_TIME_NEVER */
@@ -104,6 +105,11 @@ BERTH_MUST_USE berth_err berth_twin_update(struct berth_device *d, berth_str jso
 /* The device's PATCH of its reported properties. */
 BERTH_MUST_USE berth_err berth_twin_report(struct berth_device *d, berth_str json, int64_t now_ms,
                                            struct berth_arena *a, struct berth_refusal *why);
+
+/* What turns a section with the values BEFORE into AFTER, as a device is told of it: a merge patch
+ * with "$version"; names that went are null. */
+void berth_twin_patch_put(struct berth_buf *b, berth_str before,
+                          const struct berth_twin_section *after);
 
 /* Unquoted base64 of 8 bytes, big-endian: "AAAAAAAAAAE=". */
 void berth_device_etag_put(struct berth_buf *b, uint64_t revision);

@@ -44,6 +44,12 @@ void berth__device_put_etag(struct berth_json_out *j, const char *name, uint64_t
     berth_json_member(j, name, berth_buf_str(&b));
 }
 
+void berth__device_put_connection(struct berth_json_out *j, const struct berth_device *d)
+{
+    berth_json_member(j, "connectionState",
+                      d->connected ? BERTH_STR("Connected") : BERTH_STR("Disconnected"));
+}
+
 void berth__device_put_thumbprints(struct berth_json_out *j, const struct berth_device *d)
 {
     berth_json_name(j, BERTH_STR("x509Thumbprint"));
@@ -109,7 +115,7 @@ void berth_device_put(struct berth_buf *b, const struct berth_device *d)
     berth_json_member(&j, "deviceId", d->device_id);
     put_generation(&j, d->generation);
     berth__device_put_etag(&j, "etag", d->identity_revision);
-    berth_json_member(&j, "connectionState", BERTH_STR("Disconnected"));
+    berth__device_put_connection(&j, d);
     berth_json_member(&j, "status", d->enabled ? BERTH_STR("enabled") : BERTH_STR("disabled"));
     put_or_null(&j, "statusReason", d->status_reason);
     berth_json_member_time(&j, "connectionStateUpdatedTime", d->connection_updated_ms);

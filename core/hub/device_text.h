@@ -11,6 +11,7 @@ berth_str berth__device_auth_text(enum berth_device_auth auth);
 BERTH_MUST_USE berth_err berth__device_auth_parse(berth_str text, enum berth_device_auth *out);
 
 /* The members that identity and twin documents share: null where nothing is set. */
+void berth__device_put_connection(struct berth_json_out *j, const struct berth_device *d);
 void berth__device_put_thumbprints(struct berth_json_out *j, const struct berth_device *d);
 void berth__device_put_edge(struct berth_json_out *j, const struct berth_device *d);
 void berth__device_put_etag(struct berth_json_out *j, const char *name, uint64_t revision);

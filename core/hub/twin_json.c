@@ -67,7 +67,7 @@ static void put_identity(struct berth_json_out *j, const struct berth_device *d)
     if (d->status_reason.p != NULL)
         berth_json_member(j, "statusReason", d->status_reason);
     berth_json_member_time(j, "statusUpdateTime", d->status_updated_ms);
-    berth_json_member(j, "connectionState", BERTH_STR("Disconnected"));
+    berth__device_put_connection(j, d);
     berth_json_member_time(j, "lastActivityTime", d->last_activity_ms);
     berth_json_member_i64(j, "cloudToDeviceMessageCount", 0);
     berth_json_member(j, "authenticationType", berth__device_auth_text(d->auth));

@@ -64,6 +64,8 @@ static const struct route rows[] = {
     { HTTP_GET, "berth/v1/hubs/+", HUBS, api_hub_get },
     { HTTP_PUT, "berth/v1/hubs/+", CONFIG, api_hub_put },
     { HTTP_POST, "berth/v1/hubs/+/listkeys", CONFIG, api_hub_list_keys },
+    { HTTP_GET, "berth/v1/hubs/+/events", CONFIG, api_hub_events },
+    { HTTP_GET, "berth/v1/audit", CONFIG, api_audit_list },
     { HTTP_GET, "berth/v1/registrations", BERTH_RIGHT_REGISTRATION_READ, api_registration_list },
     { HTTP_GET, "berth/v1/refusals", BERTH_RIGHT_REGISTRATION_READ, api_refusal_list },
     { HTTP_GET, "berth/v1/enrollments/+/settings", READ, api_enrollment_settings_get },

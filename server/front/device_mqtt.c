@@ -1,117 +1,16 @@
-/* The DPS device API over MQTT. The device says who it is in CONNECT; whether that is true is told
- * in the answer to its register publish, as Azure does. Rules: docs/wire.md. */
+#include "front/device_mqtt.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "front/mqtt_link.h"
-#include "front/registrar.h"
-#include "front/registration_log.h"
 #include "front/router.h"
-#include "net/listener.h"
-#include "ops/log.h"
-#include "prov/dps_device.h"
+#include "hub/hub_topic.h"
 
-#define RESPONSE_MAX (16 * 1024) /* bytes of one packet sent */
-#define SCRATCH_SIZE 4096
+#define SMALL_PACKET (16 + BERTH_MQTT_FILTERS_MAX)
 
-struct mqtt {
-    struct mqtt_link link;
-    struct registration *registration; /* the one under way; input waits for it */
-    int granted_qos;                   /* of the response filter; -1: not subscribed */
-    uint16_t next_id;
-    uint16_t to_acknowledge; /* the publish whose PUBACK goes out with its answer; 0: none */
-    char *login;             /* user name, then password; one block */
-    struct berth_dps_user user;
-    berth_str password;
-    char rid[BERTH_DPS_RID_MAX];
-    size_t rid_n;
-};
-
-/* ---- answers ---- */
-
-static void put_puback(struct mqtt *m, struct berth_buf *b)
+static void send_connack(struct mqtt *m, uint8_t code)
 {
-    if (m->to_acknowledge != 0)
-        berth_mqtt_put_puback(b, m->to_acknowledge);
-    m->to_acknowledge = 0;
-}
-
-static void publish(struct mqtt *m, int status, int retry_after_s, berth_str body)
-{
-    char topic_text[512], packet_text[RESPONSE_MAX];
-    struct berth_buf topic, packet;
-
-    /* One record and one send for both; PUBACK is first: C# insists. */
-    berth_buf_init(&packet, packet_text, sizeof packet_text);
-    put_puback(m, &packet);
-    if (m->granted_qos < 0) { /* nobody asked to hear it */
-        mqtt_link_send(&m->link, &packet);
-        log_event(LOG_NOTICE, "mqtt answer not sent",
-                  LOG_TEXT("why",
-                           BERTH_STR("the device did not subscribe to " BERTH_DPS_RESPONSE_FILTER)),
-                  LOG_TEXT("peer", berth_str_of(layer_peer(&m->link.layer)->text)),
-                  LOG_TEXT("registration_id", m->user.registration_id));
-        return;
-    }
-    berth_buf_init(&topic, topic_text, sizeof topic_text);
-    berth_dps_answer_topic_put(&topic, status, (berth_str){ m->rid, m->rid_n }, retry_after_s);
-    if (++m->next_id == 0)
-        m->next_id = 1;
-    berth_mqtt_put_publish(&packet, berth_buf_str(&topic), body, (uint8_t)m->granted_qos,
-                           m->next_id);
-    mqtt_link_send(&m->link, &packet);
-}
-
-static void publish_error(struct mqtt *m, enum berth_reason why, int retry_after_s,
-                          const char *tracking_id)
-{
-    char text[1024];
-    struct berth_buf body;
-
-    berth_buf_init(&body, text, sizeof text);
-    berth_dps_error_put(&body, why, (berth_str){ 0 }, berth_str_of(tracking_id),
-                        loop_now_ms(m->link.f->loop));
-    publish(m, berth_reason_row(why)->status, retry_after_s, berth_buf_str(&body));
-}
-
-static void answered(void *user, const struct berth_answer *answer, const char *tracking_id)
-{
-    struct mqtt *m = user;
-    char text[RESPONSE_MAX / 2];
-    struct berth_buf body;
-
-    m->registration = NULL;
-    if (berth_answer_is_error(answer)) {
-        publish_error(m, answer->reason, answer->retry_after_s, tracking_id);
-    } else {
-        berth_buf_init(&body, text, sizeof text);
-        berth_dps_answer_put(&body, answer);
-        publish(m, answer->state.status == BERTH_ASSIGNING ? 202 : 200, answer->retry_after_s,
-                berth_buf_str(&body));
-    }
-    mqtt_link_go_on(&m->link);
-}
-
-static void refuse_at_once(struct mqtt *m, enum berth_reason why)
-{
-    char tracking[FRONT_TRACKING_SIZE];
-
-    front_tracking_id(m->link.f, tracking);
-    (void)registration_log(m->link.f, &(struct registration_line){
-                                          .tracking = tracking,
-                                          .registration_id = m->user.registration_id,
-                                          .peer = layer_peer(&m->link.layer),
-                                          .transport = m->link.transport,
-                                          .answer = &(struct berth_answer){ .reason = why },
-                                      });
-    publish_error(m, why, 0, tracking);
-}
-
-/* ---- packets ---- */
-
-static void connack(struct mqtt *m, uint8_t code)
-{
-    char text[16];
+    char text[SMALL_PACKET];
     struct berth_buf b;
 
     berth_buf_init(&b, text, sizeof text);
@@ -119,11 +18,75 @@ static void connack(struct mqtt *m, uint8_t code)
     mqtt_link_send(&m->link, &b);
 }
 
-/* {hub}/{device}/?api-version=..: a device on its way to its hub. */
+void mqtt_accept(struct mqtt *m, uint16_t keep_alive_s)
+{
+    mqtt_link_connected(&m->link, keep_alive_s);
+    send_connack(m, BERTH_MQTT_ACCEPTED);
+}
+
+void mqtt_refuse(struct mqtt *m, uint8_t code, enum berth_reason why)
+{
+    send_connack(m, code);
+    mqtt_link_refuse(&m->link, why);
+}
+
+void mqtt_owe_puback(struct mqtt *m, const struct berth_mqtt_packet *p)
+{
+    m->owed = p->qos > 0 ? p->packet_id : 0;
+}
+
+static void put_puback(struct mqtt *m, struct berth_buf *b)
+{
+    if (m->owed != 0)
+        berth_mqtt_put_puback(b, m->owed);
+    m->owed = 0;
+}
+
+void mqtt_puback(struct mqtt *m)
+{
+    char text[SMALL_PACKET];
+    struct berth_buf b;
+
+    if (m->owed == 0)
+        return;
+    berth_buf_init(&b, text, sizeof text);
+    put_puback(m, &b);
+    mqtt_link_send(&m->link, &b);
+}
+
+bool mqtt_publish(struct mqtt *m, berth_str topic, berth_str payload, uint8_t qos)
+{
+    size_t size = 2 * SMALL_PACKET + topic.n + payload.n;
+    char *text = malloc(size);
+    struct berth_buf b;
+
+    if (text == NULL) {
+        mqtt_link_end(&m->link, "out of memory");
+        return false;
+    }
+    berth_buf_init(&b, text, size);
+    put_puback(m, &b);
+    if (++m->next_id == 0)
+        m->next_id = 1;
+    berth_mqtt_put_publish(&b, topic, payload, qos, m->next_id);
+    mqtt_link_send(&m->link, &b);
+    free(text);
+    return true;
+}
+
+/* ---- packets ---- */
+
+/* {hub}/{device}/..; what is neither this nor DPS's is for DPS to refuse. A device may be called
+ * "registrations": a query follows it then, and no ID. */
 static bool is_hub_user(berth_str user)
 {
-    (void)berth_str_cut(&user, '/');
-    return user.n > 0 && !berth_str_ieq(berth_str_cut(&user, '/'), BERTH_STR("registrations"));
+    struct berth_hub_user u;
+
+    if (berth_hub_user_parse(user, &u) != BERTH_OK)
+        return false;
+    if (!berth_str_ieq(u.device_id, BERTH_STR("registrations")))
+        return true;
+    return u.query.n > 0 && u.module_id.p == NULL;
 }
 
 static bool keep_login(struct mqtt *m, const struct berth_mqtt_packet *p)
@@ -131,54 +94,42 @@ static bool keep_login(struct mqtt *m, const struct berth_mqtt_packet *p)
     m->login = malloc(p->user.n + p->password.n + 1);
     if (m->login == NULL)
         return false;
-    memcpy(m->login, p->user.p, p->user.n);
+    if (p->user.n > 0)
+        memcpy(m->login, p->user.p, p->user.n);
     if (p->password.n > 0)
         memcpy(m->login + p->user.n, p->password.p, p->password.n);
+    m->user = (berth_str){ m->login, p->user.n };
     m->password = (berth_str){ m->login + p->user.n, p->password.n };
-    if (berth_dps_user_parse((berth_str){ m->login, p->user.n }, &m->user) != BERTH_OK)
-        return false;
-    m->link.registration_id = m->user.registration_id;
     return true;
 }
 
 static void on_connect(struct mqtt *m, const struct berth_mqtt_packet *p)
 {
-    if (m->link.connected) {
+    if (m->adapter != NULL) {
         mqtt_link_end(&m->link, "a second CONNECT");
         return;
     }
     if (p->level != 4) {
-        connack(m, BERTH_MQTT_BAD_PROTOCOL);
-        mqtt_link_refuse(&m->link, BERTH_WHY_MQTT_VERSION);
+        mqtt_refuse(m, BERTH_MQTT_BAD_PROTOCOL, BERTH_WHY_MQTT_VERSION);
         return;
     }
-    if (p->has_user && is_hub_user(p->user)) {
-        connack(m, BERTH_MQTT_NOT_AUTHORIZED);
-        mqtt_link_refuse(&m->link, BERTH_WHY_HUB_SESSION_UNSERVED);
+    if (!keep_login(m, p)) {
+        mqtt_link_end(&m->link, "out of memory");
         return;
     }
-    if (!p->has_user || !keep_login(m, p)) {
-        connack(m, BERTH_MQTT_BAD_LOGIN);
-        mqtt_link_refuse(&m->link, BERTH_WHY_MQTT_LOGIN_MALFORMED);
-        return;
-    }
-    mqtt_link_connected(&m->link, p->keep_alive_s);
-    connack(m, BERTH_MQTT_ACCEPTED);
+    m->adapter = p->has_user && is_hub_user(m->user) ? &hub_mqtt : &dps_mqtt;
+    if (!m->adapter->open(m, p))
+        mqtt_link_end(&m->link, "out of memory");
 }
 
 static void on_subscribe(struct mqtt *m, const struct berth_mqtt_packet *p)
 {
     uint8_t codes[BERTH_MQTT_FILTERS_MAX];
-    char text[16 + BERTH_MQTT_FILTERS_MAX];
+    char text[SMALL_PACKET];
     struct berth_buf b;
 
-    for (size_t i = 0; i < p->filter_count; i++) {
-        codes[i] = 0x80;
-        if (!berth_str_eq(p->filters[i], BERTH_STR(BERTH_DPS_RESPONSE_FILTER)))
-            continue;
-        codes[i] = p->filter_qos[i] > 0 ? 1 : 0;
-        m->granted_qos = codes[i];
-    }
+    for (size_t i = 0; i < p->filter_count; i++) /* QoS 2 is granted as 1 */
+        codes[i] = m->adapter->subscribe(m, p->filters[i], p->filter_qos[i] > 0 ? 1 : 0);
     berth_buf_init(&b, text, sizeof text);
     berth_mqtt_put_suback(&b, p->packet_id, codes, p->filter_count);
     mqtt_link_send(&m->link, &b);
@@ -186,70 +137,29 @@ static void on_subscribe(struct mqtt *m, const struct berth_mqtt_packet *p)
 
 static void on_unsubscribe(struct mqtt *m, const struct berth_mqtt_packet *p)
 {
-    char text[16];
+    char text[SMALL_PACKET];
     struct berth_buf b;
 
     for (size_t i = 0; i < p->filter_count; i++)
-        if (berth_str_eq(p->filters[i], BERTH_STR(BERTH_DPS_RESPONSE_FILTER)))
-            m->granted_qos = -1;
+        m->adapter->unsubscribe(m, p->filters[i]);
     berth_buf_init(&b, text, sizeof text);
     berth_mqtt_put_unsuback(&b, p->packet_id);
     mqtt_link_send(&m->link, &b);
 }
 
-static void register_device(struct mqtt *m, const struct berth_dps_topic *topic,
-                            const struct berth_dps_register *body)
+static void on_ping(struct mqtt *m)
 {
-    struct berth_registration_request req = {
-        .id_scope = m->user.id_scope,
-        .registration_id = m->user.registration_id,
-        .payload = body->payload,
-        .is_poll = topic->is_poll,
-        .operation_id = topic->operation_id,
-    };
+    char text[SMALL_PACKET];
+    struct berth_buf b;
 
-    req.credential.type = m->password.n > 0 ? BERTH_CREDENTIAL_SAS : BERTH_CREDENTIAL_NONE;
-    req.credential.u.sas = m->password;
-    m->registration = registrar_start(m->link.f->registrar, &req, layer_peer(&m->link.layer),
-                                      m->link.transport, answered, m);
-    m->link.busy = m->registration != NULL;
-    if (m->registration == NULL)
-        refuse_at_once(m, BERTH_WHY_OVERLOADED);
-}
-
-static void on_publish(struct mqtt *m, const struct berth_mqtt_packet *p)
-{
-    unsigned char scratch[SCRATCH_SIZE];
-    struct berth_dps_register body = { 0 };
-    struct berth_dps_topic topic;
-    struct berth_arena a;
-
-    if (berth_dps_topic_parse(p->topic, &topic) != BERTH_OK) {
-        mqtt_link_refuse(&m->link, BERTH_WHY_MQTT_TOPIC_UNKNOWN);
-        return;
-    }
-    m->to_acknowledge = p->qos > 0 ? p->packet_id : 0;
-    m->rid_n = topic.rid.n;
-    if (topic.rid.n > 0)
-        memcpy(m->rid, topic.rid.p, topic.rid.n);
-    berth_arena_init(&a, scratch, sizeof scratch);
-    if (!topic.is_poll && berth_dps_register_parse(p->payload, &a, &body) != BERTH_OK) {
-        refuse_at_once(m, BERTH_WHY_PAYLOAD_MALFORMED);
-        return;
-    }
-    if (body.registration_id.p != NULL &&
-        !berth_str_ieq(body.registration_id, m->user.registration_id)) {
-        refuse_at_once(m, BERTH_WHY_BODY_ID_DIFFERS);
-        return;
-    }
-    register_device(m, &topic, &body);
+    berth_buf_init(&b, text, sizeof text);
+    berth_mqtt_put_empty(&b, BERTH_MQTT_PINGRESP);
+    mqtt_link_send(&m->link, &b);
 }
 
 static void on_packet(struct mqtt_link *l, const struct berth_mqtt_packet *p)
 {
     struct mqtt *m = (struct mqtt *)l;
-    char text[16];
-    struct berth_buf b;
 
     switch (p->type) {
     case BERTH_MQTT_CONNECT:
@@ -262,20 +172,19 @@ static void on_packet(struct mqtt_link *l, const struct berth_mqtt_packet *p)
         on_unsubscribe(m, p);
         return;
     case BERTH_MQTT_PUBLISH:
-        on_publish(m, p);
+        m->adapter->publish(m, p);
         return;
     case BERTH_MQTT_PUBACK:
         return;
     case BERTH_MQTT_PINGREQ:
-        berth_buf_init(&b, text, sizeof text);
-        berth_mqtt_put_empty(&b, BERTH_MQTT_PINGRESP);
-        mqtt_link_send(&m->link, &b);
+        on_ping(m);
         return;
     case BERTH_MQTT_DISCONNECT: /* Node never calls back while the socket stays open */
-        mqtt_link_end(&m->link, NULL);
+        m->farewell = true;
+        mqtt_link_end(l, NULL);
         return;
     default:
-        mqtt_link_end(&m->link, "a packet that only servers send");
+        mqtt_link_end(l, "a packet that only servers send");
         return;
     }
 }
@@ -283,12 +192,12 @@ static void on_packet(struct mqtt_link *l, const struct berth_mqtt_packet *p)
 static void on_closed(struct mqtt_link *l)
 {
     struct mqtt *m = (struct mqtt *)l;
-    const struct berth_crypto *c = m->link.f->crypto;
+    const struct berth_crypto *c = l->f->crypto;
 
-    if (m->registration != NULL)
-        registrar_forget(m->registration);
+    if (m->adapter != NULL)
+        m->adapter->closed(m);
     if (m->login != NULL)
-        c->wipe(c->ctx, m->login, (size_t)(m->password.p - m->login) + m->password.n);
+        c->wipe(c->ctx, m->login, m->user.n + m->password.n);
     free(m->login);
     mqtt_link_deinit(l);
     free(m);
@@ -302,7 +211,6 @@ struct layer *device_mqtt_new(struct front *f, struct layer *below, const char *
 
     if (m == NULL)
         return NULL;
-    m->granted_qos = -1;
     mqtt_link_init(&m->link, f, below, &ops);
     m->link.transport = transport;
     return &m->link.layer;

@@ -97,11 +97,12 @@ void api_registration_delete(struct call *c)
     store_commit(c->f->store, &change, 1, loop_now_ms(c->f->loop), on_deleted, c);
 }
 
-static bool put_listed(struct berth_buf *b, const struct berth_record *rec,
+static bool put_listed(const struct call *c, struct berth_buf *b, const struct berth_record *rec,
                        struct berth_arena *memory)
 {
     struct berth_registration r;
 
+    (void)c;
     if (berth_registration_decode(rec, memory, &r) != BERTH_OK)
         return false;
     berth_registration_put(b, &r);

@@ -262,12 +262,13 @@ void api_group_delete(struct call *c)
 
 /* ---- query ---- */
 
-static bool put_listed(struct berth_buf *b, const struct berth_record *rec,
+static bool put_listed(const struct call *c, struct berth_buf *b, const struct berth_record *rec,
                        struct berth_arena *memory)
 {
     /* in the arena, not on the stack: it holds keys, and the arena is wiped */
     struct berth_enrollment *e = berth_arena_alloc(memory, sizeof *e);
 
+    (void)c;
     if (e == NULL || berth_enrollment_decode(rec, memory, e) != BERTH_OK)
         return false;
     berth_enrollment_put(b, e, false, (berth_str){ 0 });

@@ -2,7 +2,36 @@
 
 #include <string.h>
 
+#include "front/call.h"
+#include "front/hub_session.h"
+#include "front/monitor.h"
+#include "front/presence.h"
+#include "front/registrar.h"
 #include "net/http.h"
+
+void front_watch(void *front, const struct berth_record *rec, bool deleted)
+{
+    struct front *f = front;
+
+    if (rec->kind == BERTH_KIND_DEVICE)
+        hub_sessions_watch(f, rec, deleted);
+    else
+        catalog_watch(f->catalog, rec, deleted);
+}
+
+void front_stop(struct front *f)
+{
+    f->stopping = true;
+    hub_sessions_stop(f);
+    monitors_stop(f);
+    if (f->presence != NULL)
+        presence_hurry(f->presence);
+}
+
+bool front_busy(const struct front *f)
+{
+    return registrar_open(f->registrar) > 0 || f->calls != NULL || !presence_is_idle(f->presence);
+}
 
 void front_tracking_id(struct front *f, char out[FRONT_TRACKING_SIZE])
 {

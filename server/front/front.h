@@ -11,14 +11,19 @@
 #include "ops/metrics.h"
 #include "store/store.h"
 
+#define FRONT_WATCH_KINDS   (CATALOG_KINDS | 1u << BERTH_KIND_DEVICE)
 #define FRONT_TRACKING_SIZE 37 /* a random UUID in text, and NUL */
 
 struct http_exchange;
+struct common;
 struct registrar;
 struct trust;
 struct call;
 struct refusals;
 struct forensics;
+struct presence;
+struct hub_session;
+struct monitor;
 
 struct front {
     struct loop *loop;
@@ -32,9 +37,22 @@ struct front {
     struct trust *trust;         /* keeps the server's certificates; NULL: nobody does */
     struct refusals *refusals;   /* the process's; NULL: none are kept */
     struct forensics *forensics; /* the process's; NULL: nothing is looked into */
-    struct call *calls;          /* service requests under way */
-    bool stopping;               /* new requests get BERTH_WHY_STOPPING */
+    struct common *common;       /* the process's */
+    struct presence *presence;
+    struct hub_session *hub_sessions; /* that this loop holds */
+    struct monitor *monitors;         /* calls that wait for events */
+    size_t monitor_count;
+    struct call *calls; /* service requests under way */
+    bool stopping;      /* new requests get BERTH_WHY_STOPPING */
 };
+
+/* The store's watcher, with the front as its user, of FRONT_WATCH_KINDS. */
+void front_watch(void *front, const struct berth_record *rec, bool deleted);
+/* The daemon is about to stop: ends what would go on by itself, sessions and monitors. Again before
+ * the loop is torn down. */
+void front_stop(struct front *f);
+/* Whether something is under way that a stopping daemon waits for. */
+bool front_busy(const struct front *f);
 
 /* A random UUID: the tracking ID of a request, in its answer and in its log lines. */
 void front_tracking_id(struct front *f, char out[FRONT_TRACKING_SIZE]);

@@ -1,14 +1,16 @@
 /* The hub service API of device identities. */
 #include "front/hub_device.h"
 #include "front/page.h"
+#include "front/presence.h"
 #include "front/service.h"
 #include "wire/query.h"
 
 static void answer(struct call *c)
 {
-    const struct device_task *t = c->state;
+    struct device_task *t = c->state;
     struct berth_buf b;
 
+    presence_show(c->f, &t->d);
     call_body(c, &b);
     berth_device_put(&b, &t->d);
     device_task_answer(c, &b, t->d.identity_revision);
@@ -180,7 +182,7 @@ void api_device_delete(struct call *c)
 
 /* ---- list ---- */
 
-static bool put_listed(struct berth_buf *b, const struct berth_record *rec,
+static bool put_listed(const struct call *c, struct berth_buf *b, const struct berth_record *rec,
                        struct berth_arena *memory)
 {
     /* in the arena, not on the stack: it holds keys, and the arena is wiped */
@@ -188,6 +190,7 @@ static bool put_listed(struct berth_buf *b, const struct berth_record *rec,
 
     if (d == NULL || berth_device_decode(rec, memory, d) != BERTH_OK)
         return false;
+    presence_show(c->f, d);
     berth_device_put(b, d);
     return true;
 }

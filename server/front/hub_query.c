@@ -2,17 +2,19 @@
  * twins; the others are refused in words, because an answer that ignored a condition would be wrong
  * in silence. */
 #include "front/page.h"
+#include "front/presence.h"
 #include "front/service.h"
 #include "hub/device.h"
 #include "wire/json.h"
 
-static bool put_twin(struct berth_buf *b, const struct berth_record *rec,
+static bool put_twin(const struct call *c, struct berth_buf *b, const struct berth_record *rec,
                      struct berth_arena *memory)
 {
     struct berth_device *d = berth_arena_alloc(memory, sizeof *d);
 
     if (d == NULL || berth_device_decode(rec, memory, d) != BERTH_OK)
         return false;
+    presence_show(c->f, d);
     berth_twin_put(b, d);
     return true;
 }

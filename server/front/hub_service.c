@@ -1,4 +1,5 @@
 /* The hub's service API: devices, twins, statistics of the hub that the Host header names. */
+#include "front/common.h"
 #include "front/route.h"
 #include "front/router.h"
 #include "front/service.h"
@@ -46,10 +47,18 @@ static void statistics_devices(struct call *c)
         store_count(c->f->store, BERTH_KIND_DEVICE, c->hub, 1, on_enabled, c);
 }
 
-/* This version serves no device sessions, so none is connected. */
 static void statistics_service(struct call *c)
 {
-    call_json(c, 200, BERTH_STR("{\"connectedDeviceCount\":0}"), NULL, 0);
+    struct berth_json_out j;
+    struct berth_buf b;
+
+    call_body(c, &b);
+    berth_json_begin(&j, &b);
+    berth_json_open(&j, '{');
+    berth_json_member_i64(&j, "connectedDeviceCount",
+                          (int64_t)sessions_count(c->f->common->sessions, c->hub));
+    berth_json_close(&j, '}');
+    call_send(c, 200, &b, NULL, 0);
 }
 
 #define READ    (BERTH_RIGHT_REGISTRY_READ | BERTH_RIGHT_REGISTRY_WRITE)

@@ -1,11 +1,11 @@
 #include "front/limits.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
 #include "base/bucket.h"
 #include "base/siphash.h"
+#include "front/party.h"
 
 /* A name may stand in any of the WAYS places of its set; the place longest unused makes room. A
  * lookup so reads two cache lines, whatever strangers send. */
@@ -80,24 +80,13 @@ static uint64_t name_of(const struct limits *l, berth_str text)
     return hash != 0 ? hash : 1;
 }
 
-/* The part of ADDR that one party commands: an IPv4 address, or the /64 that any IPv6 host can fill
- * with addresses of its own. 0 for a peer without address. */
+/* 0 for a peer without address. */
 static uint64_t peer_name(const struct limits *l, const struct sockaddr *addr)
 {
-    struct in6_addr six;
+    uint8_t party[PARTY_MAX];
+    size_t n = party_of(addr, party);
 
-    if (addr->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const void *)addr;
-
-        return name_of(l, (berth_str){ (const char *)&in->sin_addr, sizeof in->sin_addr });
-    }
-    if (addr->sa_family != AF_INET6)
-        return 0;
-    six = ((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr;
-    /* A dual-stack listener shows IPv4 peers as ::ffff:a.b.c.d, all of one /64. */
-    if (IN6_IS_ADDR_V4MAPPED(&six))
-        return name_of(l, (berth_str){ (const char *)&six.s6_addr[12], 4 });
-    return name_of(l, (berth_str){ (const char *)six.s6_addr, 8 });
+    return n == 0 ? 0 : name_of(l, (berth_str){ (const char *)party, n });
 }
 
 berth_err limits_new(const struct limits_rates *r, struct limits **out)

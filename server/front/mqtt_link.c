@@ -19,7 +19,7 @@ void mqtt_link_end(struct mqtt_link *l, const char *why)
     if (why != NULL)
         log_event(LOG_NOTICE, "mqtt connection closed", LOG_TEXT("why", berth_str_of(why)),
                   LOG_TEXT("peer", berth_str_of(layer_peer(&l->layer)->text)),
-                  LOG_TEXT("registration_id", l->registration_id));
+                  LOG_TEXT(l->id_name, l->id));
     layer_close(l->layer.below);
 }
 
@@ -27,7 +27,7 @@ void mqtt_link_refuse(struct mqtt_link *l, enum berth_reason why)
 {
     if (l->closing)
         return;
-    connection_refused(l->f, &l->layer, why, l->transport, (berth_str){ 0 }, l->registration_id);
+    connection_refused(l->f, &l->layer, why, l->transport, (berth_str){ 0 }, l->id);
     mqtt_link_end(l, berth_reason_row(why)->text);
 }
 
@@ -95,7 +95,7 @@ static size_t take_packets(struct mqtt_link *l, berth_str bytes)
     size_t total = 0;
 
     while (bytes.n > 0 && !is_waiting(l) && !l->closing) {
-        size_t max = l->connected ? MQTT_BYTES_MAX : MQTT_LOGIN_MAX, used;
+        size_t max = l->connected ? l->bytes_max : MQTT_LOGIN_MAX, used;
         struct berth_mqtt_packet p;
         if (!l->connected && connection_is_http(bytes)) {
             mqtt_link_refuse(l, BERTH_WHY_HTTP_ON_MQTT_PORT);
@@ -181,8 +181,10 @@ void mqtt_link_init(struct mqtt_link *l, struct front *f, struct layer *below,
         .layer = { .ops = &layer_ops, .below = below, .loop = below->loop },
         .ops = ops,
         .f = f,
-        .registration_id = BERTH_STR(""),
+        .id = BERTH_STR(""),
+        .id_name = "registration_id",
         .transport = "mqtt",
+        .bytes_max = MQTT_BYTES_MAX,
     };
     restart_quiet(l);
 }

@@ -8,9 +8,11 @@
 #include "net/layer.h"
 #include "wire/mqtt.h"
 
-#define MQTT_LOGIN_MAX (8 * 1024)   /* bytes of a CONNECT packet */
-#define MQTT_BYTES_MAX (128 * 1024) /* bytes of any packet after it */
-#define MQTT_TAIL_MAX  (64 * 1024)  /* unsent bytes; beyond it the device does not read */
+#define MQTT_LOGIN_MAX (8 * 1024) /* bytes of a CONNECT packet */
+#define MQTT_BYTES_MAX                                                                             \
+    (128 * 1024)                   /* bytes of any packet after it, unless its owner takes more    \
+                                    */
+#define MQTT_TAIL_MAX (256 * 1024) /* unsent bytes; beyond it the device does not read */
 
 struct mqtt_link;
 
@@ -21,16 +23,18 @@ struct mqtt_link_ops {
     void (*closed)(struct mqtt_link *l);
 };
 
-/* The first member of its owner, which sets REGISTRATION_ID, TRANSPORT and BUSY and reads the
- * others.
+/* The first member of its owner, which sets ID, ID_NAME, TRANSPORT, BYTES_MAX and BUSY and reads
+ * the others.
  */
 struct mqtt_link {
     struct layer layer;
     const struct mqtt_link_ops *ops;
     struct front *f;
-    berth_str registration_id; /* for the log; empty until known */
-    const char *transport;     /* for what is kept of refusals; static */
-    bool busy;                 /* no packet is taken until mqtt_link_go_on */
+    berth_str id;          /* for the log; empty until known */
+    const char *id_name;   /* "registration_id" unless it is another */
+    const char *transport; /* for what is kept of refusals; static */
+    size_t bytes_max;      /* of a packet after CONNECT */
+    bool busy;             /* no packet is taken until mqtt_link_go_on */
     bool connected, closing;
     uint16_t keep_alive_s;
     struct deadline quiet;

@@ -79,15 +79,15 @@ struct page *page_new(struct call *c, const char *item_type)
 }
 
 /* Appends one document; when it does not fit, B is as before. False: stop here. */
-static bool put_record(const struct page *p, struct berth_buf *b, const struct berth_record *rec,
-                       struct berth_arena *memory, bool first)
+static bool put_record(const struct call *c, const struct page *p, struct berth_buf *b,
+                       const struct berth_record *rec, struct berth_arena *memory, bool first)
 {
     size_t before = b->n;
 
     berth_arena_reset(memory);
     if (!first)
         berth_buf_put_char(b, ',');
-    if (!p->put(b, rec, memory)) {
+    if (!p->put(c, b, rec, memory)) {
         log_event(LOG_ERROR, "record is damaged", LOG_NUM("kind", rec->kind),
                   LOG_TEXT("key", rec->key));
         b->n = before; /* the others can be shown all the same */
@@ -143,7 +143,7 @@ static void on_listed(void *user, const struct store_reply *reply)
     call_body(c, &b);
     b.max = b.max < BODY_MAX ? b.max : BODY_MAX;
     berth_buf_put_char(&b, '[');
-    while (taken < reply->count && put_record(p, &b, &reply->records[taken], &memory, b.n == 1))
+    while (taken < reply->count && put_record(c, p, &b, &reply->records[taken], &memory, b.n == 1))
         taken++;
     if (taken == 0 && reply->count > 0) {
         call_fail(c, BERTH_WHY_INTERNAL, "a record does not fit an answer");

@@ -13,7 +13,8 @@ struct page {
     berth_str after; /* key of the last record of the page before; empty: from the first */
     /* Appends the document of REC; MEMORY is for this record alone. False: the record is damaged.
      */
-    bool (*put)(struct berth_buf *b, const struct berth_record *rec, struct berth_arena *memory);
+    bool (*put)(const struct call *c, struct berth_buf *b, const struct berth_record *rec,
+                struct berth_arena *memory);
 };
 
 /* Reads x-ms-max-item-count (1 and more; at most STORE_LIST_MAX are given) and x-ms-continuation.

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "front/common.h"
 #include "ops/log.h"
 
 static const char *outcome(const struct berth_answer *a)
@@ -38,6 +39,18 @@ static struct refusal_handle keep(struct front *f, const struct registration_lin
         loop_now_ms(f->loop));
 }
 
+/* A device that lives here and registers there may be two. */
+static void audit(struct front *f, const struct registration_line *l)
+{
+    berth_str hub = l->answer->state.assigned_hub, device_id = l->answer->state.device_id;
+    struct session_view v;
+
+    if (sessions_find(f->common->sessions, hub, device_id, &v) &&
+        !sessions_same_party(&v.peer, l->peer))
+        audit_add(f->common->audit, AUDIT_REGISTERED_ELSEWHERE, loop_now_ms(f->loop), hub,
+                  device_id, l->peer->text, v.peer.text);
+}
+
 struct refusal_handle registration_log(struct front *f, const struct registration_line *l)
 {
     const struct berth_answer *a = l->answer;
@@ -67,6 +80,8 @@ struct refusal_handle registration_log(struct front *f, const struct registratio
     fields[n++] = LOG_NUM("ms", l->ms);
     assert(n <= sizeof fields / sizeof fields[0]);
     log_write(refused ? LOG_WARNING : LOG_INFO, "registration", fields, n);
+    if (!refused && a->state.status == BERTH_ASSIGNED)
+        audit(f, l);
     return refused ? keep(f, l) : (struct refusal_handle){ 0 };
 }
 

@@ -20,7 +20,8 @@ void berth_api(struct front *f, struct http_exchange *x); /* /berth/v1 */
 bool device_ws_is_meant(const struct http_exchange *x);
 void device_ws(struct front *f, struct http_exchange *x);
 
-/* The mqtt layer for BELOW, a tls layer or the ws layer over one: DPS today. TRANSPORT, static, is
+/* The mqtt layer for BELOW, a tls layer or the ws layer over one: DPS and hub,
+ * told apart by the user name. TRANSPORT, static, is
  * for the log. NULL when memory is out. */
 struct layer *device_mqtt_new(struct front *f, struct layer *below, const char *transport);
 

@@ -56,5 +56,8 @@ void api_ca_rollover(struct call *c);
 
 /* berth_refusals.c */
 void api_refusal_list(struct call *c);
+/* monitor.c */
+void api_hub_events(struct call *c);
+void api_audit_list(struct call *c);
 
 #endif

@@ -11,6 +11,7 @@
 #include "client/openssl_crypto.h"
 #include "front/forensics.h"
 #include "front/refusals.h"
+#include "front/common.h"
 #include "net/http.h"
 #include "net/listener.h"
 #include "ops/address.h"
@@ -30,6 +31,7 @@ struct daemon {
     const struct config *config;
     struct berth_crypto crypto;
     struct store *store;
+    struct common common;
     struct setup setup;
     struct trust *trust;
     struct refusals *refusals;
@@ -283,6 +285,7 @@ static berth_err start_workers(struct daemon *d)
     struct worker_options o = {
         .config = c,
         .store = d->store,
+        .common = &d->common,
         .attach = sqlite_store_attach,
         .files = trust_files(d->trust),
         .trust = d->trust,
@@ -400,6 +403,8 @@ static berth_err start(struct daemon *d)
     if (e == BERTH_OK)
         e = open_trust(d);
     if (e == BERTH_OK)
+        e = common_init(&d->common);
+    if (e == BERTH_OK)
         e = open_health(d);
     if (e == BERTH_OK)
         e = start_forensics(d);
@@ -418,6 +423,7 @@ static void release(struct daemon *d)
     trust_stop(d->trust);
     forensics_stop(d->forensics);
     refusals_free(d->refusals);
+    common_deinit(&d->common);
     if (d->health != NULL)
         listener_close(d->health);
     for (size_t i = 0; i < SIGNALS; i++)

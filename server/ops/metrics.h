@@ -35,6 +35,16 @@
     X(decisions_repeated, "berth_decisions_repeated_total", "counter",                             \
       "decisions taken again because a record had changed")                                        \
     X(service_requests, "berth_service_requests_total", "counter", "service API requests")         \
+    X(hub_sessions_open, "berth_hub_sessions_open", "gauge", "devices' sessions with hubs")        \
+    X(hub_sessions_accepted, "berth_hub_sessions_accepted_total", "counter",                       \
+      "devices' sessions accepted")                                                                \
+    X(hub_sessions_refused, "berth_hub_sessions_refused_total", "counter",                         \
+      "devices' sessions refused")                                                                 \
+    X(telemetry_messages, "berth_telemetry_messages_total", "counter",                             \
+      "messages that devices sent")                                                                \
+    X(telemetry_bytes, "berth_telemetry_bytes_total", "counter", "bytes of their payloads")        \
+    X(twin_requests, "berth_twin_requests_total", "counter",                                       \
+      "twins read and reported by devices")                                                        \
     X(throttled, "berth_throttled_total", "counter", "requests refused by a rate limit")
 
 struct metrics {

@@ -9,6 +9,8 @@
 #include "client/openssl_crypto.h"
 #include "front/call.h"
 #include "front/connection_refused.h"
+#include "front/hub_session.h"
+#include "front/presence.h"
 #include "front/registrar.h"
 #include "front/router.h"
 #include "net/echo.h"
@@ -240,9 +242,11 @@ static berth_err make_front(struct worker *w)
     const struct config *c = w->o.config;
     struct limits_rates rates = { c->device_requests_per_min, c->peer_failures_per_min };
     struct front *f = &w->front;
-    struct store_attach attach = {
-        .wake = wake, .wake_user = w, .watcher = catalog_watch, .watch_kinds = CATALOG_KINDS
-    };
+    struct store_attach attach = { .wake = wake,
+                                   .wake_user = w,
+                                   .watcher = front_watch,
+                                   .watch_user = f,
+                                   .watch_kinds = FRONT_WATCH_KINDS };
     berth_err e;
 
     f->loop = w->loop;
@@ -252,12 +256,14 @@ static berth_err make_front(struct worker *w)
     f->trust = w->o.trust;
     f->refusals = w->o.refusals;
     f->forensics = w->o.forensics;
+    f->common = w->o.common;
     e = catalog_new(&w->crypto, &f->catalog);
     if (e == BERTH_OK)
         e = limits_new(&rates, &f->limits);
     if (e == BERTH_OK)
         e = registrar_new(f, &f->registrar);
-    attach.watch_user = f->catalog;
+    if (e == BERTH_OK)
+        e = presence_new(f, &f->presence);
     return e == BERTH_OK ? w->o.attach(w->o.store, &attach, &f->store) : e;
 }
 
@@ -289,14 +295,18 @@ static void tear_down(struct worker *w)
     (void)pthread_mutex_lock(&w->lock);
     w->closed = true;
     (void)pthread_mutex_unlock(&w->lock);
-    if (w->loop != NULL)
+    if (w->loop != NULL) {
+        front_stop(&w->front);
         loop_drain(w->loop); /* connections that linger hold registrations */
+    }
     registrar_free(w->front.registrar);
     port = w->front.store;
     w->front.store = NULL;
     if (port != NULL)
         store_detach(port);
     calls_drop(&w->front);
+    hub_sessions_drop(&w->front);
+    presence_free(w->front.presence);
     catalog_free(w->front.catalog);
     limits_free(w->front.limits);
     if (w->has_crypto)
@@ -390,18 +400,13 @@ struct tls_context *worker_tls(struct worker *w)
 
 /* ---- stop ---- */
 
-static bool busy(const struct worker *w)
-{
-    return registrar_open(w->front.registrar) > 0 || w->front.calls != NULL;
-}
-
 /* Waits for what is under way, then closes all connections, and gives them a moment to say so. */
 static void stop_step(struct deadline *d)
 {
     struct worker *w = (struct worker *)(void *)((char *)d - offsetof(struct worker, stop_tick));
     bool late = loop_mono_ms(w->loop) >= w->stop_by_ms;
 
-    if (busy(w) && !late) {
+    if (front_busy(&w->front) && !late) {
         deadline_set(w->loop, d, STOP_TICK_MS, stop_step);
         return;
     }
@@ -413,7 +418,7 @@ static void begin_stop(void *arg)
 {
     struct worker *w = arg;
 
-    w->front.stopping = true;
+    front_stop(&w->front);
     w->stop_by_ms = loop_mono_ms(w->loop) + WORKER_STOP_MS;
     each_listener(w, listener_stop_accepting);
     deadline_set(w->loop, &w->stop_tick, STOP_TICK_MS, stop_step);

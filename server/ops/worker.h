@@ -11,6 +11,7 @@
 
 #define WORKER_STOP_MS 5000 /* for what is under way when the daemon stops */
 
+struct common;
 struct worker;
 struct refusals;
 struct forensics;
@@ -22,6 +23,7 @@ typedef berth_err worker_attach(struct store *s, const struct store_attach *a,
 struct worker_options {
     const struct config *config; /* borrowed for the worker's life */
     struct store *store;
+    struct common *common; /* borrowed likewise; the workers share it */
     worker_attach *attach;
     const struct tls_files *files; /* borrowed for the start */
     struct trust *trust;           /* the keeper of certificates; NULL: none */

@@ -136,8 +136,8 @@ prints "Usage: berth key derive" "--registration-id"
 for verb in "enrollment create" "enrollment list" "enrollment show" "enrollment delete" \
     "enrollment-group create" "enrollment-group list" "enrollment-group show" \
     "enrollment-group delete" "registration list" "registration show" "registration delete" \
-    "hub list" "hub create" "ca list" "ca export" "ca rollover" "device list" "device show" \
-    "device provision" "connection-string show" "service show" "key derive" \
+    "hub list" "hub create" "hub monitor" "ca list" "ca export" "ca rollover" "device list" \
+    "device show" "device provision" "connection-string show" "service show" "key derive" \
     "registration-id build" serve explain; do
     run "help of $verb" 0 $verb --help
     prints "Usage: berth $verb\|Usage: serve\|Usage: berth serve"
@@ -432,6 +432,70 @@ json 'd.properties.desired.$version === 1'
 run "no such device" 3 device show none
 tells "device \"none\" in hub localhost"
 run "keys of a twin" 2 device show $DEVICE --twin --show-keys
+
+# ---- what devices send ----
+
+# says DEVICE KEY BAG PAYLOAD: a device connects to its hub and sends one message
+says() {
+    node -e 'const tls = require("tls"), { createHmac } = require("crypto"), fs = require("fs");
+        const [ca, port, id, key, bag, payload] = process.argv.slice(1);
+        const sr = encodeURIComponent(`localhost/devices/${id}`), se = Math.floor(Date.now() / 1000) + 600;
+        const sig = createHmac("sha256", Buffer.from(key, "base64")).update(`${sr}\n${se}`).digest("base64");
+        const text = s => { const b = Buffer.from(s); return Buffer.concat([Buffer.from([b.length >> 8, b.length & 255]), b]); };
+        const packet = (first, body) => Buffer.concat([Buffer.from(body.length < 128 ? [first, body.length]
+            : [first, body.length & 127 | 128, body.length >> 7]), body]);
+        const socket = tls.connect({ port, host: "localhost", ca: fs.readFileSync(ca) }, () => socket.write(
+            packet(0x10, Buffer.concat([text("MQTT"), Buffer.from([4, 0xc0, 0, 60]), text(id),
+                text(`localhost/${id}/?api-version=2021-04-12`),
+                text(`SharedAccessSignature sr=${sr}&sig=${encodeURIComponent(sig)}&se=${se}`)]))));
+        socket.once("data", connack => { if (connack[3] !== 0) process.exit(1);
+            socket.write(Buffer.concat([packet(0x30, Buffer.concat([text(`devices/${id}/messages/events/${bag}`),
+                Buffer.from(payload)])), Buffer.from([0xe0, 0])])); socket.on("close", () => process.exit(0)); });
+    ' "$WORK/data/tls/ca.pem" "$MQTTS" "$@"
+}
+
+# watch NAME ARGUMENT..: the monitor runs from here to "watched EXIT-CODE"
+watch() {
+    NAME=$1
+    shift
+    local before
+    before=$(grep -c 'hubs/localhost/events' "$WORK/serve.err")
+    "$BERTH" hub monitor "$@" >"$WORK/out" 2>"$WORK/err" &
+    WATCH=$!
+    for _ in $(seq 100); do
+        [ "$(grep -c 'hubs/localhost/events' "$WORK/serve.err")" -gt "$before" ] && return
+        sleep 0.1
+    done
+    not_ok "it does not ask"
+}
+
+watched() {
+    wait $WATCH
+    local got=$?
+    if [ $got -eq "$1" ]; then ok; else not_ok "exit code $got instead of $1"; fi
+}
+
+watch "a monitor for people" --message-count 2
+says pump-1 "$DEVICE_KEY" 'a=b%20c&%24.ct=text%2Fplain' 'hello world'
+says pump-1 "$DEVICE_KEY" '' "$(printf 'x\033[31m')"
+watched 0
+prints "^20.*Z pump-1 a=b c contentType=text/plain hello world$" "pump-1 eBtbMzFt$"
+watch "a monitor for scripts" --json --hub localhost --device-id pump-1 --message-count 1
+says pump-1 "$DEVICE_KEY" idx=1 '{"n":1.10}'
+watched 0
+json 'd.deviceId === "pump-1"' 'd.properties.idx === "1"' 'd.payload === "{\"n\":1.10}"'
+watch "Ctrl-C ends it"
+kill -TERM $WATCH # a shell has its background jobs ignore SIGINT
+watched 0
+quiet
+run "it ends when nothing comes" 0 hub monitor --timeout 1
+quiet
+run "no such hub to watch" 3 hub monitor --hub none.plant.example
+tells "hub none.plant.example"
+run "no device ID" 2 hub monitor --device-id "a b"
+run "a stray word" 2 hub monitor localhost
+run "the device was active" 0 device show pump-1
+prints "connection *Disconnected"
 
 # ---- hubs ----
 

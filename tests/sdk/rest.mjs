@@ -15,7 +15,8 @@ export function sasToken(resource, key, policy) {
   const sr = encodeURIComponent(resource)
   const se = Math.floor(Date.now() / 1000) + TOKEN_S
   const sig = encodeURIComponent(hmac(key, `${sr}\n${se}`))
-  return `SharedAccessSignature sr=${sr}&sig=${sig}&se=${se}&skn=${policy}`
+  const skn = policy === undefined ? '' : `&skn=${policy}`
+  return `SharedAccessSignature sr=${sr}&sig=${sig}&se=${se}${skn}`
 }
 
 export function parseConnectionString(text) {

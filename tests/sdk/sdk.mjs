@@ -42,6 +42,12 @@ export class Sdk {
     return this.#call('register', [device])
   }
 
+  // A device's client under NAME: {openDevice, sendEvents, readTwin, reportTwin, watchTwin, ..} of
+  // sdk-process.mjs.
+  device(method, ...args) {
+    return this.#call(method, args)
+  }
+
   // Any method of ProvisioningServiceClient or Registry, as of the object itself.
   provisioningService(connectionString) {
     return this.#remote('provisioningService', connectionString)

@@ -6,6 +6,8 @@
 #include "berth/sas.h"
 #include "client/openssl_crypto.h"
 #include "crypto/b64.h"
+#include "front/hub_session.h"
+#include "front/presence.h"
 #include "ops/log.h"
 #include "prov/enrollment.h"
 #include "unit/check.h"
@@ -115,6 +117,80 @@ void front_rig_put_group(struct front_rig *r, const char *more)
     put(r, &rec);
 }
 
+static unsigned char device_memory[1024 * 1024];
+
+static struct berth_key key_of(char c)
+{
+    struct berth_key k = { .n = 32 };
+
+    memset(k.bytes, c, k.n);
+    return k;
+}
+
+void front_rig_put_device(struct front_rig *r, const char *id, char key, bool enabled,
+                          const char *desired)
+{
+    struct berth_device d;
+    struct berth_record rec;
+    struct berth_arena a;
+
+    berth_arena_init(&a, device_memory, sizeof device_memory);
+    berth_device_init(&d, BERTH_STR(FRONT_RIG_HUB), berth_str_of(id), 1,
+                      loop_now_ms(r->front.loop));
+    d.enabled = enabled;
+    d.keys = (struct berth_key_pair){ key_of(key), key_of((char)(key + 1)) };
+    d.desired.values = berth_str_of(desired);
+    CHECK(id, berth_device_encode(&d, &a, &rec) == BERTH_OK);
+    put(r, &rec);
+}
+
+void front_rig_delete_device(struct front_rig *r, const char *id)
+{
+    struct berth_change change = { .type = BERTH_DELETE,
+                                   .expect = BERTH_PRESENT,
+                                   .rec = { .kind = BERTH_KIND_DEVICE,
+                                            .scope = BERTH_STR(FRONT_RIG_HUB),
+                                            .key = berth_str_of(id) } };
+    struct waiting w = { 0 };
+
+    store_commit(r->inner, &change, 1, loop_now_ms(r->front.loop), on_done, &w);
+    await(r, &w);
+}
+
+struct wanted {
+    struct waiting waiting;
+    struct berth_device d;
+};
+
+static void on_device(void *user, const struct store_reply *reply)
+{
+    struct wanted *w = user;
+    struct berth_arena a;
+    struct berth_record *copy;
+
+    on_done(&w->waiting, reply);
+    CHECK("the device is there", reply->count == 1);
+    berth_arena_init(&a, device_memory, sizeof device_memory);
+    copy = berth_arena_alloc(&a, sizeof *copy);
+    *copy = reply->records[0];
+    CHECK("room", berth_arena_dup(&a, copy->body, &copy->body) == BERTH_OK &&
+                      berth_arena_dup(&a, copy->name, &copy->name) == BERTH_OK &&
+                      berth_arena_dup(&a, copy->scope, &copy->scope) == BERTH_OK);
+    CHECK("the record is whole", berth_device_decode(copy, &a, &w->d) == BERTH_OK);
+    memset(&w->d.keys, 0, sizeof w->d.keys);
+}
+
+const struct berth_device *front_rig_device(struct front_rig *r, const char *id)
+{
+    static struct wanted w;
+
+    w = (struct wanted){ 0 };
+    store_get(r->inner, BERTH_KIND_DEVICE, BERTH_STR(FRONT_RIG_HUB), berth_str_of(id), on_device,
+              &w);
+    await(r, &w.waiting);
+    return &w.d;
+}
+
 size_t front_rig_count(struct front_rig *r, enum berth_kind kind, const char *scope)
 {
     struct waiting w = { 0 };
@@ -134,9 +210,9 @@ static void wake(void *user)
 static void open_store(struct front_rig *r)
 {
     struct store_attach attach = { .wake = wake,
-                                   .watcher = catalog_watch,
-                                   .watch_user = r->front.catalog,
-                                   .watch_kinds = CATALOG_KINDS };
+                                   .watcher = front_watch,
+                                   .watch_user = &r->front,
+                                   .watch_kinds = FRONT_WATCH_KINDS };
 
     r->store = fake_store_new(&(struct fake_options){ 0 });
     CHECK("attached", fake_store_attach(r->store, &attach, &r->inner) == BERTH_OK);
@@ -163,11 +239,15 @@ void front_rig_open(struct front_rig *r, const struct fake_options *o, struct li
     log_setup(0, false); /* no lines */
     config_defaults(&r->config);
     CHECK("crypto", openssl_crypto_init(&r->crypto) == BERTH_OK);
-    r->front = (struct front){ .crypto = &r->crypto, .config = &r->config, .metrics = &r->metrics };
+    CHECK("common", common_init(&r->common) == BERTH_OK);
+    r->front = (struct front){
+        .crypto = &r->crypto, .config = &r->config, .metrics = &r->metrics, .common = &r->common
+    };
     CHECK("loop", loop_new(0, &r->front.loop) == BERTH_OK);
     CHECK("catalog", catalog_new(&r->crypto, &r->front.catalog) == BERTH_OK);
     CHECK("limits", limits_new(&rates, &r->front.limits) == BERTH_OK);
     CHECK("registrar", registrar_new(&r->front, &r->front.registrar) == BERTH_OK);
+    CHECK("presence", presence_new(&r->front, &r->front.presence) == BERTH_OK);
     open_store(r);
     seed(r);
     fake_store_set(r->store, o);
@@ -177,10 +257,13 @@ void front_rig_close(struct front_rig *r)
 {
     registrar_free(r->front.registrar);
     store_detach(r->inner);
+    hub_sessions_drop(&r->front);
+    presence_free(r->front.presence);
     fake_store_free(r->store);
     catalog_free(r->front.catalog);
     limits_free(r->front.limits);
     loop_free(r->front.loop);
+    common_deinit(&r->common);
     openssl_crypto_deinit(&r->crypto);
 }
 
@@ -209,6 +292,24 @@ const char *front_rig_key(struct front_rig *r, const char *id)
     CHECK(id, berth_derive_key_text(&r->crypto, BERTH_STR(GROUP_KEY), berth_str_of(id), text) ==
                   BERTH_OK);
     return text;
+}
+
+const char *front_rig_device_token(struct front_rig *r, const char *resource, char key,
+                                   int64_t seconds)
+{
+    static char token[1024];
+    struct berth_key k = key_of(key);
+    struct berth_hmac_key prepared;
+    struct berth_buf b;
+
+    berth_buf_init(&b, token, sizeof token - 1);
+    CHECK(resource, r->crypto.hmac_prepare(r->crypto.ctx, k.bytes, k.n, &prepared) == BERTH_OK);
+    CHECK(resource, berth_sas_build(&r->crypto, &prepared, berth_str_of(resource),
+                                    loop_now_ms(r->front.loop) / 1000 + seconds, (berth_str){ 0 },
+                                    &b) == BERTH_OK);
+    r->crypto.hmac_release(r->crypto.ctx, &prepared);
+    token[b.n] = '\0';
+    return token;
 }
 
 const char *front_rig_token(struct front_rig *r, const char *id, const char *key)

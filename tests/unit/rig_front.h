@@ -3,7 +3,9 @@
 #ifndef TESTS_UNIT_RIG_FRONT_H
 #define TESTS_UNIT_RIG_FRONT_H
 
+#include "front/common.h"
 #include "front/registrar.h"
+#include "hub/device.h"
 #include "tests/store/fake_store.h"
 
 #define FRONT_RIG_SCOPE "0ne00000001"
@@ -12,6 +14,7 @@
 
 struct front_rig {
     struct front front;
+    struct common common;
     struct config config;
     struct metrics metrics;
     struct berth_crypto crypto;
@@ -35,6 +38,17 @@ void front_rig_settle(struct front_rig *r);
 /* The group's document: MORE are further members, from a comma on. */
 void front_rig_put_group(struct front_rig *r, const char *more);
 size_t front_rig_count(struct front_rig *r, enum berth_kind kind, const char *scope);
+
+/* The device ID in FRONT_RIG_HUB, enabled or not, whose keys are 32 bytes of KEY and of KEY + 1;
+ * whatever was there. DESIRED: its desired properties. */
+void front_rig_put_device(struct front_rig *r, const char *id, char key, bool enabled,
+                          const char *desired);
+void front_rig_delete_device(struct front_rig *r, const char *id);
+/* What a hub's device signs: a token of that KEY for RESOURCE, for so many SECONDS. */
+const char *front_rig_device_token(struct front_rig *r, const char *resource, char key,
+                                   int64_t seconds);
+/* The device as it is stored. Static storage, but the keys are wiped. */
+const struct berth_device *front_rig_device(struct front_rig *r, const char *id);
 
 /* base64 of the key derived for ID; a token signed with a key's base64 text. Static storage, one
  * each. */

@@ -8,6 +8,7 @@
 #include "check.h"
 #include "client/openssl_crypto.h"
 #include "front/call.h"
+#include "front/common.h"
 #include "front/refusals.h"
 #include "front/router.h"
 #include "net/http.h"
@@ -19,6 +20,7 @@
 
 struct rig {
     struct front front;
+    struct common common;
     struct config config;
     struct metrics metrics;
     struct berth_crypto crypto;
@@ -238,9 +240,9 @@ static void open_store(struct rig *r)
     struct fake_options o = { .seed = 1, .delay_max = 3, .reorder = true };
     struct store_attach attach = { .wake = wake,
                                    .wake_user = r,
-                                   .watcher = catalog_watch,
-                                   .watch_user = r->front.catalog,
-                                   .watch_kinds = CATALOG_KINDS };
+                                   .watcher = front_watch,
+                                   .watch_user = &r->front,
+                                   .watch_kinds = FRONT_WATCH_KINDS };
 
     r->store = fake_store_new(&o);
     assert_non_null(r->store);
@@ -285,9 +287,12 @@ struct rig *rig_new(void)
     strcpy(r->config.hosts[1], RIG_ALIAS);
     r->config.host_count = 2;
     CHECK("crypto", openssl_crypto_init(&r->crypto) == BERTH_OK);
-    r->front = (struct front){
-        .crypto = &r->crypto, .config = &r->config, .metrics = &r->metrics, .store = &r->wrapper
-    };
+    CHECK("common", common_init(&r->common) == BERTH_OK);
+    r->front = (struct front){ .crypto = &r->crypto,
+                               .config = &r->config,
+                               .metrics = &r->metrics,
+                               .common = &r->common,
+                               .store = &r->wrapper };
     CHECK("loop", loop_new(0, &r->front.loop) == BERTH_OK);
     CHECK("catalog", catalog_new(&r->crypto, &r->front.catalog) == BERTH_OK);
     CHECK("limits", limits_new(&rates, &r->front.limits) == BERTH_OK);
@@ -314,6 +319,7 @@ void rig_settle(struct rig *r)
 void rig_free(struct rig *r)
 {
     rig_hang_up(r);
+    front_stop(&r->front);
     store_detach(r->inner);
     calls_drop(&r->front);
     fake_store_free(r->store);
@@ -321,6 +327,7 @@ void rig_free(struct rig *r)
     limits_free(r->front.limits);
     refusals_free(r->front.refusals);
     loop_free(r->front.loop);
+    common_deinit(&r->common);
     openssl_crypto_deinit(&r->crypto);
     free(r->out);
     free(r);

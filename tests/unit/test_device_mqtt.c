@@ -3,11 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "front/router.h"
 #include "prov/dps_device.h"
 #include "unit/check.h"
-#include "unit/layer_rig.h"
-#include "unit/rig_front.h"
+#include "unit/rig_dev.h"
 #include "wire/mqtt.h"
 
 #define ID        "sn-007"
@@ -16,191 +14,93 @@
 #define REGISTER  "$dps/registrations/PUT/iotdps-register/?$rid="
 #define POLL      "$dps/registrations/GET/iotdps-get-operationstatus/?$rid="
 
-static const struct limits_rates no_limits = { 0, 0 };
 static const struct fake_options prompt = { 0 };
 static const struct fake_options slow = { .seed = 5, .delay_max = 50 };
 
-/* A connection on its own front, and what the device has still to send. */
-struct link {
-    struct front_rig front;
-    struct rig socket;
-    uint8_t bytes[300 * 1024];
-    struct berth_buf out;
-    size_t seen; /* bytes of the answers already taken apart */
-};
-
-static void open_link(struct link *l, const struct fake_options *o)
-{
-    front_rig_open(&l->front, o, no_limits);
-    rig_init(&l->socket, l->front.front.loop);
-    l->socket.l.above = device_mqtt_new(&l->front.front, &l->socket.l, "mqtts");
-    assert_non_null(l->socket.l.above);
-    berth_buf_init(&l->out, l->bytes, sizeof l->bytes);
-    l->seen = 0;
-}
-
-static void close_link(struct link *l)
-{
-    rig_close(&l->socket);
-    rig_deinit(&l->socket);
-    front_rig_close(&l->front);
-}
-
 /* ---- what the device says ---- */
 
-static void say_connect(struct link *l, const char *user, const char *password, uint16_t keep_alive)
+static void say_connect(struct dev *l, const char *user, const char *password, uint16_t keep_alive)
 {
     berth_mqtt_put_connect(&l->out, BERTH_STR(ID), berth_str_of(user), berth_str_of(password), true,
                            keep_alive);
 }
 
-static void say_good_connect(struct link *l, uint16_t keep_alive)
+static void say_good_connect(struct dev *l, uint16_t keep_alive)
 {
-    const char *key = front_rig_key(&l->front, ID);
+    const char *key = front_rig_key(l->front, ID);
 
-    say_connect(l, USER, front_rig_token(&l->front, ID, key), keep_alive);
+    say_connect(l, USER, front_rig_token(l->front, ID, key), keep_alive);
 }
 
-static void say_subscribe(struct link *l, uint8_t qos)
+static void say_subscribe(struct dev *l, uint8_t qos)
 {
     berth_mqtt_put_subscribe(&l->out, 7, BERTH_STR(BERTH_DPS_RESPONSE_FILTER), qos);
 }
 
-static void say_publish(struct link *l, const char *topic, const char *payload, uint8_t qos)
+static void say_publish(struct dev *l, const char *topic, const char *payload, uint8_t qos)
 {
     berth_mqtt_put_publish(&l->out, berth_str_of(topic), berth_str_of(payload), qos, 9);
 }
 
-/* Sends all that was said, STEP bytes at a time; 0: at once. */
-static void send_said(struct link *l, size_t step)
-{
-    berth_str rest = berth_buf_str(&l->out);
-
-    assert_false(l->out.over);
-    while (rest.n > 0) {
-        size_t n = step == 0 || step > rest.n ? rest.n : step;
-        rig_offer(&l->socket, rest.p, n);
-        rest = berth_str_sub(rest, n, rest.n);
-    }
-    berth_buf_reset(&l->out);
-}
-
-static void settle(struct link *l)
-{
-    for (int i = 0; i < 3; i++) {
-        front_rig_settle(&l->front);
-        rig_turn(&l->socket);
-    }
-    front_rig_settle(&l->front);
-}
-
 /* ---- what it hears ---- */
 
-static bool hear(struct link *l, struct berth_mqtt_packet *p)
-{
-    berth_str rest = { (const char *)l->socket.out.p + l->seen, l->socket.out.n - l->seen };
-    size_t used = 0;
-
-    if (rest.n == 0)
-        return false;
-    assert_int_equal(berth_mqtt_read(rest, BERTH_MQTT_PACKET_MAX, p, &used), BERTH_OK);
-    assert_true(used > 0);
-    l->seen += used;
-    return true;
-}
-
-static struct berth_mqtt_packet expect(struct link *l, enum berth_mqtt_type type)
-{
-    struct berth_mqtt_packet p;
-
-    assert_true(hear(l, &p));
-    assert_int_equal(p.type, type);
-    return p;
-}
-
-static void expect_silence(struct link *l)
-{
-    struct berth_mqtt_packet p;
-
-    if (hear(l, &p))
-        fail_msg("packet of type %d", p.type);
-}
-
-static void expect_connack(struct link *l, uint8_t code)
-{
-    struct berth_mqtt_packet p = expect(l, BERTH_MQTT_CONNACK);
-
-    assert_int_equal(p.code, code);
-    assert_false(p.session_present);
-}
-
-static bool contains(berth_str s, const char *text)
-{
-    return memmem(s.p, s.n, text, strlen(text)) != NULL;
-}
-
 /* An answer to RID with STATUS, whose body has HAS. */
-static void expect_answer(struct link *l, int status, const char *rid, const char *has)
+static void expect_answer(struct dev *l, int status, const char *rid, const char *has)
 {
-    struct berth_mqtt_packet p = expect(l, BERTH_MQTT_PUBLISH);
+    struct berth_mqtt_packet p = dev_expect(l, BERTH_MQTT_PUBLISH);
     struct berth_dps_answer_topic topic;
 
     assert_int_equal(berth_dps_answer_topic_parse(p.topic, &topic), BERTH_OK);
     if (topic.status != status)
         fail_msg("status %d: %.*s", topic.status, BERTH_STR_ARG(p.payload));
     assert_true(berth_str_eq(topic.rid, berth_str_of(rid)));
-    if (!contains(p.payload, has))
+    if (!dev_has(p.payload, has))
         fail_msg("no %s in %.*s", has, BERTH_STR_ARG(p.payload));
 }
 
-static void expect_closed(struct link *l)
-{
-    rig_turn(&l->socket);
-    assert_true(l->socket.closed);
-}
-
 /* CONNECT and SUBSCRIBE, answered. */
-static void greet(struct link *l)
+static void greet(struct dev *l)
 {
     say_good_connect(l, 60);
     say_subscribe(l, 1);
-    send_said(l, 0);
-    expect_connack(l, BERTH_MQTT_ACCEPTED);
-    assert_int_equal(expect(l, BERTH_MQTT_SUBACK).code, 1);
+    dev_send(l, 0);
+    dev_expect_connack(l, BERTH_MQTT_ACCEPTED);
+    assert_int_equal(dev_expect(l, BERTH_MQTT_SUBACK).code, 1);
 }
 
 /* ---- the way it goes ---- */
 
 static void test_registration(void **state)
 {
-    struct link l;
+    struct dev l;
     struct berth_mqtt_packet p;
 
     (void)state;
-    open_link(&l, &slow);
+    dev_open(&l, &slow);
     greet(&l);
     say_publish(&l, REGISTER "42", "{\"registrationId\":\"" ID "\"}", 1);
-    send_said(&l, 0);
-    expect_silence(&l);
-    settle(&l);
-    assert_int_equal(expect(&l, BERTH_MQTT_PUBACK).packet_id, 9); /* with the answer, before it */
-    p = expect(&l, BERTH_MQTT_PUBLISH);
+    dev_send(&l, 0);
+    dev_expect_silence(&l);
+    dev_settle(&l);
+    assert_int_equal(dev_expect(&l, BERTH_MQTT_PUBACK).packet_id,
+                     9); /* with the answer, before it */
+    p = dev_expect(&l, BERTH_MQTT_PUBLISH);
     assert_true(berth_str_eq(p.topic, BERTH_STR("$dps/registrations/res/200/?$rid=42")));
     assert_int_equal(p.qos, 1);
     assert_true(p.packet_id != 0);
     assert_false(p.retain);
-    assert_true(contains(p.payload, "\"status\":\"assigned\""));
-    assert_true(contains(p.payload, "\"assignedHub\":\"" FRONT_RIG_HUB "\""));
-    assert_true(contains(p.payload, "\"substatus\":\"initialAssignment\""));
-    expect_silence(&l);
+    assert_true(dev_has(p.payload, "\"status\":\"assigned\""));
+    assert_true(dev_has(p.payload, "\"assignedHub\":\"" FRONT_RIG_HUB "\""));
+    assert_true(dev_has(p.payload, "\"substatus\":\"initialAssignment\""));
+    dev_expect_silence(&l);
     berth_mqtt_put_puback(&l.out, p.packet_id);
     berth_mqtt_put_empty(&l.out, BERTH_MQTT_PINGREQ);
-    send_said(&l, 0);
-    (void)expect(&l, BERTH_MQTT_PINGRESP);
+    dev_send(&l, 0);
+    (void)dev_expect(&l, BERTH_MQTT_PINGRESP);
     berth_mqtt_put_empty(&l.out, BERTH_MQTT_DISCONNECT);
-    send_said(&l, 0);
-    expect_closed(&l); /* Node waits for it */
-    close_link(&l);
+    dev_send(&l, 0);
+    dev_expect_closed(&l); /* Node waits for it */
+    dev_close(&l);
 }
 
 /* Everything in one read, or byte by byte: the device hears the same. */
@@ -210,76 +110,76 @@ static void test_pipelined(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-        struct link l;
-        open_link(&l, &slow);
+        struct dev l;
+        dev_open(&l, &slow);
         say_good_connect(&l, 0);
         say_subscribe(&l, 1);
         say_publish(&l, REGISTER "a", "", 1);
         say_publish(&l, REGISTER "b", " ", 0);
         berth_mqtt_put_empty(&l.out, BERTH_MQTT_PINGREQ);
-        send_said(&l, steps[i]);
-        settle(&l);
-        expect_connack(&l, BERTH_MQTT_ACCEPTED);
-        (void)expect(&l, BERTH_MQTT_SUBACK);
-        (void)expect(&l, BERTH_MQTT_PUBACK);
+        dev_send(&l, steps[i]);
+        dev_settle(&l);
+        dev_expect_connack(&l, BERTH_MQTT_ACCEPTED);
+        (void)dev_expect(&l, BERTH_MQTT_SUBACK);
+        (void)dev_expect(&l, BERTH_MQTT_PUBACK);
         expect_answer(&l, 200, "a", "\"status\":\"assigned\"");
         expect_answer(&l, 200, "b", "\"status\":\"assigned\"");
-        (void)expect(&l, BERTH_MQTT_PINGRESP);
-        expect_silence(&l);
+        (void)dev_expect(&l, BERTH_MQTT_PINGRESP);
+        dev_expect_silence(&l);
         assert_false(l.socket.closed);
-        close_link(&l);
+        dev_close(&l);
     }
 }
 
 static void test_qos_0(void **state)
 {
-    struct link l;
+    struct dev l;
     struct berth_mqtt_packet p;
 
     (void)state;
-    open_link(&l, &prompt);
+    dev_open(&l, &prompt);
     say_good_connect(&l, 0);
     say_subscribe(&l, 0);
     say_publish(&l, REGISTER "1", "", 0);
-    send_said(&l, 0);
-    settle(&l);
-    expect_connack(&l, BERTH_MQTT_ACCEPTED);
-    assert_int_equal(expect(&l, BERTH_MQTT_SUBACK).code, 0);
-    p = expect(&l, BERTH_MQTT_PUBLISH); /* no PUBACK, and not above what was granted */
+    dev_send(&l, 0);
+    dev_settle(&l);
+    dev_expect_connack(&l, BERTH_MQTT_ACCEPTED);
+    assert_int_equal(dev_expect(&l, BERTH_MQTT_SUBACK).code, 0);
+    p = dev_expect(&l, BERTH_MQTT_PUBLISH); /* no PUBACK, and not above what was granted */
     assert_int_equal(p.qos, 0);
-    assert_true(contains(p.payload, "\"status\":\"assigned\""));
-    close_link(&l);
+    assert_true(dev_has(p.payload, "\"status\":\"assigned\""));
+    dev_close(&l);
 }
 
 static void test_assigning_then_poll(void **state)
 {
-    struct link l;
+    struct dev l;
     struct berth_mqtt_packet p;
     const char *operation;
     char topic[256];
 
     (void)state;
-    open_link(&l, &slow);
+    dev_open(&l, &slow);
     greet(&l);
     say_publish(&l, REGISTER "1", "", 1);
-    send_said(&l, 0);
-    loop_skip(l.front.front.loop, REGISTRAR_DEADLINE_MS + LOOP_TICK_MS);
-    (void)expect(&l, BERTH_MQTT_PUBACK);
-    p = expect(&l, BERTH_MQTT_PUBLISH);
+    dev_send(&l, 0);
+    loop_skip(l.front->front.loop, REGISTRAR_DEADLINE_MS + LOOP_TICK_MS);
+    (void)dev_expect(&l, BERTH_MQTT_PUBACK);
+    p = dev_expect(&l, BERTH_MQTT_PUBLISH);
     assert_true(
         berth_str_eq(p.topic, BERTH_STR("$dps/registrations/res/202/?$rid=1&retry-after=3")));
-    assert_true(contains(p.payload, "\"status\":\"assigning\""));
+    assert_true(dev_has(p.payload, "\"status\":\"assigning\""));
     operation = memmem(p.payload.p, p.payload.n, "\"operationId\":\"", 15);
     assert_non_null(operation);
     (void)snprintf(topic, sizeof topic, POLL "2&operationId=%.55s", operation + 15);
-    settle(&l);
+    dev_settle(&l);
     say_publish(&l, topic, " ", 1);
-    send_said(&l, 0);
-    settle(&l);
-    (void)expect(&l, BERTH_MQTT_PUBACK);
+    dev_send(&l, 0);
+    dev_settle(&l);
+    (void)dev_expect(&l, BERTH_MQTT_PUBACK);
     expect_answer(&l, 200, "2", "\"status\":\"assigned\"");
-    expect_silence(&l);
-    close_link(&l);
+    dev_expect_silence(&l);
+    dev_close(&l);
 }
 
 /* ---- refusals, told to the device ---- */
@@ -303,63 +203,62 @@ static void test_refusals(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
-        struct link l;
-        open_link(&l, &prompt);
-        say_connect(
-            &l, USER,
-            front_rig_token(&l.front, ID,
-                            refusals[i].wrong_key ? WRONG_KEY : front_rig_key(&l.front, ID)),
-            60);
+        struct dev l;
+        dev_open(&l, &prompt);
+        say_connect(&l, USER,
+                    front_rig_token(l.front, ID,
+                                    refusals[i].wrong_key ? WRONG_KEY : front_rig_key(l.front, ID)),
+                    60);
         say_subscribe(&l, 1);
         say_publish(&l, refusals[i].topic, refusals[i].payload, 1);
-        send_said(&l, 0);
-        settle(&l);
-        expect_connack(&l, BERTH_MQTT_ACCEPTED); /* as Azure: the answer is where it is told */
-        (void)expect(&l, BERTH_MQTT_SUBACK);
-        (void)expect(&l, BERTH_MQTT_PUBACK);
+        dev_send(&l, 0);
+        dev_settle(&l);
+        dev_expect_connack(&l, BERTH_MQTT_ACCEPTED); /* as Azure: the answer is where it is told */
+        (void)dev_expect(&l, BERTH_MQTT_SUBACK);
+        (void)dev_expect(&l, BERTH_MQTT_PUBACK);
         expect_answer(&l, refusals[i].status, "1", refusals[i].has);
         assert_false(l.socket.close_wanted);
-        close_link(&l);
+        dev_close(&l);
     }
 }
 
 static void test_no_password(void **state)
 {
-    struct link l;
+    struct dev l;
 
     (void)state;
-    open_link(&l, &prompt);
+    dev_open(&l, &prompt);
     berth_mqtt_put_connect(&l.out, BERTH_STR(ID), BERTH_STR(USER), (berth_str){ 0 }, true, 60);
     say_subscribe(&l, 1);
     say_publish(&l, REGISTER "1", "", 1);
-    send_said(&l, 0);
-    settle(&l);
-    expect_connack(&l, BERTH_MQTT_ACCEPTED);
-    (void)expect(&l, BERTH_MQTT_SUBACK);
-    (void)expect(&l, BERTH_MQTT_PUBACK);
+    dev_send(&l, 0);
+    dev_settle(&l);
+    dev_expect_connack(&l, BERTH_MQTT_ACCEPTED);
+    (void)dev_expect(&l, BERTH_MQTT_SUBACK);
+    (void)dev_expect(&l, BERTH_MQTT_PUBACK);
     expect_answer(&l, 401, "1", "\"message\":\"Unauthorized\"");
-    assert_int_equal(l.front.metrics.reasons[BERTH_WHY_CREDENTIAL_MISSING], 1);
-    close_link(&l);
+    assert_int_equal(l.front->metrics.reasons[BERTH_WHY_CREDENTIAL_MISSING], 1);
+    dev_close(&l);
 }
 
 static void test_not_subscribed(void **state)
 {
-    struct link l;
+    struct dev l;
 
     (void)state;
-    open_link(&l, &prompt);
+    dev_open(&l, &prompt);
     say_good_connect(&l, 60);
     say_publish(&l, REGISTER "1", "", 1);
     berth_mqtt_put_subscribe(&l.out, 3, BERTH_STR("$dps/registrations/#"), 1);
     say_publish(&l, REGISTER "2", "", 1);
-    send_said(&l, 0);
-    settle(&l);
-    expect_connack(&l, BERTH_MQTT_ACCEPTED);
-    (void)expect(&l, BERTH_MQTT_PUBACK);
-    assert_int_equal(expect(&l, BERTH_MQTT_SUBACK).code, 0x80);
-    (void)expect(&l, BERTH_MQTT_PUBACK);
-    expect_silence(&l);
-    close_link(&l);
+    dev_send(&l, 0);
+    dev_settle(&l);
+    dev_expect_connack(&l, BERTH_MQTT_ACCEPTED);
+    (void)dev_expect(&l, BERTH_MQTT_PUBACK);
+    assert_int_equal(dev_expect(&l, BERTH_MQTT_SUBACK).code, 0x80);
+    (void)dev_expect(&l, BERTH_MQTT_PUBACK);
+    dev_expect_silence(&l);
+    dev_close(&l);
 }
 
 /* ---- connections that end ---- */
@@ -372,7 +271,7 @@ static void test_connect_refusals(void **state)
         enum berth_reason counted;
     } cases[] = {
         { "a hub's device", "hub-a.example/" ID "/?api-version=2021-04-12",
-          BERTH_MQTT_NOT_AUTHORIZED, BERTH_WHY_HUB_SESSION_UNSERVED },
+          BERTH_MQTT_NOT_AUTHORIZED, BERTH_WHY_TOKEN_MALFORMED },
         { "no slash", "somebody", BERTH_MQTT_BAD_LOGIN, BERTH_WHY_NONE },
         { "empty", "", BERTH_MQTT_BAD_LOGIN, BERTH_WHY_NONE },
         { "no ID", FRONT_RIG_SCOPE "/registrations/", BERTH_MQTT_BAD_LOGIN, BERTH_WHY_NONE },
@@ -381,56 +280,56 @@ static void test_connect_refusals(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct link l;
-        open_link(&l, &prompt);
+        struct dev l;
+        dev_open(&l, &prompt);
         say_connect(&l, cases[i].user, "x", 60);
         say_subscribe(&l, 1); /* nobody hears it any more */
-        send_said(&l, 0);
-        expect_connack(&l, cases[i].code);
-        expect_silence(&l);
-        expect_closed(&l);
+        dev_send(&l, 0);
+        dev_expect_connack(&l, cases[i].code);
+        dev_expect_silence(&l);
+        dev_expect_closed(&l);
         if (cases[i].counted != BERTH_WHY_NONE)
-            CHECK(cases[i].name, l.front.metrics.reasons[cases[i].counted] == 1);
-        close_link(&l);
+            CHECK(cases[i].name, l.front->metrics.reasons[cases[i].counted] == 1);
+        dev_close(&l);
     }
 }
 
 static void test_words_without_regard_to_case(void **state)
 {
-    struct link l;
+    struct dev l;
 
     (void)state;
-    open_link(&l, &prompt);
+    dev_open(&l, &prompt);
     say_connect(&l, FRONT_RIG_SCOPE "/Registrations/" ID "/api-version=2019-03-31", "x", 60);
-    send_said(&l, 0);
-    expect_connack(&l, BERTH_MQTT_ACCEPTED);
-    close_link(&l);
+    dev_send(&l, 0);
+    dev_expect_connack(&l, BERTH_MQTT_ACCEPTED);
+    dev_close(&l);
 }
 
 static void test_no_user_name(void **state)
 {
-    struct link l;
+    struct dev l;
 
     (void)state;
-    open_link(&l, &prompt);
+    dev_open(&l, &prompt);
     berth_mqtt_put_connect(&l.out, BERTH_STR(ID), (berth_str){ 0 }, (berth_str){ 0 }, true, 60);
-    send_said(&l, 0);
-    expect_connack(&l, BERTH_MQTT_BAD_LOGIN);
-    expect_closed(&l);
-    close_link(&l);
+    dev_send(&l, 0);
+    dev_expect_connack(&l, BERTH_MQTT_BAD_LOGIN);
+    dev_expect_closed(&l);
+    dev_close(&l);
 }
 
 static void test_other_protocol_level(void **state)
 {
     static const char connect_5[] = "\x10\x0e\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x01x";
-    struct link l;
+    struct dev l;
 
     (void)state;
-    open_link(&l, &prompt);
+    dev_open(&l, &prompt);
     rig_offer(&l.socket, connect_5, sizeof connect_5 - 1);
-    expect_connack(&l, BERTH_MQTT_BAD_PROTOCOL);
-    expect_closed(&l);
-    close_link(&l);
+    dev_expect_connack(&l, BERTH_MQTT_BAD_PROTOCOL);
+    dev_expect_closed(&l);
+    dev_close(&l);
 }
 
 static void test_packets_that_end_it(void **state)
@@ -459,36 +358,36 @@ static void test_packets_that_end_it(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct link l;
-        open_link(&l, &prompt);
+        struct dev l;
+        dev_open(&l, &prompt);
         if (cases[i].greeted)
             greet(&l);
         rig_offer(&l.socket, cases[i].bytes, cases[i].n);
-        expect_silence(&l);
+        dev_expect_silence(&l);
         rig_turn(&l.socket);
         CHECK(cases[i].name, l.socket.closed);
-        close_link(&l);
+        dev_close(&l);
     }
 }
 
 static void test_second_connect(void **state)
 {
-    struct link l;
+    struct dev l;
 
     (void)state;
-    open_link(&l, &prompt);
+    dev_open(&l, &prompt);
     greet(&l);
     say_good_connect(&l, 60);
-    send_said(&l, 0);
-    expect_silence(&l);
-    expect_closed(&l);
-    close_link(&l);
+    dev_send(&l, 0);
+    dev_expect_silence(&l);
+    dev_expect_closed(&l);
+    dev_close(&l);
 }
 
 /* ---- bounds ---- */
 
 /* A packet of SIZE bytes in all: type and flags, four bytes of length, zeros. */
-static void offer_packet_of(struct link *l, uint8_t first, size_t size)
+static void offer_packet_of(struct dev *l, uint8_t first, size_t size)
 {
     uint8_t head[5] = { first };
     size_t rest = size - sizeof head;
@@ -518,15 +417,15 @@ static void test_packet_bounds(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         for (size_t over = 0; over < 2; over++) {
-            struct link l;
-            open_link(&l, &prompt);
+            struct dev l;
+            dev_open(&l, &prompt);
             if (cases[i].greeted)
                 greet(&l);
             offer_packet_of(&l, cases[i].first, cases[i].max + over);
             rig_turn(&l.socket);
             /* one too large ends with its header; the other is waited for */
             CHECK(cases[i].name, l.socket.closed == (over == 1));
-            close_link(&l);
+            dev_close(&l);
         }
     }
 }
@@ -535,7 +434,7 @@ static void test_largest_publish(void **state)
 {
     const size_t topic = strlen(REGISTER "1"), head = 1 + 3 + 2 + topic + 2;
     const char body[] = "{\"payload\":\"";
-    struct link l;
+    struct dev l;
     char *payload = malloc(128 * 1024);
 
     (void)state;
@@ -543,15 +442,15 @@ static void test_largest_publish(void **state)
     memset(payload, 'x', 128 * 1024);
     memcpy(payload, body, sizeof body - 1);
     memcpy(payload + 128 * 1024 - head - 2, "\"}", 3);
-    open_link(&l, &prompt);
+    dev_open(&l, &prompt);
     greet(&l);
     say_publish(&l, REGISTER "1", payload, 1);
     assert_int_equal(l.out.n, 128 * 1024);
-    send_said(&l, 1000);
-    settle(&l);
-    (void)expect(&l, BERTH_MQTT_PUBACK);
+    dev_send(&l, 1000);
+    dev_settle(&l);
+    (void)dev_expect(&l, BERTH_MQTT_PUBACK);
     expect_answer(&l, 200, "1", "\"status\":\"assigned\"");
-    close_link(&l);
+    dev_close(&l);
     free(payload);
 }
 
@@ -560,19 +459,19 @@ static void test_request_id_bounds(void **state)
     (void)state;
     for (size_t over = 0; over < 2; over++) {
         char topic[512] = REGISTER, rid[BERTH_DPS_RID_MAX + 2] = "";
-        struct link l;
+        struct dev l;
         memset(rid, 'r', BERTH_DPS_RID_MAX + over);
         strcat(topic, rid);
-        open_link(&l, &prompt);
+        dev_open(&l, &prompt);
         greet(&l);
         say_publish(&l, topic, "", 0);
-        send_said(&l, 0);
-        settle(&l);
+        dev_send(&l, 0);
+        dev_settle(&l);
         if (over == 0)
             expect_answer(&l, 200, rid, "\"status\":\"assigned\"");
         else
-            expect_closed(&l);
-        close_link(&l);
+            dev_expect_closed(&l);
+        dev_close(&l);
     }
 }
 
@@ -596,22 +495,22 @@ static void test_keep_alive(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         for (int packets = 0; packets < 2; packets++) { /* after CONNECT alone, and after a ping */
-            struct link l;
-            open_link(&l, &prompt);
+            struct dev l;
+            dev_open(&l, &prompt);
             say_good_connect(&l, cases[i].keep_alive_s);
-            send_said(&l, 0);
+            dev_send(&l, 0);
             if (packets > 0) {
-                loop_skip(l.front.front.loop, cases[i].ms / 4 * 3);
+                loop_skip(l.front->front.loop, cases[i].ms / 4 * 3);
                 berth_mqtt_put_empty(&l.out, BERTH_MQTT_PINGREQ);
-                send_said(&l, 0);
+                dev_send(&l, 0);
             }
-            loop_skip(l.front.front.loop, cases[i].ms / 2);
+            loop_skip(l.front->front.loop, cases[i].ms / 2);
             rig_turn(&l.socket);
             CHECK(cases[i].name, !l.socket.closed);
-            loop_skip(l.front.front.loop, cases[i].ms / 2 + LOOP_TICK_MS);
+            loop_skip(l.front->front.loop, cases[i].ms / 2 + LOOP_TICK_MS);
             rig_turn(&l.socket);
             CHECK(cases[i].name, l.socket.closed);
-            close_link(&l);
+            dev_close(&l);
         }
     }
 }
@@ -619,123 +518,123 @@ static void test_keep_alive(void **state)
 /* Fifteen seconds from the handshake, however the bytes are eked out. */
 static void test_slow_connect(void **state)
 {
-    struct link l;
+    struct dev l;
     berth_str rest;
     int sent = 0;
 
     (void)state;
-    open_link(&l, &prompt);
+    dev_open(&l, &prompt);
     say_good_connect(&l, 60);
     rest = berth_buf_str(&l.out);
     for (; !l.socket.close_wanted && sent < 100; sent++) {
         rig_offer(&l.socket, rest.p + sent, 1);
-        loop_skip(l.front.front.loop, 1000);
+        loop_skip(l.front->front.loop, 1000);
     }
     assert_in_range(sent, 14, 16);
-    expect_closed(&l);
-    close_link(&l);
+    dev_expect_closed(&l);
+    dev_close(&l);
 }
 
 /* ---- back-pressure ---- */
 
 static void test_device_does_not_read(void **state)
 {
-    struct link l;
+    struct dev l;
 
     (void)state;
-    open_link(&l, &prompt);
+    dev_open(&l, &prompt);
     greet(&l);
     l.socket.capacity = 3; /* not even a PUBACK */
     say_publish(&l, REGISTER "1", "", 1);
-    send_said(&l, 0);
-    settle(&l);
+    dev_send(&l, 0);
+    dev_settle(&l);
     say_publish(&l, REGISTER "2", "", 1);
     berth_mqtt_put_empty(&l.out, BERTH_MQTT_PINGREQ);
-    send_said(&l, 0);
-    settle(&l);
+    dev_send(&l, 0);
+    dev_settle(&l);
     assert_true(l.socket.in.n > 0); /* what it says is not taken before it reads */
     while (l.socket.starved) {
         rig_drain(&l.socket, 1);
-        settle(&l);
+        dev_settle(&l);
     }
     rig_drain(&l.socket, RIG_ALL);
-    settle(&l);
-    (void)expect(&l, BERTH_MQTT_PUBACK);
+    dev_settle(&l);
+    (void)dev_expect(&l, BERTH_MQTT_PUBACK);
     expect_answer(&l, 200, "1", "\"status\":\"assigned\"");
-    (void)expect(&l, BERTH_MQTT_PUBACK);
+    (void)dev_expect(&l, BERTH_MQTT_PUBACK);
     expect_answer(&l, 200, "2", "\"status\":\"assigned\"");
-    (void)expect(&l, BERTH_MQTT_PINGRESP);
-    expect_silence(&l);
+    (void)dev_expect(&l, BERTH_MQTT_PINGRESP);
+    dev_expect_silence(&l);
     assert_int_equal(l.socket.in.n, 0);
-    close_link(&l);
+    dev_close(&l);
 }
 
 static void test_device_never_reads(void **state)
 {
-    struct link l;
+    struct dev l;
 
     (void)state;
-    open_link(&l, &prompt);
+    dev_open(&l, &prompt);
     greet(&l);
     l.socket.capacity = 0;
     berth_mqtt_put_empty(&l.out, BERTH_MQTT_PINGREQ);
-    send_said(&l, 0);
-    loop_skip(l.front.front.loop, 90 * 1000 + LOOP_TICK_MS);
-    expect_closed(&l);
-    close_link(&l);
+    dev_send(&l, 0);
+    loop_skip(l.front->front.loop, 90 * 1000 + LOOP_TICK_MS);
+    dev_expect_closed(&l);
+    dev_close(&l);
 }
 
 /* ---- the connection goes while a registration is under way ---- */
 
 static void test_closed_meanwhile(void **state)
 {
-    struct link l;
+    struct dev l;
 
     (void)state;
-    open_link(&l, &slow);
+    dev_open(&l, &slow);
     greet(&l);
     say_publish(&l, REGISTER "1", "", 1);
-    send_said(&l, 0);
-    assert_int_equal(registrar_open(l.front.front.registrar), 1);
+    dev_send(&l, 0);
+    assert_int_equal(registrar_open(l.front->front.registrar), 1);
     rig_close(&l.socket);
-    front_rig_settle(&l.front);
-    assert_int_equal(front_rig_count(&l.front, BERTH_KIND_DEVICE, FRONT_RIG_HUB), 1);
-    close_link(&l);
+    front_rig_settle(l.front);
+    assert_int_equal(front_rig_count(l.front, BERTH_KIND_DEVICE, FRONT_RIG_HUB), 1);
+    dev_close(&l);
 }
 
 static void test_closing_meanwhile(void **state)
 {
-    struct link l;
+    struct dev l;
 
     (void)state;
-    open_link(&l, &slow);
+    dev_open(&l, &slow);
     say_good_connect(&l, 1);
     say_subscribe(&l, 1);
     say_publish(&l, REGISTER "1", "", 1);
-    send_said(&l, 0);
+    dev_send(&l, 0);
     l.seen = l.socket.out.n;
-    loop_skip(l.front.front.loop, 900); /* the deadline of the registration is still to come */
-    loop_skip(l.front.front.loop, 700); /* both have passed */
+    loop_skip(l.front->front.loop, 900); /* the deadline of the registration is still to come */
+    loop_skip(l.front->front.loop, 700); /* both have passed */
     assert_true(l.socket.close_wanted);
-    settle(&l);
-    expect_closed(&l);
-    close_link(&l);
+    dev_settle(&l);
+    dev_expect_closed(&l);
+    dev_close(&l);
 }
 
 static void test_daemon_is_stopping(void **state)
 {
-    struct link l;
+    struct dev l;
 
     (void)state;
-    open_link(&l, &prompt);
+    dev_open(&l, &prompt);
     greet(&l);
-    l.front.front.stopping = true;
+    l.front->front.stopping = true;
     say_publish(&l, REGISTER "1", "", 1);
-    send_said(&l, 0);
-    settle(&l);
-    (void)expect(&l, BERTH_MQTT_PUBACK);
+    dev_send(&l, 0);
+    dev_settle(&l);
+    (void)dev_expect(&l, BERTH_MQTT_PUBACK);
     expect_answer(&l, 503, "1", "\"errorCode\":503001");
-    close_link(&l);
+    dev_close(&l);
 }
 
 int main(void)

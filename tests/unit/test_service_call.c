@@ -60,6 +60,8 @@ static const struct {
     { "POST", "berth/v1/hubs/+/listkeys", "ServiceConfig" },
     { "GET", "berth/v1/ca", "ServiceConfig" },
     { "POST", "berth/v1/ca/rollover", "ServiceConfig" },
+    { "GET", "berth/v1/hubs/+/events", "ServiceConfig" },
+    { "GET", "berth/v1/audit", "ServiceConfig" },
     { "GET", "berth/v1/registrations", "RegistrationStatusRead" },
     { "GET", "berth/v1/refusals", "RegistrationStatusRead" },
     { "GET", "berth/v1/enrollments/+/settings", "EnrollmentRead EnrollmentWrite" },
@@ -419,6 +421,7 @@ static void test_broken_store(void **state)
             bool in_memory =
                 strstr(row->path, "listkeys") != NULL || strstr(row->path, "v1/service") != NULL ||
                 strstr(row->path, "v1/ca") != NULL || strstr(row->path, "v1/refusals") != NULL ||
+                strstr(row->path, "events") != NULL || strstr(row->path, "v1/audit") != NULL ||
                 strstr(row->path, "statistics/service") != NULL;
             const char *id =
                 row->method == HTTP_GET && strstr(row->path, "hubs") != NULL ? RIG_HUB : "x1.y";

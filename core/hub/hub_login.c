@@ -1,0 +1,69 @@
+#include "hub/hub_login.h"
+
+#include "wire/percent.h"
+
+static bool decodes_to(berth_str text, berth_str plain)
+{
+    char storage[BERTH_SAS_MAX];
+    struct berth_buf b;
+
+    berth_buf_init(&b, storage, sizeof storage);
+    return berth_percent_decode(text, &b) == BERTH_OK && berth_str_eq(berth_buf_str(&b), plain);
+}
+
+/* {host}/devices/{id}: case counts in the ID alone. C# encodes odd IDs twice. */
+static bool is_for(const struct berth_sas *t, berth_str host, berth_str device_id)
+{
+    char storage[BERTH_SAS_MAX];
+    struct berth_buf b;
+    berth_str rest;
+
+    berth_buf_init(&b, storage, sizeof storage);
+    if (berth_percent_decode(t->resource, &b) != BERTH_OK)
+        return false;
+    rest = berth_buf_str(&b);
+    if (!berth_str_ieq(berth_str_cut(&rest, '/'), host) ||
+        !berth_str_ieq(berth_str_cut(&rest, '/'), BERTH_STR("devices")))
+        return false;
+    return berth_str_eq(rest, device_id) || decodes_to(rest, device_id);
+}
+
+static berth_err is_signed_with(const struct berth_crypto *c, const struct berth_sas *t,
+                                const struct berth_key *key, bool *ok)
+{
+    struct berth_hmac_key prepared = { 0 };
+    berth_err e;
+
+    if (key->n == 0 || *ok)
+        return BERTH_OK;
+    e = c->hmac_prepare(c->ctx, key->bytes, key->n, &prepared);
+    if (e == BERTH_OK)
+        e = berth_sas_verify(c, t, &prepared, ok);
+    c->hmac_release(c->ctx, &prepared);
+    return e;
+}
+
+berth_err berth_hub_judge(const struct berth_crypto *c, const struct berth_device *d,
+                          const struct berth_sas *token, berth_str host, int64_t now_s,
+                          enum berth_reason *why)
+{
+    bool ok = false;
+    berth_err e;
+
+    *why = BERTH_WHY_DEVICE_AUTH_OTHER;
+    if (d->auth != BERTH_AUTH_SAS)
+        return BERTH_OK;
+    *why = BERTH_WHY_DEVICE_TOKEN_FOR_OTHER;
+    if (!is_for(token, host, d->device_id))
+        return BERTH_OK;
+    *why = BERTH_WHY_DEVICE_SIGNATURE_WRONG;
+    e = is_signed_with(c, token, &d->keys.primary, &ok);
+    if (e == BERTH_OK)
+        e = is_signed_with(c, token, &d->keys.secondary, &ok);
+    if (e != BERTH_OK || !ok)
+        return e;
+    *why = berth_sas_is_expired(token, now_s) ? BERTH_WHY_TOKEN_EXPIRED
+           : !d->enabled                      ? BERTH_WHY_DEVICE_DISABLED
+                                              : BERTH_WHY_NONE;
+    return BERTH_OK;
+}

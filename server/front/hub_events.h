@@ -1,0 +1,51 @@
+/* front/hub_events.h - what devices send, kept for a while for those who watch: a ring of each hub,
+ * one set for the process, of any thread. */
+#ifndef FRONT_HUB_EVENTS_H
+#define FRONT_HUB_EVENTS_H
+
+#include "hub/hub_event.h"
+#include "net/loop.h"
+
+#define HUB_EVENTS_MAX       4096 /* kept of one hub; the oldest make room */
+#define HUB_EVENTS_BYTES_MAX (2 * 1024 * 1024)
+
+struct hub_events;
+
+/* Somebody who waits for the next event of a hub. Embedded in its owner. */
+struct hub_watch {
+    struct hub_watch *next, **prev; /* prev NULL: does not wait */
+    struct hub_ring *ring;
+    struct loop *loop;
+    void (*woken)(void *user); /* once, on LOOP */
+    void *user;
+};
+
+/* What a reader has seen and wants. */
+struct hub_events_query {
+    berth_str hub;
+    berth_str device_id; /* absent: all */
+    uint64_t after;      /* sequence of the last one seen; one beyond the last there is, as it may
+                            stem from a process before, counts as 0 */
+};
+
+BERTH_MUST_USE berth_err hub_events_new(struct hub_events **out);
+/* After the last watch ended. */
+void hub_events_free(struct hub_events *e);
+
+/* Takes one message of a device: E->sequence is given here. False when memory is out. */
+bool hub_events_add(struct hub_events *e, berth_str hub, const struct berth_hub_event *event);
+/* Sequence of the last event of HUB; 0 when there was none. */
+uint64_t hub_events_last(struct hub_events *e, berth_str hub);
+
+/* Appends what fits of the events that Q asks for to the JSON array under way in B (with commas).
+ * MEMORY is emptied for each. *NEXT: what to ask for as AFTER from now on; *MISSED: how many made
+ * room before they were seen. Returns how many were appended. */
+size_t hub_events_put(struct hub_events *e, const struct hub_events_query *q, struct berth_buf *b,
+                      struct berth_arena *memory, uint64_t *next, uint64_t *missed);
+
+/* Waits until HUB has an event after AFTER; false when it has one already, or memory is out. */
+bool hub_events_watch(struct hub_events *e, berth_str hub, uint64_t after, struct hub_watch *w);
+/* On its loop. True when W was still waiting; false when woken() was or will be called. */
+bool hub_watch_end(struct hub_watch *w);
+
+#endif

@@ -1,0 +1,315 @@
+#include "front/hub_session.h"
+#include "front/refusals.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "front/common.h"
+#include "front/presence.h"
+#include "hub/hub_login.h"
+#include "ops/log.h"
+
+#define BEAT_MS       (5 * 60 * 1000)
+#define WATCH_MEMORY  (256 * 1024)
+#define EXPIRY_MAX_MS (INT64_C(10) * 365 * 86400 * 1000) /* beyond it no timer waits */
+
+/* ---- life ---- */
+
+struct hub_session *hub_session_new(struct mqtt *m)
+{
+    struct front *f = m->link.f;
+    struct hub_session *s = calloc(1, sizeof *s);
+
+    if (s == NULL)
+        return NULL;
+    s->m = m;
+    s->f = f;
+    for (size_t i = 0; i < BERTH_HUB_FILTERS; i++)
+        s->granted[i] = -1;
+    s->next = f->hub_sessions;
+    if (s->next != NULL)
+        s->next->prev = &s->next;
+    s->prev = &f->hub_sessions;
+    f->hub_sessions = s;
+    return s;
+}
+
+static void session_free(struct hub_session *s)
+{
+    *s->prev = s->next;
+    if (s->next != NULL)
+        s->next->prev = s->prev;
+    free(s->will);
+    free(s->patch);
+    free(s);
+}
+
+bool hub_session_replied(struct hub_session *s)
+{
+    s->waiting = false;
+    if (s->m != NULL)
+        return true;
+    session_free(s);
+    return false;
+}
+
+static const char *peer_of(const struct hub_session *s)
+{
+    return layer_peer(&s->m->link.layer)->text;
+}
+
+static void log_line(const struct hub_session *s, enum log_level level, const char *outcome,
+                     enum berth_reason why, berth_str what)
+{
+    const struct berth_reason_row *row = berth_reason_row(why);
+    char tracking[FRONT_TRACKING_SIZE];
+    struct log_field fields[10];
+    size_t n = 0;
+
+    fields[n++] = LOG_TEXT("outcome", berth_str_of(outcome));
+    if (why != BERTH_WHY_NONE) {
+        front_tracking_id(s->f, tracking);
+        fields[n++] = LOG_TEXT("tracking_id", berth_str_of(tracking));
+    }
+    fields[n++] = LOG_TEXT("hub", s->hub);
+    fields[n++] = LOG_TEXT("device_id", s->device_id);
+    fields[n++] = LOG_TEXT("peer", berth_str_of(peer_of(s)));
+    fields[n++] = LOG_TEXT("transport", berth_str_of(s->m->link.transport));
+    if (why != BERTH_WHY_NONE) {
+        fields[n++] = LOG_TEXT("reason", berth_str_of(row->name));
+        fields[n++] = LOG_TEXT("cause", berth_str_of(row->text));
+        fields[n++] = LOG_TEXT("remedy", berth_str_of(row->remedy));
+    }
+    if (what.n > 0)
+        fields[n++] = LOG_TEXT("what", what);
+    assert(n <= sizeof fields / sizeof *fields);
+    log_write(level, "hub session", fields, n);
+    if (why != BERTH_WHY_NONE)
+        (void)refusals_add(s->f->refusals,
+                           &(struct refusal_note){ .kind = REFUSAL_DEVICE,
+                                                   .reason = why,
+                                                   .tracking = tracking,
+                                                   .peer = peer_of(s),
+                                                   .registration_id = s->device_id,
+                                                   .detail = what,
+                                                   .transport = s->m->link.transport },
+                           loop_now_ms(s->f->loop));
+}
+
+void hub_session_tell(struct hub_session *s, unsigned bit, enum berth_reason why, berth_str what)
+{
+    if ((s->told & 1u << bit) != 0)
+        return;
+    s->told |= 1u << bit;
+    metrics_add(s->f->metrics, reasons[why], 1);
+    log_line(s, LOG_NOTICE, "goes on", why, what);
+}
+
+/* ---- beginning ---- */
+
+static struct hub_session *of_beat(struct deadline *d)
+{
+    return (struct hub_session *)(void *)((char *)d - offsetof(struct hub_session, beat));
+}
+
+static void on_beat(struct deadline *d)
+{
+    struct hub_session *s = of_beat(d);
+    struct session_view v;
+
+    if (sessions_find(s->f->common->sessions, s->hub, s->device_id, &v))
+        presence_note(s->f->presence, s->hub, s->device_id, BERTH_TIME_NEVER, v.active_ms);
+    deadline_set(s->f->loop, d, BEAT_MS, on_beat);
+}
+
+static void on_expiry(struct deadline *d)
+{
+    struct hub_session *s =
+        (struct hub_session *)(void *)((char *)d - offsetof(struct hub_session, expiry));
+
+    hub_session_end(s, BERTH_WHY_TOKEN_EXPIRED);
+}
+
+/* A token in the far future needs no timer; one in milliseconds by mistake is such a token. */
+static void watch_expiry(struct hub_session *s, int64_t now_ms)
+{
+    int64_t left_s = s->token.expiry - now_ms / 1000;
+
+    if (left_s < EXPIRY_MAX_MS / 1000)
+        deadline_set(s->f->loop, &s->expiry, (left_s + BERTH_SAS_SKEW_S) * 1000, on_expiry);
+}
+
+static void on_message(void *owner, const struct session_message *message)
+{
+    struct hub_session *s = owner;
+
+    switch (message->type) {
+    case SESSION_END:
+        hub_session_end(s, message->why);
+        return;
+    case SESSION_DESIRED:
+        hub_session_desired(s, message->version, message->body);
+        return;
+    }
+}
+
+/* Tokens are renewed by connecting again, so that a second session is nothing by itself. */
+static void audit_join(struct hub_session *s, const struct session_prior *prior, int64_t now_ms)
+{
+    if (!prior->other_peer)
+        return;
+    if (prior->in_turn)
+        audit_add(s->f->common->audit, AUDIT_PEERS_IN_TURN, now_ms, s->hub, s->device_id,
+                  peer_of(s), prior->peer);
+    else if (prior->live)
+        audit_add(s->f->common->audit, AUDIT_SESSION_FROM_OTHER_PEER, now_ms, s->hub, s->device_id,
+                  peer_of(s), prior->peer);
+}
+
+bool hub_session_begin(struct hub_session *s)
+{
+    struct front *f = s->f;
+    int64_t now_ms = loop_now_ms(f->loop);
+    struct session_claim claim = {
+        .hub = s->hub,
+        .device_id = s->device_id,
+        .peer = layer_peer(&s->m->link.layer),
+        .now_ms = now_ms,
+        .mono_ms = loop_mono_ms(f->loop),
+        .loop = f->loop,
+        .receive = on_message,
+        .owner = s,
+    };
+    struct session_prior prior;
+
+    if (sessions_join(f->common->sessions, &claim, &s->place, &prior) != BERTH_OK)
+        return false;
+    s->began_ms = claim.mono_ms;
+    metrics_add(f->metrics, hub_sessions_accepted, 1);
+    metrics_add(f->metrics, hub_sessions_open, 1);
+    presence_note(f->presence, s->hub, s->device_id, now_ms, now_ms);
+    deadline_set(f->loop, &s->beat, BEAT_MS, on_beat);
+    watch_expiry(s, now_ms);
+    log_line(s, LOG_INFO, "connected", BERTH_WHY_NONE, BERTH_STR(""));
+    audit_join(s, &prior, now_ms);
+    return true;
+}
+
+/* ---- ending ---- */
+
+static void leave(struct hub_session *s)
+{
+    struct front *f = s->f;
+    int64_t now_ms = loop_now_ms(f->loop);
+
+    deadline_clear(&s->beat);
+    deadline_clear(&s->expiry);
+    if (s->place == NULL)
+        return;
+    if (sessions_leave(s->place)) /* else the newer session tells */
+        presence_note(f->presence, s->hub, s->device_id, now_ms, now_ms);
+    s->place = NULL;
+    metrics_add(f->metrics, hub_sessions_open, -1);
+}
+
+void hub_session_end(struct hub_session *s, enum berth_reason why)
+{
+    bool was_open = s->place != NULL;
+
+    if (s->m->link.closing)
+        return;
+    s->ended = true;
+    metrics_add(s->f->metrics, reasons[why], 1);
+    if (!was_open)
+        metrics_add(s->f->metrics, hub_sessions_refused, 1);
+    log_line(s,
+             why == BERTH_WHY_SESSION_TAKEN_OVER || why == BERTH_WHY_STOPPING ? LOG_INFO
+                                                                              : LOG_WARNING,
+             was_open ? "ended" : "refused", why, BERTH_STR(""));
+    leave(s);
+    mqtt_link_end(&s->m->link, NULL);
+}
+
+bool hub_session_telemetry(struct hub_session *s, berth_str bag, berth_str payload)
+{
+    struct berth_hub_event e = { .time_ms = loop_now_ms(s->f->loop),
+                                 .device_id = s->device_id,
+                                 .bag = bag,
+                                 .payload = payload };
+
+    metrics_add(s->f->metrics, telemetry_messages, 1);
+    metrics_add(s->f->metrics, telemetry_bytes, payload.n);
+    return hub_events_add(s->f->common->events, s->hub, &e);
+}
+
+/* The connection broke: the device's last will becomes its last message. */
+static void send_will(struct hub_session *s)
+{
+    if (s->will == NULL || s->place == NULL || s->ended || s->m->farewell)
+        return;
+    (void)hub_session_telemetry(s, (berth_str){ s->will, s->will_bag },
+                                (berth_str){ s->will + s->will_bag, s->will_n });
+}
+
+void hub_session_closed(struct hub_session *s)
+{
+    send_will(s);
+    if (s->place != NULL)
+        log_line(s, LOG_INFO, "disconnected", BERTH_WHY_NONE, BERTH_STR(""));
+    leave(s);
+    s->m = NULL;
+    if (!s->waiting)
+        session_free(s);
+}
+
+void hub_sessions_stop(struct front *f)
+{
+    for (struct hub_session *s = f->hub_sessions; s != NULL; s = s->next)
+        if (s->m != NULL)
+            hub_session_end(s, BERTH_WHY_STOPPING);
+}
+
+void hub_sessions_drop(struct front *f)
+{
+    while (f->hub_sessions != NULL)
+        session_free(f->hub_sessions);
+}
+
+/* ---- changes of the device ---- */
+
+static enum berth_reason judge_again(struct hub_session *s, const struct berth_record *rec)
+{
+    const struct berth_crypto *c = s->f->crypto;
+    enum berth_reason why = BERTH_WHY_NONE;
+    void *memory = malloc(WATCH_MEMORY);
+    struct berth_device d = { 0 };
+    struct berth_arena a;
+
+    if (memory == NULL)
+        return BERTH_WHY_STORE_FAILED;
+    berth_arena_init(&a, memory, WATCH_MEMORY);
+    if (berth_device_decode(rec, &a, &d) != BERTH_OK ||
+        berth_hub_judge(c, &d, &s->token, s->host, loop_now_ms(s->f->loop) / 1000, &why) !=
+            BERTH_OK)
+        why = BERTH_WHY_STORE_FAILED;
+    c->wipe(c->ctx, &d.keys, sizeof d.keys);
+    free(memory);
+    return why;
+}
+
+/* Every loop is shown every change; only the loop that holds the device's session goes on. The end
+ * comes by the mailbox: the watcher may run in the middle of this session's own request. */
+void hub_sessions_watch(struct front *f, const struct berth_record *rec, bool deleted)
+{
+    struct sessions *table = f->common->sessions;
+    struct hub_session *s = sessions_owner(table, rec->scope, rec->key, f->loop);
+    struct session_message end = { .type = SESSION_END, .why = BERTH_WHY_DEVICE_NOT_FOUND };
+
+    if (s == NULL)
+        return;
+    if (!deleted)
+        end.why = judge_again(s, rec);
+    if (end.why != BERTH_WHY_NONE)
+        (void)sessions_send(table, rec->scope, rec->key, &end);
+}

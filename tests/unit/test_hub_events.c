@@ -1,0 +1,278 @@
+/* What devices sent, kept for those who watch: order, bounds, waiting. And the audit's ring. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "front/audit.h"
+#include "front/hub_events.h"
+#include "ops/log.h"
+#include "unit/check.h"
+#include "wire/json.h"
+
+#define HUB BERTH_STR("hub.example")
+
+static struct hub_events *events;
+static struct loop *loop;
+static char text[1 << 21];
+static max_align_t names[1 << 13];
+
+static int set_up(void **state)
+{
+    (void)state;
+    log_setup(0, false); /* no lines */
+    assert_int_equal(hub_events_new(&events), BERTH_OK);
+    assert_int_equal(loop_new(0, &loop), BERTH_OK);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    loop_free(loop);
+    hub_events_free(events);
+    return 0;
+}
+
+static void add(berth_str hub, const char *device, berth_str payload)
+{
+    struct berth_hub_event e = { .device_id = berth_str_of(device),
+                                 .bag = BERTH_STR("a=b"),
+                                 .payload = payload };
+
+    assert_true(hub_events_add(events, hub, &e));
+}
+
+struct page {
+    size_t count;
+    uint64_t next, missed;
+    struct berth_json list;
+};
+
+/* ROOM bytes for the array, its brackets included. */
+static struct page ask_in(uint64_t after, const char *device, size_t room)
+{
+    struct hub_events_query q = { .hub = HUB, .device_id = berth_str_of(device), .after = after };
+    struct page p = { 0 };
+    struct berth_arena a;
+    struct berth_buf b;
+
+    berth_buf_init(&b, text, room);
+    berth_arena_init(&a, names, sizeof names);
+    berth_buf_put_char(&b, '[');
+    p.count = hub_events_put(events, &q, &b, &a, &p.next, &p.missed);
+    berth_buf_put_char(&b, ']');
+    assert_false(b.over);
+    assert_int_equal(berth_json_check(berth_buf_str(&b), &p.list, NULL), BERTH_OK);
+    assert_int_equal(berth_json_count(p.list), p.count);
+    return p;
+}
+
+static struct page ask(uint64_t after, const char *device)
+{
+    return ask_in(after, device, sizeof text);
+}
+
+static int64_t first_sequence(struct page p)
+{
+    struct berth_json_iter it = { 0 };
+    struct berth_json e;
+    int64_t n = -1;
+
+    assert_true(berth_json_next(p.list, &it, NULL, &e));
+    assert_int_equal(berth_json_i64(berth_json_get(e, BERTH_STR("sequence")), &n), BERTH_OK);
+    return n;
+}
+
+static void test_order(void **state)
+{
+    struct page p;
+
+    (void)state;
+    assert_int_equal(hub_events_last(events, HUB), 0);
+    p = ask(0, NULL);
+    assert_int_equal(p.count, 0);
+    for (int i = 0; i < 3; i++)
+        add(HUB, i == 1 ? "other" : "dev", BERTH_STR("x"));
+    add(BERTH_STR("hub2.example"), "dev", BERTH_STR("x"));
+    assert_int_equal(hub_events_last(events, HUB), 3);
+    assert_int_equal(hub_events_last(events, BERTH_STR("hub2.example")), 1);
+    p = ask(0, NULL);
+    assert_int_equal(p.count, 3);
+    assert_int_equal(p.next, 3);
+    assert_int_equal(first_sequence(p), 1);
+    p = ask(1, NULL);
+    assert_int_equal(p.count, 2);
+    assert_int_equal(first_sequence(p), 2);
+    p = ask(3, NULL);
+    assert_int_equal(p.count, 0);
+    assert_int_equal(p.next, 3);
+    p = ask(99, NULL); /* of a process before */
+    assert_int_equal(p.count, 3);
+    assert_int_equal(p.missed, 0);
+}
+
+static void test_one_device(void **state)
+{
+    struct page p;
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        add(HUB, i == 2 ? "dev" : "other", BERTH_STR("x"));
+    p = ask(0, "dev");
+    assert_int_equal(p.count, 1);
+    assert_int_equal(first_sequence(p), 3);
+    assert_int_equal(p.next, 4); /* those of others are not looked at again */
+    p = ask(0, "Dev");
+    assert_int_equal(p.count, 0);
+    assert_int_equal(p.next, 4);
+}
+
+static void test_count_bound(void **state)
+{
+    struct page p;
+
+    (void)state;
+    for (int i = 0; i < HUB_EVENTS_MAX; i++)
+        add(HUB, "dev", BERTH_STR("x"));
+    p = ask_in(0, NULL, 4096);
+    assert_int_equal(first_sequence(p), 1);
+    add(HUB, "dev", BERTH_STR("x"));
+    p = ask_in(0, NULL, 4096);
+    assert_int_equal(first_sequence(p), 2);
+    assert_int_equal(p.missed, 0); /* nothing was seen before */
+    add(HUB, "dev", BERTH_STR("x"));
+    p = ask_in(1, NULL, 4096);
+    assert_int_equal(first_sequence(p), 3);
+    assert_int_equal(p.missed, 1);
+    p = ask_in(2, NULL, 4096);
+    assert_int_equal(p.missed, 0);
+}
+
+static void test_bytes_bound(void **state)
+{
+    const size_t size = 256 * 1024;
+    char *payload = malloc(size);
+    struct page p;
+
+    (void)state;
+    assert_non_null(payload);
+    memset(payload, 'x', size);
+    for (int i = 0; i < 9; i++)
+        add(HUB, "dev", (berth_str){ payload, size });
+    p = ask_in(0, NULL, 600 * 1024);
+    assert_int_equal(p.count, 2);           /* as many as fit */
+    assert_int_equal(first_sequence(p), 3); /* seven fit into 2 MiB with what they cost */
+    assert_int_equal(p.next, 4);
+    p = ask_in(p.next, NULL, 600 * 1024);
+    assert_int_equal(first_sequence(p), 5);
+    free(payload);
+}
+
+/* ---- waiting ---- */
+
+static void on_woken(void *user)
+{
+    ++*(int *)user;
+}
+
+static void turn(void)
+{
+    (void)uv_run(loop_uv(loop), UV_RUN_NOWAIT);
+}
+
+static void test_watch(void **state)
+{
+    int woken = 0;
+    struct hub_watch w = { .loop = loop, .woken = on_woken, .user = &woken };
+
+    (void)state;
+    assert_true(hub_events_watch(events, HUB, 0, &w));
+    add(BERTH_STR("hub2.example"), "dev", BERTH_STR("x"));
+    turn();
+    assert_int_equal(woken, 0);
+    add(HUB, "dev", BERTH_STR("x"));
+    add(HUB, "dev", BERTH_STR("x"));
+    assert_int_equal(woken, 0); /* in an event of its own */
+    assert_false(hub_watch_end(&w));
+    turn();
+    assert_int_equal(woken, 1);                         /* once */
+    assert_false(hub_events_watch(events, HUB, 1, &w)); /* there is one already */
+    assert_true(hub_events_watch(events, HUB, 2, &w));
+    assert_true(hub_watch_end(&w));
+    assert_false(hub_watch_end(&w));
+    add(HUB, "dev", BERTH_STR("x"));
+    turn();
+    assert_int_equal(woken, 1);
+}
+
+static void test_watches(void **state)
+{
+    int woken[3] = { 0 };
+    struct hub_watch w[3];
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        w[i] = (struct hub_watch){ .loop = loop, .woken = on_woken, .user = &woken[i] };
+        assert_true(hub_events_watch(events, HUB, 0, &w[i]));
+    }
+    assert_true(hub_watch_end(&w[1]));
+    add(HUB, "dev", BERTH_STR("x"));
+    turn();
+    assert_int_equal(woken[0], 1);
+    assert_int_equal(woken[1], 0);
+    assert_int_equal(woken[2], 1);
+}
+
+/* ---- audit ---- */
+
+static size_t audit_ask(struct audit *a, uint64_t after, size_t room, uint64_t *last,
+                        struct berth_json *list)
+{
+    struct berth_buf b;
+
+    berth_buf_init(&b, text, room);
+    *last = audit_put(a, after, &b);
+    assert_false(b.over);
+    assert_int_equal(berth_json_check(berth_buf_str(&b), list, NULL), BERTH_OK);
+    return berth_json_count(*list);
+}
+
+static void test_audit(void **state)
+{
+    struct berth_json_iter it = { 0 };
+    struct berth_json list, e;
+    struct audit *a;
+    uint64_t last;
+
+    (void)state;
+    assert_int_equal(audit_new(&a), BERTH_OK);
+    assert_int_equal(audit_ask(a, 0, sizeof text, &last, &list), 0);
+    audit_add(a, AUDIT_PEERS_IN_TURN, 1, HUB, BERTH_STR("dev"), "10.0.0.1:1", "10.0.0.2:2");
+    assert_int_equal(audit_ask(a, 0, sizeof text, &last, &list), 1);
+    assert_int_equal(last, 1);
+    assert_true(berth_json_next(list, &it, NULL, &e));
+    assert_true(berth_json_is(berth_json_get(e, BERTH_STR("event")), BERTH_STR("peersInTurn")));
+    assert_true(berth_json_is(berth_json_get(e, BERTH_STR("deviceId")), BERTH_STR("dev")));
+    assert_true(berth_json_is(berth_json_get(e, BERTH_STR("peer")), BERTH_STR("10.0.0.1:1")));
+    assert_true(berth_json_is(berth_json_get(e, BERTH_STR("otherPeer")), BERTH_STR("10.0.0.2:2")));
+    assert_int_equal(audit_ask(a, 1, sizeof text, &last, &list), 0);
+    for (int i = 0; i < AUDIT_MAX; i++)
+        audit_add(a, AUDIT_REGISTERED_ELSEWHERE, 1, HUB, BERTH_STR("dev"), "a", "b");
+    assert_int_equal(audit_ask(a, 0, sizeof text, &last, &list), AUDIT_MAX);
+    assert_int_equal(last, AUDIT_MAX + 1);
+    assert_in_range(audit_ask(a, 0, 1000, &last, &list), 1, 5); /* as many as fit */
+    assert_in_range(last, 2, 6);
+    audit_free(a);
+}
+
+#define ROW(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ROW(test_order), ROW(test_one_device), ROW(test_count_bound), ROW(test_bytes_bound),
+        ROW(test_watch), ROW(test_watches),    ROW(test_audit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
