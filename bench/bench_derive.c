@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "berth/derive.h"
-#include "client/openssl_crypto.h"
+#include "berth/openssl.h"
 #include "crypto/b64.h"
 
 #define ROUNDS     7
@@ -22,7 +22,7 @@
 #define KEYS_MAX   10000000
 #define ID_SIZE    40
 #define OUT_SIZE   65536
-#define ROW_MAX   (ID_SIZE + 1 + BERTH_DERIVED_TEXT_SIZE + 1)
+#define ROW_MAX    (ID_SIZE + 1 + BERTH_DERIVED_TEXT_SIZE + 1)
 
 struct bench {
     struct berth_crypto crypto;
@@ -152,7 +152,7 @@ int main(int argc, char **argv)
     b.keys = argc > 2 ? strtoul(argv[2], NULL, 10) : KEYS;
     must(rounds >= 1 && rounds <= ROUNDS_MAX && b.keys >= 1 && b.keys <= KEYS_MAX,
          "1 to 99 rounds of 1 to 10000000 keys");
-    must(openssl_crypto_init(&b.crypto) == BERTH_OK, "OpenSSL does not start");
+    must(berth_openssl_init(&b.crypto) == BERTH_OK, "OpenSSL does not start");
     b.group.n = BERTH_KEY_MAX;
     must(b.crypto.random(b.crypto.ctx, b.group.bytes, b.group.n) == BERTH_OK, "no random bytes");
     must(b.crypto.hmac_prepare(b.crypto.ctx, b.group.bytes, b.group.n, &b.prepared) == BERTH_OK,
@@ -167,6 +167,6 @@ int main(int argc, char **argv)
                   median(prepared, rounds), median(at_once, rounds), b.keys, rounds);
     free(b.ids);
     b.crypto.hmac_release(b.crypto.ctx, &b.prepared);
-    openssl_crypto_deinit(&b.crypto);
+    berth_openssl_deinit(&b.crypto);
     return 0;
 }

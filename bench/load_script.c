@@ -6,8 +6,8 @@
 #include <time.h>
 
 #include "berth/derive.h"
+#include "berth/openssl.h"
 #include "berth/sas.h"
-#include "client/openssl_crypto.h"
 #include "crypto/b64.h"
 #include "prov/dps_device.h"
 #include "wire/mqtt.h"
@@ -130,7 +130,7 @@ static berth_err put_devices(struct load_script *s, const struct load_who *who)
 {
     struct writer w = { .who = who, .expiry = (int64_t)time(NULL) + TOKEN_LIFE_S };
     struct berth_key group;
-    berth_err e = openssl_crypto_init(&w.crypto);
+    berth_err e = berth_openssl_init(&w.crypto);
 
     if (e != BERTH_OK)
         return e;
@@ -141,7 +141,7 @@ static berth_err put_devices(struct load_script *s, const struct load_who *who)
     for (size_t i = 0; e == BERTH_OK && i < s->count; i++)
         e = put_device(&w, s, i);
     w.crypto.hmac_release(w.crypto.ctx, &w.group);
-    openssl_crypto_deinit(&w.crypto);
+    berth_openssl_deinit(&w.crypto);
     return e;
 }
 

@@ -6,13 +6,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "berth/openssl.h"
 #include "berth/sas.h"
 #include "berth/version.h"
 #include "cli/api_words.h"
 #include "cli/command.h"
 #include "cli/reach.h"
 #include "cli/tell.h"
-#include "client/openssl_crypto.h"
 #include "crypto/b64.h"
 #include "wire/percent.h"
 
@@ -259,7 +259,7 @@ int api_open(struct api *a, const struct options *o)
     code = profile_find(o, &a->place);
     if (code != EXIT_CODE_OK)
         return code;
-    if (openssl_crypto_init(&a->crypto) != BERTH_OK)
+    if (berth_openssl_init(&a->crypto) != BERTH_OK)
         return tell_failure(EXIT_CODE_FAILED, "OpenSSL could not be set up");
     a->reach = reach_host(&a->place);
     a->curl = curl_easy_init();
@@ -273,7 +273,7 @@ void api_close(struct api *a)
         curl_easy_cleanup(a->curl);
     a->curl = NULL;
     if (a->crypto.ctx != NULL)
-        openssl_crypto_deinit(&a->crypto);
+        berth_openssl_deinit(&a->crypto);
     a->crypto = (struct berth_crypto){ 0 };
     text_deinit(&a->body);
     explicit_bzero(&a->place, sizeof a->place);

@@ -6,6 +6,7 @@
 
 #include "berth/derive.h"
 #include "berth/device.h"
+#include "berth/openssl.h"
 #include "berth/registration_id.h"
 #include "berth/version.h"
 #include "cli/command.h"
@@ -15,7 +16,6 @@
 #include "cli/reach.h"
 #include "cli/secret.h"
 #include "cli/tell.h"
-#include "client/openssl_crypto.h"
 
 #define DOCUMENT_MAX 4096
 
@@ -202,11 +202,11 @@ static int derive(const char *id, struct berth_key *key)
 {
     struct berth_key group_key = *key;
     struct berth_crypto crypto;
-    berth_err e = openssl_crypto_init(&crypto);
+    berth_err e = berth_openssl_init(&crypto);
 
     if (e == BERTH_OK) {
         e = berth_derive_key(&crypto, &group_key, berth_str_of(id), key);
-        openssl_crypto_deinit(&crypto);
+        berth_openssl_deinit(&crypto);
     }
     explicit_bzero(&group_key, sizeof group_key);
     return e == BERTH_OK

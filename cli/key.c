@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "berth/derive.h"
+#include "berth/openssl.h"
 #include "berth/registration_id.h"
 #include "cli/command.h"
 #include "cli/enrollment.h"
@@ -11,7 +12,6 @@
 #include "cli/output.h"
 #include "cli/secret.h"
 #include "cli/tell.h"
-#include "client/openssl_crypto.h"
 #include "crypto/b64.h"
 
 enum { KEY_ID = 0x100, KEY_GROUP, KEY_FILE, KEY_GIVEN, KEY_SECONDARY, KEY_LIST, KEY_ID_COLUMN };
@@ -151,11 +151,11 @@ static int derive_and_print(const struct input *in, const struct berth_key *grou
 {
     struct berth_crypto crypto;
     struct berth_key key = { 0 };
-    berth_err e = openssl_crypto_init(&crypto);
+    berth_err e = berth_openssl_init(&crypto);
 
     if (e == BERTH_OK) {
         e = berth_derive_key(&crypto, group_key, berth_str_of(in->id), &key);
-        openssl_crypto_deinit(&crypto);
+        berth_openssl_deinit(&crypto);
     }
     if (e != BERTH_OK)
         return tell_failure(EXIT_CODE_FAILED, "the key cannot be derived: %s", berth_err_text(e));

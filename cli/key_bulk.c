@@ -5,9 +5,9 @@
 
 #include "base/utf8.h"
 #include "berth/derive.h"
+#include "berth/openssl.h"
 #include "berth/registration_id.h"
 #include "cli/tell.h"
-#include "client/openssl_crypto.h"
 #include "crypto/b64.h"
 
 #define SHOWN_MAX 64  /* bytes of an ID in a message */
@@ -88,13 +88,13 @@ static int derive_rows(struct run *r)
 
 static int prepare(struct run *r, const struct berth_key *group_key)
 {
-    berth_err e = openssl_crypto_init(&r->crypto);
+    berth_err e = berth_openssl_init(&r->crypto);
 
     if (e == BERTH_OK)
         e = r->crypto.hmac_prepare(r->crypto.ctx, group_key->bytes, group_key->n, &r->group_key);
     if (e == BERTH_OK)
         return EXIT_CODE_OK;
-    openssl_crypto_deinit(&r->crypto);
+    berth_openssl_deinit(&r->crypto);
     return tell_failure(EXIT_CODE_FAILED, "the keys cannot be derived: %s", berth_err_text(e));
 }
 
@@ -117,6 +117,6 @@ int key_bulk_derive(const struct bulk_options *o, const char *id_column,
         code = derive_rows(&r);
     code = bulk_end(&r.bulk, code);
     r.crypto.hmac_release(r.crypto.ctx, &r.group_key);
-    openssl_crypto_deinit(&r.crypto);
+    berth_openssl_deinit(&r.crypto);
     return code;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "client/openssl_crypto.h"
+#include "berth/openssl.h"
 #include "client/provisioning_wire.h"
 #include "client/tls_socket.h"
 
@@ -154,7 +154,7 @@ berth_err berth_device_provision(const struct berth_device_options *o,
                                  struct berth_prov_result *result)
 {
     struct run r = { .o = o, .tls.fd = -1 };
-    berth_err e = openssl_crypto_init(&r.crypto);
+    berth_err e = berth_openssl_init(&r.crypto);
 
     *result = (struct berth_prov_result){ .err = e };
     if (e != BERTH_OK) {
@@ -164,6 +164,6 @@ berth_err berth_device_provision(const struct berth_device_options *o,
     run(&r);
     *result = r.prov.result;
     berth_prov_end(&r.prov);
-    openssl_crypto_deinit(&r.crypto);
+    berth_openssl_deinit(&r.crypto);
     return result->err;
 }

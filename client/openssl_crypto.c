@@ -1,4 +1,4 @@
-#include "client/openssl_crypto.h"
+#include "berth/openssl.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -142,7 +142,7 @@ static bool fetch(struct openssl *o)
     return o->hmac != NULL && o->sha256 != NULL && o->digest != NULL;
 }
 
-berth_err openssl_crypto_init(struct berth_crypto *out)
+berth_err berth_openssl_init(struct berth_crypto *out)
 {
     struct openssl *o = calloc(1, sizeof *o);
 
@@ -166,7 +166,7 @@ berth_err openssl_crypto_init(struct berth_crypto *out)
     return BERTH_OK;
 }
 
-void openssl_crypto_deinit(struct berth_crypto *c)
+void berth_openssl_deinit(struct berth_crypto *c)
 {
     if (c->ctx != NULL)
         release(c->ctx);

@@ -22,8 +22,9 @@ struct berth_utf16 {
     uint16_t high; /* a high surrogate whose low one is to come, or 0 */
 };
 
-#define BERTH_UTF16_ROOM 6 /* bytes that one unit may become: U+FFFD for a high surrogate, and 3   \
-                            */
+#define BERTH_UTF16_ROOM                                                                           \
+    6 /* bytes that one unit may become: U+FFFD for a high surrogate, and 3                        \
+       */
 
 /* Moves units from *IN to B as long as B has BERTH_UTF16_ROOM bytes left; a lone surrogate becomes
  * U+FFFD. */

@@ -1,5 +1,5 @@
 /* berth/crypto.h - the crypto seam: the few functions berth needs, handed in by whoever builds on
- * core. The daemon and the desktop client hand in OpenSSL (client/openssl_crypto.h); a small target
+ * core. The daemon and the desktop client hand in OpenSSL (berth/openssl.h); a small target
  * its own. */
 #ifndef BERTH_CRYPTO_H
 #define BERTH_CRYPTO_H

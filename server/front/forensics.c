@@ -7,7 +7,7 @@
 
 #include "base/ascii.h"
 #include "base/bucket.h"
-#include "client/openssl_crypto.h"
+#include "berth/openssl.h"
 #include "front/catalog.h"
 #include "front/record_copy.h"
 #include "ops/log.h"
@@ -363,7 +363,7 @@ static berth_err set_up(struct forensics *f)
                                    .watcher = watch,
                                    .watch_user = f,
                                    .watch_kinds = CATALOG_KINDS };
-    berth_err e = openssl_crypto_init(&f->crypto);
+    berth_err e = berth_openssl_init(&f->crypto);
 
     if (e == BERTH_OK)
         e = catalog_new(&f->crypto, &f->catalog);
@@ -402,7 +402,7 @@ static void release(struct forensics *f)
     catalog_free(f->catalog);
     record_copy_free(&f->crypto, f->reply);
     if (f->crypto.ctx != NULL)
-        openssl_crypto_deinit(&f->crypto);
+        berth_openssl_deinit(&f->crypto);
     (void)pthread_cond_destroy(&f->rung);
     (void)pthread_mutex_destroy(&f->lock);
     explicit_bzero(f, sizeof *f);

@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "berth/openssl.h"
 #include "berth/version.h"
-#include "client/openssl_crypto.h"
+#include "front/common.h"
 #include "front/forensics.h"
 #include "front/refusals.h"
-#include "front/common.h"
 #include "net/http.h"
 #include "net/listener.h"
 #include "ops/address.h"
@@ -433,7 +433,7 @@ static void release(struct daemon *d)
     trust_free(d->trust);
     if (d->store != NULL)
         sqlite_store_close(d->store);
-    openssl_crypto_deinit(&d->crypto);
+    berth_openssl_deinit(&d->crypto);
 }
 
 static void set_up_log(const struct config *c)
@@ -452,7 +452,7 @@ int daemon_run(const struct config *c)
     int code = DAEMON_OK;
 
     set_up_log(c);
-    if (secure_process(c->dumpable) != BERTH_OK || openssl_crypto_init(&d.crypto) != BERTH_OK ||
+    if (secure_process(c->dumpable) != BERTH_OK || berth_openssl_init(&d.crypto) != BERTH_OK ||
         loop_new(CONFIG_LOOPS_MAX, &d.loop) != BERTH_OK) {
         (void)fprintf(stderr, "berth: cannot set up the process\n");
         return DAEMON_FAILED;

@@ -43,8 +43,7 @@
     X(telemetry_messages, "berth_telemetry_messages_total", "counter",                             \
       "messages that devices sent")                                                                \
     X(telemetry_bytes, "berth_telemetry_bytes_total", "counter", "bytes of their payloads")        \
-    X(twin_requests, "berth_twin_requests_total", "counter",                                       \
-      "twins read and reported by devices")                                                        \
+    X(twin_requests, "berth_twin_requests_total", "counter", "twins read and reported by devices") \
     X(throttled, "berth_throttled_total", "counter", "requests refused by a rate limit")
 
 struct metrics {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/openssl_crypto.h"
+#include "berth/openssl.h"
 #include "front/call.h"
 #include "front/connection_refused.h"
 #include "front/hub_session.h"
@@ -272,7 +272,7 @@ static berth_err set_up(struct worker *w)
     berth_err e = loop_new(w->o.index, &w->loop);
 
     if (e == BERTH_OK)
-        e = openssl_crypto_init(&w->crypto);
+        e = berth_openssl_init(&w->crypto);
     if (e != BERTH_OK)
         return fail(w, e, "cannot start a loop");
     w->has_crypto = true;
@@ -310,7 +310,7 @@ static void tear_down(struct worker *w)
     catalog_free(w->front.catalog);
     limits_free(w->front.limits);
     if (w->has_crypto)
-        openssl_crypto_deinit(&w->crypto);
+        berth_openssl_deinit(&w->crypto);
     if (w->loop != NULL)
         loop_free(w->loop);
 }

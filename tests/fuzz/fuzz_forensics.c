@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "auth/forensics.h"
+#include "berth/openssl.h"
 #include "berth/registration_id.h"
-#include "client/openssl_crypto.h"
 
 static void require(bool truth)
 {
@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool matched = false;
 
     if (crypto.ctx == NULL)
-        require(openssl_crypto_init(&crypto) == BERTH_OK);
+        require(berth_openssl_init(&crypto) == BERTH_OK);
     if (size < 2)
         return 0;
     s.type = data[0] % 3;

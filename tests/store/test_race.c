@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "berth/derive.h"
+#include "berth/openssl.h"
 #include "berth/sas.h"
-#include "client/openssl_crypto.h"
 #include "crypto/b64.h"
 #include "prov/operation.h"
 #include "store/sqlite/sqlite_store.h"
@@ -254,7 +254,7 @@ static void *race_on(void *arg)
 {
     struct racer *r = arg;
 
-    MUST(openssl_crypto_init(&r->crypto) == BERTH_OK);
+    MUST(berth_openssl_init(&r->crypto) == BERTH_OK);
     door_open(&r->door, &r->race->subject, r->race->store, 0);
     open_catalog(r);
     for (unsigned round = 0; round < ROUNDS; round++) {
@@ -263,7 +263,7 @@ static void *race_on(void *arg)
     }
     close_catalog(r);
     door_close(&r->door);
-    openssl_crypto_deinit(&r->crypto);
+    berth_openssl_deinit(&r->crypto);
     return NULL;
 }
 

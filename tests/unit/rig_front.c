@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "berth/derive.h"
+#include "berth/openssl.h"
 #include "berth/sas.h"
-#include "client/openssl_crypto.h"
 #include "crypto/b64.h"
 #include "front/hub_session.h"
 #include "front/presence.h"
@@ -238,7 +238,7 @@ void front_rig_open(struct front_rig *r, const struct fake_options *o, struct li
     memset(r, 0, sizeof *r);
     log_setup(0, false); /* no lines */
     config_defaults(&r->config);
-    CHECK("crypto", openssl_crypto_init(&r->crypto) == BERTH_OK);
+    CHECK("crypto", berth_openssl_init(&r->crypto) == BERTH_OK);
     CHECK("common", common_init(&r->common) == BERTH_OK);
     r->front = (struct front){
         .crypto = &r->crypto, .config = &r->config, .metrics = &r->metrics, .common = &r->common
@@ -264,7 +264,7 @@ void front_rig_close(struct front_rig *r)
     limits_free(r->front.limits);
     loop_free(r->front.loop);
     common_deinit(&r->common);
-    openssl_crypto_deinit(&r->crypto);
+    berth_openssl_deinit(&r->crypto);
 }
 
 void front_rig_turn(struct front_rig *r)

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "berth/derive.h"
+#include "berth/openssl.h"
 #include "berth/sas.h"
-#include "client/openssl_crypto.h"
 #include "crypto/b64.h"
 #include "front/record_copy.h"
 #include "unit/check.h"
@@ -13,7 +13,7 @@
 void world_init(struct world *w)
 {
     memset(w, 0, sizeof *w);
-    assert_int_equal(openssl_crypto_init(&w->crypto), BERTH_OK);
+    assert_int_equal(berth_openssl_init(&w->crypto), BERTH_OK);
     w->now_ms = WORLD_NOW_MS;
     w->catalog.id_scope = BERTH_STR(WORLD_SCOPE);
     w->catalog.groups = w->group_views;
@@ -32,7 +32,7 @@ void world_deinit(struct world *w)
         release_group(w, i);
     for (size_t i = 0; i < w->count; i++)
         record_copy_free(&w->crypto, w->records[i]);
-    openssl_crypto_deinit(&w->crypto);
+    berth_openssl_deinit(&w->crypto);
 }
 
 static size_t find(const struct world *w, enum berth_kind kind, berth_str scope, berth_str key)

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "auth/policy.h"
+#include "berth/openssl.h"
 #include "berth/sas.h"
 #include "check.h"
-#include "client/openssl_crypto.h"
 #include "front/call.h"
 #include "front/common.h"
 #include "front/refusals.h"
@@ -286,7 +286,7 @@ struct rig *rig_new(void)
     strcpy(r->config.hosts[0], RIG_HOST);
     strcpy(r->config.hosts[1], RIG_ALIAS);
     r->config.host_count = 2;
-    CHECK("crypto", openssl_crypto_init(&r->crypto) == BERTH_OK);
+    CHECK("crypto", berth_openssl_init(&r->crypto) == BERTH_OK);
     CHECK("common", common_init(&r->common) == BERTH_OK);
     r->front = (struct front){ .crypto = &r->crypto,
                                .config = &r->config,
@@ -328,7 +328,7 @@ void rig_free(struct rig *r)
     refusals_free(r->front.refusals);
     loop_free(r->front.loop);
     common_deinit(&r->common);
-    openssl_crypto_deinit(&r->crypto);
+    berth_openssl_deinit(&r->crypto);
     free(r->out);
     free(r);
 }
@@ -349,12 +349,12 @@ const char *rig_token(const char *resource, const char *policy, const struct ber
     struct berth_buf b;
 
     berth_buf_init(&b, text, sizeof text - 1);
-    CHECK("crypto", openssl_crypto_init(&crypto) == BERTH_OK);
+    CHECK("crypto", berth_openssl_init(&crypto) == BERTH_OK);
     CHECK("key", crypto.hmac_prepare(crypto.ctx, key->bytes, key->n, &prepared) == BERTH_OK);
     CHECK("token", berth_sas_build(&crypto, &prepared, berth_str_of(resource), expiry_s,
                                    berth_str_of(policy), &b) == BERTH_OK);
     crypto.hmac_release(crypto.ctx, &prepared);
-    openssl_crypto_deinit(&crypto);
+    berth_openssl_deinit(&crypto);
     text[b.n] = '\0';
     return text;
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/openssl_crypto.h"
+#include "berth/openssl.h"
 #include "prov/reprovision.h"
 #include "unit/check.h"
 #include "unit/failing_crypto.h"
@@ -16,13 +16,13 @@ static struct berth_crypto crypto;
 static int set_up(void **state)
 {
     (void)state;
-    return openssl_crypto_init(&crypto) == BERTH_OK ? 0 : -1;
+    return berth_openssl_init(&crypto) == BERTH_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    openssl_crypto_deinit(&crypto);
+    berth_openssl_deinit(&crypto);
     return 0;
 }
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/openssl_crypto.h"
+#include "berth/openssl.h"
 #include "ops/log.h"
 #include "tests/store/fake_store.h"
 #include "unit/check.h"
@@ -19,7 +19,7 @@ static int set_up(void **state)
     static struct desk d;
 
     log_setup(0, false);
-    assert_int_equal(openssl_crypto_init(&d.crypto), BERTH_OK);
+    assert_int_equal(berth_openssl_init(&d.crypto), BERTH_OK);
     assert_int_equal(catalog_new(&d.crypto, &d.catalog), BERTH_OK);
     *state = &d;
     return 0;
@@ -30,7 +30,7 @@ static int tear_down(void **state)
     struct desk *d = *state;
 
     catalog_free(d->catalog);
-    openssl_crypto_deinit(&d->crypto);
+    berth_openssl_deinit(&d->crypto);
     return 0;
 }
 

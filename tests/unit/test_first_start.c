@@ -1,8 +1,8 @@
 #include <sys/stat.h>
 
 #include "auth/policy.h"
+#include "berth/openssl.h"
 #include "check.h"
-#include "client/openssl_crypto.h"
 #include "failing_crypto.h"
 #include "front/catalog.h"
 #include "ops/first_start.h"
@@ -28,13 +28,13 @@ static int remove_directory(void **state)
 static int start_crypto(void **state)
 {
     (void)state;
-    return openssl_crypto_init(&crypto) == BERTH_OK ? 0 : -1;
+    return berth_openssl_init(&crypto) == BERTH_OK ? 0 : -1;
 }
 
 static int end_crypto(void **state)
 {
     (void)state;
-    openssl_crypto_deinit(&crypto);
+    berth_openssl_deinit(&crypto);
     return 0;
 }
 

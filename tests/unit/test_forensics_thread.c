@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "berth/derive.h"
-#include "client/openssl_crypto.h"
+#include "berth/openssl.h"
 #include "crypto/key_pair.h"
 #include "ops/log.h"
 #include "tests/store/opened.h"
@@ -292,13 +292,13 @@ static void test_bounds(void **state)
 static int setup(void **state)
 {
     (void)state;
-    return openssl_crypto_init(&crypto) == BERTH_OK ? 0 : -1;
+    return berth_openssl_init(&crypto) == BERTH_OK ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    openssl_crypto_deinit(&crypto);
+    berth_openssl_deinit(&crypto);
     return 0;
 }
 

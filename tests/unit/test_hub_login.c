@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "client/openssl_crypto.h"
+#include "berth/openssl.h"
 #include "hub/hub_login.h"
 #include "unit/failing_crypto.h"
 
@@ -146,9 +146,9 @@ int main(void)
     };
     int failed;
 
-    if (openssl_crypto_init(&crypto) != BERTH_OK)
+    if (berth_openssl_init(&crypto) != BERTH_OK)
         return 1;
     failed = cmocka_run_group_tests(tests, NULL, NULL);
-    openssl_crypto_deinit(&crypto);
+    berth_openssl_deinit(&crypto);
     return failed;
 }

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "auth/policy.h"
+#include "berth/openssl.h"
 #include "check.h"
-#include "client/openssl_crypto.h"
 #include "crypto/b64.h"
 #include "failing_crypto.h"
 #include "wire/percent.h"
@@ -16,13 +16,13 @@ static struct berth_crypto crypto;
 static int setup(void **state)
 {
     (void)state;
-    return openssl_crypto_init(&crypto) == BERTH_OK ? 0 : -1;
+    return berth_openssl_init(&crypto) == BERTH_OK ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    openssl_crypto_deinit(&crypto);
+    berth_openssl_deinit(&crypto);
     return 0;
 }
 

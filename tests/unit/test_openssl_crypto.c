@@ -4,21 +4,21 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "berth/openssl.h"
 #include "check.h"
-#include "client/openssl_crypto.h"
 
 static struct berth_crypto crypto;
 
 static int setup(void **state)
 {
     (void)state;
-    return openssl_crypto_init(&crypto) == BERTH_OK ? 0 : -1;
+    return berth_openssl_init(&crypto) == BERTH_OK ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    openssl_crypto_deinit(&crypto);
+    berth_openssl_deinit(&crypto);
     return 0;
 }
 
@@ -255,11 +255,11 @@ static void test_deinit(void **state)
     struct berth_crypto c;
 
     (void)state;
-    CHECK("init", openssl_crypto_init(&c) == BERTH_OK);
+    CHECK("init", berth_openssl_init(&c) == BERTH_OK);
     CHECK("its own context", c.ctx != crypto.ctx);
-    openssl_crypto_deinit(&c);
+    berth_openssl_deinit(&c);
     CHECK("gone", c.ctx == NULL && c.hmac == NULL);
-    openssl_crypto_deinit(&c);
+    berth_openssl_deinit(&c);
 }
 
 static void *work(void *out)
@@ -269,14 +269,14 @@ static void *work(void *out)
     berth_str part = BERTH_STR("what do ya want for nothing?");
     uint8_t *mac = out;
 
-    if (openssl_crypto_init(&c) != BERTH_OK)
+    if (berth_openssl_init(&c) != BERTH_OK)
         return NULL;
     if (c.hmac_prepare(c.ctx, (const uint8_t *)"Jefe", 4, &key) == BERTH_OK)
         for (int i = 0; i < 2000; i++)
             if (c.hmac(c.ctx, &key, &part, 1, mac) != BERTH_OK)
                 break;
     c.hmac_release(c.ctx, &key);
-    openssl_crypto_deinit(&c);
+    berth_openssl_deinit(&c);
     return out;
 }
 

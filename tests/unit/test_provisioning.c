@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "berth/openssl.h"
 #include "berth/provisioning.h"
 #include "berth/sas.h"
-#include "client/openssl_crypto.h"
 #include "prov/dps_device.h"
 #include "provisioning_rows.h"
 #include "wire/mqtt.h"
@@ -553,13 +553,13 @@ static void test_secrets_are_wiped(void **state)
 static int set_up(void **state)
 {
     (void)state;
-    return openssl_crypto_init(&crypto) == BERTH_OK ? 0 : -1;
+    return berth_openssl_init(&crypto) == BERTH_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    openssl_crypto_deinit(&crypto);
+    berth_openssl_deinit(&crypto);
     return 0;
 }
 
