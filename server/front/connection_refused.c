@@ -42,7 +42,7 @@ static void refused_with_name(struct front *f, const struct layer *tls, enum ber
 {
     char detail[REFUSAL_TEXT_SIZE];
 
-    (void)snprintf(detail, sizeof detail, "%s%sserver name \"%s\"", words,
+    (void)snprintf(detail, sizeof detail, "%s%sserver name \"%.128s\"", words,
                    words[0] == '\0' ? "" : "; ", name);
     connection_refused(f, tls, why, transport, berth_str_of(detail), (berth_str){ 0 });
 }
