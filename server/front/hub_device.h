@@ -8,9 +8,8 @@
 
 struct device_task {
     berth_str id;
-    uint64_t expect; /* of If-Match: a revision of the identity or of the twin */
-    bool replace;    /* twins: PUT, not PATCH */
-    struct berth_twin_section desired_before;
+    uint64_t expect;       /* of If-Match: a revision of the identity or of the twin */
+    bool replace;          /* twins: PUT, not PATCH */
     struct berth_device d; /* keys are wiped with the call's arena */
 };
 

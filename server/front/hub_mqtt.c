@@ -39,27 +39,6 @@ static uint8_t code_of(enum berth_reason why)
 
 /* ---- login ---- */
 
-static enum berth_reason judge_device(struct hub_session *s, const struct berth_record *rec)
-{
-    const struct berth_crypto *c = s->f->crypto;
-    enum berth_reason why = BERTH_WHY_INTERNAL;
-    void *memory = malloc(LOGIN_MEMORY);
-    struct berth_device d = { 0 };
-    struct berth_arena a;
-
-    if (memory == NULL)
-        return why;
-    berth_arena_init(&a, memory, LOGIN_MEMORY);
-    if (berth_device_decode(rec, &a, &d) != BERTH_OK ||
-        berth_hub_judge(c, &d, &s->token, s->host, loop_now_ms(s->f->loop) / 1000, &why) !=
-            BERTH_OK)
-        why = BERTH_WHY_INTERNAL;
-    s->desired_version = d.desired.version;
-    c->wipe(c->ctx, &d.keys, sizeof d.keys);
-    free(memory);
-    return why;
-}
-
 /* Authenticated connections alone count against a device. */
 static enum berth_reason judge_rate(struct hub_session *s)
 {
@@ -77,6 +56,31 @@ static enum berth_reason judge_rate(struct hub_session *s)
     return BERTH_WHY_THROTTLED_DEVICE;
 }
 
+/* Lets the device in, or says why not. */
+static enum berth_reason judge_device(struct hub_session *s, const struct berth_record *rec)
+{
+    const struct berth_crypto *c = s->f->crypto;
+    enum berth_reason why = BERTH_WHY_INTERNAL;
+    void *memory = malloc(LOGIN_MEMORY);
+    struct berth_device d = { 0 };
+    struct berth_arena a;
+
+    if (memory == NULL)
+        return why;
+    berth_arena_init(&a, memory, LOGIN_MEMORY);
+    if (berth_device_decode(rec, &a, &d) != BERTH_OK ||
+        berth_hub_judge(c, &d, &s->token, s->host, loop_now_ms(s->f->loop) / 1000, &why) !=
+            BERTH_OK)
+        why = BERTH_WHY_INTERNAL;
+    if (why == BERTH_WHY_NONE)
+        why = judge_rate(s);
+    if (why == BERTH_WHY_NONE && !hub_session_begin(s, &d.desired))
+        why = BERTH_WHY_INTERNAL;
+    c->wipe(c->ctx, &d.keys, sizeof d.keys);
+    free(memory);
+    return why;
+}
+
 static void on_device(void *user, const struct store_reply *reply)
 {
     struct hub_session *s = user;
@@ -90,10 +94,6 @@ static void on_device(void *user, const struct store_reply *reply)
         why = BERTH_WHY_DEVICE_NOT_FOUND;
     else
         why = judge_device(s, &reply->records[0]);
-    if (why == BERTH_WHY_NONE)
-        why = judge_rate(s);
-    if (why == BERTH_WHY_NONE && !hub_session_begin(s))
-        why = BERTH_WHY_INTERNAL;
     if (why != BERTH_WHY_NONE) {
         refuse(s, code_of(why), why);
         return;

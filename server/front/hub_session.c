@@ -10,9 +10,10 @@
 #include "hub/hub_login.h"
 #include "ops/log.h"
 
-#define BEAT_MS       (5 * 60 * 1000)
-#define WATCH_MEMORY  (256 * 1024)
-#define EXPIRY_MAX_MS (INT64_C(10) * 365 * 86400 * 1000) /* beyond it no timer waits */
+#define BEAT_MS        (5 * 60 * 1000)
+#define WATCH_MEMORY   (256 * 1024)
+#define DESIRED_MEMORY (3 * BERTH_TWIN_SECTION_MAX) /* new values, and a null for each old name */
+#define EXPIRY_MAX_MS  (INT64_C(10) * 365 * 86400 * 1000) /* beyond it no timer waits */
 
 /* ---- life ---- */
 
@@ -40,6 +41,7 @@ static void session_free(struct hub_session *s)
     *s->prev = s->next;
     if (s->next != NULL)
         s->next->prev = s->prev;
+    free(s->desired);
     free(s->will);
     free(s->patch);
     free(s);
@@ -167,7 +169,22 @@ static void audit_join(struct hub_session *s, const struct session_prior *prior,
                   peer_of(s), prior->peer);
 }
 
-bool hub_session_begin(struct hub_session *s)
+/* False when memory is out; all is as before then. */
+static bool keep_desired(struct hub_session *s, const struct berth_twin_section *desired)
+{
+    char *copy = malloc(desired->values.n);
+
+    if (copy == NULL)
+        return false;
+    memcpy(copy, desired->values.p, desired->values.n);
+    free(s->desired);
+    s->desired = copy;
+    s->desired_n = desired->values.n;
+    s->desired_version = desired->version;
+    return true;
+}
+
+bool hub_session_begin(struct hub_session *s, const struct berth_twin_section *desired)
 {
     struct front *f = s->f;
     int64_t now_ms = loop_now_ms(f->loop);
@@ -183,7 +200,8 @@ bool hub_session_begin(struct hub_session *s)
     };
     struct session_prior prior;
 
-    if (sessions_join(f->common->sessions, &claim, &s->place, &prior) != BERTH_OK)
+    if (!keep_desired(s, desired) ||
+        sessions_join(f->common->sessions, &claim, &s->place, &prior) != BERTH_OK)
         return false;
     s->began_ms = claim.mono_ms;
     metrics_add(f->metrics, hub_sessions_accepted, 1);
@@ -278,7 +296,32 @@ void hub_sessions_drop(struct front *f)
 
 /* ---- changes of the device ---- */
 
-static enum berth_reason judge_again(struct hub_session *s, const struct berth_record *rec)
+/* Leaves the last values as they were when the patch could not be sent: the next one makes up for
+ * it. */
+static void tell_desired(struct hub_session *s, const struct berth_device *d)
+{
+    berth_str before = { s->desired, s->desired_n };
+    struct session_message m = { .type = SESSION_DESIRED, .version = d->desired.version };
+    struct berth_buf b;
+    char *text;
+
+    if (d->desired.version == s->desired_version || berth_str_eq(before, d->desired.values)) {
+        s->desired_version = d->desired.version;
+        return;
+    }
+    text = malloc(DESIRED_MEMORY);
+    if (text == NULL)
+        return;
+    berth_buf_init(&b, text, DESIRED_MEMORY);
+    berth_twin_patch_put(&b, before, &d->desired);
+    m.body = berth_buf_str(&b);
+    if (!b.over && sessions_send(s->f->common->sessions, s->hub, s->device_id, &m))
+        (void)keep_desired(s, &d->desired);
+    free(text);
+}
+
+/* Whether the device may stay, under its new record; tells it of new desired properties. */
+static enum berth_reason take_change(struct hub_session *s, const struct berth_record *rec)
 {
     const struct berth_crypto *c = s->f->crypto;
     enum berth_reason why = BERTH_WHY_NONE;
@@ -287,19 +330,22 @@ static enum berth_reason judge_again(struct hub_session *s, const struct berth_r
     struct berth_arena a;
 
     if (memory == NULL)
-        return BERTH_WHY_STORE_FAILED;
+        return BERTH_WHY_INTERNAL;
     berth_arena_init(&a, memory, WATCH_MEMORY);
     if (berth_device_decode(rec, &a, &d) != BERTH_OK ||
         berth_hub_judge(c, &d, &s->token, s->host, loop_now_ms(s->f->loop) / 1000, &why) !=
             BERTH_OK)
-        why = BERTH_WHY_STORE_FAILED;
+        why = BERTH_WHY_INTERNAL;
+    if (why == BERTH_WHY_NONE)
+        tell_desired(s, &d);
     c->wipe(c->ctx, &d.keys, sizeof d.keys);
     free(memory);
     return why;
 }
 
-/* Every loop is shown every change; only the loop that holds the device's session goes on. The end
- * comes by the mailbox: the watcher may run in the middle of this session's own request. */
+/* Every loop is shown every change, in the order of the commits; only the loop that holds the
+ * device's session goes on. What follows comes by the mailbox: the watcher may run in the middle of
+ * this session's own request. */
 void hub_sessions_watch(struct front *f, const struct berth_record *rec, bool deleted)
 {
     struct sessions *table = f->common->sessions;
@@ -309,7 +355,7 @@ void hub_sessions_watch(struct front *f, const struct berth_record *rec, bool de
     if (s == NULL)
         return;
     if (!deleted)
-        end.why = judge_again(s, rec);
+        end.why = take_change(s, rec);
     if (end.why != BERTH_WHY_NONE)
         (void)sessions_send(table, rec->scope, rec->key, &end);
 }

@@ -9,6 +9,7 @@
 #include "berth/sas.h"
 #include "front/device_mqtt.h"
 #include "front/sessions.h"
+#include "hub/device.h"
 #include "hub/hub_topic.h"
 #include "prov/enrollment.h"
 
@@ -33,11 +34,13 @@ struct hub_session {
     struct berth_sas token;         /* in M's login */
     int granted[BERTH_HUB_FILTERS]; /* QoS of each; -1: not subscribed */
     unsigned told;                  /* bits of what was told */
-    int64_t desired_version;        /* of the last patch sent */
-    struct deadline beat;           /* writes the last activity now and then */
-    struct deadline expiry;         /* of the token */
-    bool ended;                     /* by berth, for a reason */
-    char *will;                     /* its bag, then its payload; NULL: none */
+    char *desired;                  /* the values that the last patch led to, or the login found */
+    size_t desired_n;
+    int64_t desired_version;
+    struct deadline beat;   /* writes the last activity now and then */
+    struct deadline expiry; /* of the token */
+    bool ended;             /* by berth, for a reason */
+    char *will;             /* its bag, then its payload; NULL: none */
     size_t will_bag, will_n;
 
     bool waiting; /* for the store */
@@ -59,8 +62,9 @@ struct hub_session *hub_session_new(struct mqtt *m);
 void hub_session_closed(struct hub_session *s);
 /* Of a store callback: false when the connection went meanwhile; S is gone then. */
 bool hub_session_replied(struct hub_session *s);
-/* The login was good: takes the device's place. False when memory is out. */
-bool hub_session_begin(struct hub_session *s);
+/* The login was good, with DESIRED as it was read: takes the device's place. False when memory is
+ * out. */
+bool hub_session_begin(struct hub_session *s, const struct berth_twin_section *desired);
 /* Ends the session, or what was to become one. */
 void hub_session_end(struct hub_session *s, enum berth_reason why);
 /* Counts and logs WHY, once a session by its BIT. WHAT is the topic or filter. */
@@ -80,7 +84,7 @@ void hub_sessions_watch(struct front *f, const struct berth_record *rec, bool de
 /* TWIN_GET, or TWIN_REPORT with PAYLOAD; input waits for the answer. */
 void hub_session_twin(struct hub_session *s, const struct berth_hub_topic *topic,
                       berth_str payload);
-/* The desired properties changed. */
+/* The desired properties changed: tells the device if it wants to know. */
 void hub_session_desired(struct hub_session *s, int64_t version, berth_str patch);
 
 #endif

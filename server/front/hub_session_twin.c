@@ -179,16 +179,14 @@ void hub_session_twin(struct hub_session *s, const struct berth_hub_topic *topic
     read_device(s);
 }
 
-/* An older patch than one already sent tells nothing new. */
 void hub_session_desired(struct hub_session *s, int64_t version, berth_str patch)
 {
     int qos = s->granted[BERTH_HUB_FILTER_DESIRED];
     char storage[TOPIC_MAX];
     struct berth_buf topic;
 
-    if (qos < 0 || version <= s->desired_version || s->m->link.closing)
+    if (qos < 0)
         return;
-    s->desired_version = version;
     berth_buf_init(&topic, storage, sizeof storage);
     berth_hub_desired_topic_put(&topic, version);
     (void)mqtt_publish(s->m, berth_buf_str(&topic), patch, (uint8_t)qos);

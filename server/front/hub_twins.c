@@ -1,5 +1,4 @@
 /* The hub service API of device twins. */
-#include "front/common.h"
 #include "front/hub_device.h"
 #include "front/presence.h"
 #include "front/service.h"
@@ -31,22 +30,6 @@ void api_twin_get(struct call *c)
 
 static void on_update_read(void *user, const struct store_reply *reply);
 
-/* The device hears of it when it is connected and wants to; else its next GET tells. */
-static void tell_device(struct call *c)
-{
-    const struct device_task *t = c->state;
-    struct session_message m = { .type = SESSION_DESIRED, .version = t->d.desired.version };
-    struct berth_buf b;
-
-    if (t->d.desired.version == t->desired_before.version)
-        return;
-    call_body(c, &b);
-    berth_twin_patch_put(&b, t->desired_before.values, &t->d.desired);
-    m.body = berth_buf_str(&b);
-    if (!b.over)
-        (void)sessions_send(c->f->common->sessions, c->hub, t->id, &m);
-}
-
 /* Whatever changed may have been the identity alone: the etag is judged again on what is there. */
 static void on_updated(void *user, const struct store_reply *reply)
 {
@@ -54,12 +37,10 @@ static void on_updated(void *user, const struct store_reply *reply)
 
     if (!call_stored(c, reply))
         return;
-    if (reply->result == STORE_OK) {
-        tell_device(c);
+    if (reply->result == STORE_OK)
         answer(c);
-    } else if (call_again(c)) {
+    else if (call_again(c))
         device_task_read(c, on_update_read);
-    }
 }
 
 static void on_update_read(void *user, const struct store_reply *reply)
@@ -75,7 +56,6 @@ static void on_update_read(void *user, const struct store_reply *reply)
         call_refuse(c, BERTH_WHY_ETAG_STALE, (berth_str){ 0 });
         return;
     }
-    t->desired_before = t->d.desired;
     e = berth_twin_update(&t->d, c->body, t->replace, loop_now_ms(c->f->loop), &c->arena, &why);
     if (e != BERTH_OK)
         call_refuse_as(c, e, &why);

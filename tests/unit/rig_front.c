@@ -127,8 +127,8 @@ static struct berth_key key_of(char c)
     return k;
 }
 
-void front_rig_put_device(struct front_rig *r, const char *id, char key, bool enabled,
-                          const char *desired)
+static void put_device(struct front_rig *r, const char *id, char key, bool enabled,
+                       const char *desired, int64_t version)
 {
     struct berth_device d;
     struct berth_record rec;
@@ -140,8 +140,21 @@ void front_rig_put_device(struct front_rig *r, const char *id, char key, bool en
     d.enabled = enabled;
     d.keys = (struct berth_key_pair){ key_of(key), key_of((char)(key + 1)) };
     d.desired.values = berth_str_of(desired);
+    d.desired.version = version;
     CHECK(id, berth_device_encode(&d, &a, &rec) == BERTH_OK);
     put(r, &rec);
+}
+
+void front_rig_put_device(struct front_rig *r, const char *id, char key, bool enabled,
+                          const char *desired)
+{
+    put_device(r, id, key, enabled, desired, 1);
+}
+
+void front_rig_put_desired(struct front_rig *r, const char *id, char key, const char *desired,
+                           int64_t version)
+{
+    put_device(r, id, key, true, desired, version);
 }
 
 void front_rig_delete_device(struct front_rig *r, const char *id)

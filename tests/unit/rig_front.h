@@ -43,6 +43,9 @@ size_t front_rig_count(struct front_rig *r, enum berth_kind kind, const char *sc
  * whatever was there. DESIRED: its desired properties. */
 void front_rig_put_device(struct front_rig *r, const char *id, char key, bool enabled,
                           const char *desired);
+/* The same, enabled, whose desired properties have that VERSION. */
+void front_rig_put_desired(struct front_rig *r, const char *id, char key, const char *desired,
+                           int64_t version);
 void front_rig_delete_device(struct front_rig *r, const char *id);
 /* What a hub's device signs: a token of that KEY for RESOURCE, for so many SECONDS. */
 const char *front_rig_device_token(struct front_rig *r, const char *resource, char key,

@@ -770,39 +770,104 @@ static void test_rid_bound(void **state)
     }
 }
 
-static void send_desired(struct dev *l, int64_t version, const char *patch)
+static void test_desired(void **state)
 {
-    struct session_message m = { .type = SESSION_DESIRED,
-                                 .version = version,
-                                 .body = berth_str_of(patch) };
+    static const struct {
+        const char *name, *desired;
+        int64_t version;
+        const char *patch; /* NULL: nothing is told */
+    } rows[] = {
+        { "a name more", "{\"interval\":30,\"a\":1}", 2, "{\"a\":1,\"$version\":2}" },
+        { "nothing of it", "{\"interval\":30,\"a\":1}", 2, NULL },
+        { "a name less", "{\"interval\":30}", 3, "{\"a\":null,\"$version\":3}" },
+        { "two at once, seen as one", "{\"interval\":5}", 5, "{\"interval\":5,\"$version\":5}" },
+        { "begun anew", "{\"b\":2}", 1, "{\"interval\":null,\"b\":2,\"$version\":1}" },
+        { "and on from there", "{\"b\":3}", 2, "{\"b\":3,\"$version\":2}" },
+        { "begun anew, with the same", "{\"b\":3}", 1, NULL },
+        { "and on from there", "{\"b\":4}", 2, "{\"b\":4,\"$version\":2}" },
+    };
+    struct dev l;
+    char topic[80];
 
-    assert_true(
-        sessions_send(l->front->common.sessions, BERTH_STR(FRONT_RIG_HUB), BERTH_STR(ID), &m));
-    dev_settle(l);
+    (void)state;
+    open_dev(&l, &prompt);
+    greet(&l);
+    subscribe(&l, DESIRED, 1);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        front_rig_put_desired(l.front, ID, 'k', rows[i].desired, rows[i].version);
+        dev_settle(&l);
+        if (rows[i].patch == NULL) {
+            dev_expect_silence(&l);
+            continue;
+        }
+        (void)snprintf(topic, sizeof topic, "$iothub/twin/PATCH/properties/desired/?$version=%d",
+                       (int)rows[i].version);
+        expect_publish(&l, topic, rows[i].patch, 1);
+        dev_expect_silence(&l);
+    }
+    dev_close(&l);
 }
 
-static void test_desired(void **state)
+static void test_desired_as_subscribed(void **state)
 {
     struct dev l;
 
     (void)state;
     open_dev(&l, &prompt);
     greet(&l);
-    send_desired(&l, 2, "{\"a\":1,\"$version\":2}");
+    front_rig_put_desired(l.front, ID, 'k', "{\"a\":1}", 2);
+    dev_settle(&l);
     dev_expect_silence(&l); /* it did not subscribe */
-    subscribe(&l, DESIRED, 1);
-    send_desired(&l, 4, "{\"a\":2,\"$version\":4}");
-    expect_publish(&l, "$iothub/twin/PATCH/properties/desired/?$version=4",
-                   "{\"a\":2,\"$version\":4}", 1);
-    send_desired(&l, 3, "{\"a\":0,\"$version\":3}"); /* overtaken */
-    dev_expect_silence(&l);
-    say_subscribe(&l, DESIRED, 0); /* anew, for less */
+    subscribe(&l, DESIRED, 0);
+    front_rig_put_desired(l.front, ID, 'k', "{\"a\":2}", 3);
+    dev_settle(&l);
+    expect_publish(&l, "$iothub/twin/PATCH/properties/desired/?$version=3",
+                   "{\"a\":2,\"$version\":3}", 0);
+    berth_mqtt_put_publish(&l.out, BERTH_STR(REPORT "1"), BERTH_STR("{\"x\":1}"), 0, 0);
     dev_send(&l, 0);
-    (void)dev_expect(&l, BERTH_MQTT_SUBACK);
-    send_desired(&l, 5, "{\"a\":3,\"$version\":5}");
-    expect_publish(&l, "$iothub/twin/PATCH/properties/desired/?$version=5",
-                   "{\"a\":3,\"$version\":5}", 0);
+    dev_settle(&l);
+    dev_expect_silence(&l); /* what it reported is no change of what is desired */
+    berth_buf_put(&l.out, BERTH_STR("\xa2\x2b\x00\x05\x00\x27" DESIRED)); /* UNSUBSCRIBE */
+    dev_send(&l, 0);
+    (void)dev_expect(&l, BERTH_MQTT_UNSUBACK);
+    front_rig_put_desired(l.front, ID, 'k', "{\"a\":3}", 4);
+    dev_settle(&l);
+    dev_expect_silence(&l);
     dev_close(&l);
+}
+
+/* The largest section there is goes, and another comes. */
+static void test_largest_patch(void **state)
+{
+    char *before = malloc(BERTH_TWIN_SECTION_MAX + 1), *after = malloc(BERTH_TWIN_SECTION_MAX + 1);
+    struct berth_mqtt_packet p;
+    struct dev l;
+
+    (void)state;
+    assert_true(before != NULL && after != NULL);
+    for (int which = 0; which < 2; which++) {
+        char *text = which == 0 ? before : after;
+        size_t n = (size_t)sprintf(text, "{");
+        for (int i = 0; i < 900; i++)
+            n += (size_t)sprintf(text + n, "\"%c%027d\":%d,", 'a' + which, i, i);
+        assert_in_range(n, 30000, BERTH_TWIN_SECTION_MAX);
+        text[n - 1] = '}';
+    }
+    open_dev(&l, &prompt);
+    greet(&l);
+    subscribe(&l, DESIRED, 1);
+    front_rig_put_desired(l.front, ID, 'k', before, 2);
+    dev_settle(&l);
+    assert_true(dev_expect(&l, BERTH_MQTT_PUBLISH).payload.n > 30000);
+    front_rig_put_desired(l.front, ID, 'k', after, 3);
+    dev_settle(&l);
+    p = dev_expect(&l, BERTH_MQTT_PUBLISH);
+    assert_true(p.payload.n > 60000); /* every old name a null, every new one a value */
+    assert_true(dev_has(p.payload, "\"$version\":3}"));
+    expect_ping_works(&l);
+    dev_close(&l);
+    free(before);
+    free(after);
 }
 
 /* ---- the connection goes meanwhile ---- */
@@ -956,6 +1021,8 @@ int main(void)
         cmocka_unit_test(test_unheard),
         cmocka_unit_test(test_rid_bound),
         cmocka_unit_test(test_desired),
+        cmocka_unit_test(test_desired_as_subscribed),
+        cmocka_unit_test(test_largest_patch),
         cmocka_unit_test(test_closed_meanwhile),
         cmocka_unit_test(test_device_does_not_read),
         cmocka_unit_test(test_times),
