@@ -362,3 +362,16 @@ test('after a crash nobody is connected', async () => {
   await daemon.start()
   assert.equal((await registry.get('sn-crash')).connectionState, 'Disconnected')
 })
+
+test('a daemon that stops ends sessions and watches, and keeps when they ended', async () => {
+  await open('stays', await provision('sn-stays'))
+  const monitor = await new Monitor().start()
+  const dir = daemon.dir
+  daemon.dir = undefined // kept for the next start
+  await daemon.stop()
+  daemon.dir = dir
+  await until('the end', async () => (await sdk.device('seen', 'stays')).disconnects > 0)
+  await monitor.ended
+  await daemon.start()
+  assert.match((await registry.get('sn-stays')).lastActivityTime, /^20/)
+})
