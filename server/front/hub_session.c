@@ -1,5 +1,4 @@
 #include "front/hub_session.h"
-#include "front/refusals.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -7,6 +6,7 @@
 
 #include "front/common.h"
 #include "front/presence.h"
+#include "front/refusals.h"
 #include "hub/hub_login.h"
 #include "ops/log.h"
 
@@ -87,7 +87,8 @@ static void log_line(const struct hub_session *s, enum log_level level, const ch
         fields[n++] = LOG_TEXT("what", what);
     assert(n <= sizeof fields / sizeof *fields);
     log_write(level, "hub session", fields, n);
-    if (why != BERTH_WHY_NONE)
+    /* A renewed token or a restart refuses nobody; they would crowd out those who were. */
+    if (why != BERTH_WHY_NONE && level < LOG_INFO)
         (void)refusals_add(s->f->refusals,
                            &(struct refusal_note){ .kind = REFUSAL_DEVICE,
                                                    .reason = why,
