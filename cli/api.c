@@ -21,6 +21,7 @@
 #define WHOLE_MS       60000L
 #define URL_MAX        (LOGIN_HOST_MAX + API_PATH_MAX + 32)
 #define FIELD_MAX      (sizeof "Authorization: " + BERTH_SAS_MAX)
+#define ETAG_FIELD_MAX 128
 #define CONNECT_TO_MAX (2 * LOGIN_HOST_MAX + 32)
 
 /* A header field of an answer that is kept. */
@@ -100,6 +101,16 @@ static bool add_page(struct curl_slist **fields, const struct api_request *r)
     return add_field(fields, line);
 }
 
+static bool add_etag(struct curl_slist **fields, const struct api_request *r)
+{
+    char line[ETAG_FIELD_MAX];
+
+    if (r->etag == NULL)
+        return true;
+    (void)snprintf(line, sizeof line, "If-Match: %s", r->etag);
+    return add_field(fields, line);
+}
+
 static bool make_fields(struct api *a, const struct api_request *r, const struct login *who,
                         struct curl_slist **fields)
 {
@@ -111,7 +122,7 @@ static bool make_fields(struct api *a, const struct api_request *r, const struct
     if (put_authorization(a, who, &b) != BERTH_OK || b.over)
         return false;
     line[b.n] = '\0';
-    made = add_field(fields, line) && add_page(fields, r) &&
+    made = add_field(fields, line) && add_page(fields, r) && add_etag(fields, r) &&
            (r->body.p == NULL || add_field(fields, "Content-Type: application/json")) &&
            add_field(fields, "Expect:"); /* no waiting for 100 */
     explicit_bzero(line, sizeof line);

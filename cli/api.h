@@ -39,6 +39,7 @@ struct api_request {
     const struct login *hub;  /* NULL: the provisioning service */
     size_t page;              /* items wanted; 0: no list */
     const char *continuation; /* NULL: from the first */
+    const char *etag;         /* for If-Match; NULL: none */
     const char *what;         /* "enrollment group \"a\"": for the words about 404 and 409 */
 };
 

@@ -2,13 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "berth/registration_id.h"
 #include "cli/command.h"
+#include "cli/device.h"
 #include "cli/list.h"
 #include "cli/output.h"
 #include "cli/tell.h"
 
-#define WHAT_MAX    (BERTH_ID_MAX + LOGIN_HOST_MAX + 32)
 #define READ_POLICY "registryRead" /* the least that shows identities */
 #define TWIN_POLICY "service"      /* the least that shows twins */
 
@@ -20,7 +19,7 @@ struct input {
     bool twin, show_keys, lists;
 };
 
-static void check_id(struct argp_state *state, const char *id)
+void device_check_id(struct argp_state *state, const char *id)
 {
     struct berth_id_check check;
 
@@ -56,7 +55,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (!in->lists)
-            check_id(state, in->id);
+            device_check_id(state, in->id);
         if (in->twin && in->show_keys)
             argp_error(state, "a twin has no keys: --twin or --show-keys");
         return 0;
@@ -65,7 +64,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
     }
 }
 
-static struct berth_json keys_of(struct berth_json device)
+struct berth_json device_keys_of(struct berth_json device)
 {
     return berth_json_get(berth_json_get(device, BERTH_STR("authentication")),
                           BERTH_STR("symmetricKey"));
@@ -113,7 +112,7 @@ static int list(int argc, char **argv)
                             .heads = heads,
                             .columns = sizeof heads / sizeof heads[0],
                             .row = put_row,
-                            .hidden = keys_of,
+                            .hidden = device_keys_of,
                             .none = "no devices",
                             .top = in.top,
                             .json = o.json });
@@ -128,7 +127,7 @@ static void print_identity(struct berth_json doc, const char *hub, bool show_key
 {
     struct berth_json how = berth_json_get(doc, BERTH_STR("authentication"));
     struct berth_json can = berth_json_get(doc, BERTH_STR("capabilities"));
-    struct berth_json keys = keys_of(doc);
+    struct berth_json keys = device_keys_of(doc);
     struct table t;
 
     table_init(&t, stdout, NULL, 2);
@@ -168,7 +167,7 @@ static void print_twin(struct berth_json doc)
 
 static int show_in(struct api *a, const struct input *in, const struct login *hub, bool json)
 {
-    char path[API_PATH_MAX], what[WHAT_MAX];
+    char path[API_PATH_MAX], what[DEVICE_WHAT_MAX];
     int code;
 
     (void)snprintf(what, sizeof what, "device \"%s\" in hub %s", in->id, hub->host);
@@ -178,7 +177,8 @@ static int show_in(struct api *a, const struct input *in, const struct login *hu
     if (code != EXIT_CODE_OK)
         return code;
     if (json)
-        output_json(stdout, a->json, in->show_keys ? (struct berth_json){ 0 } : keys_of(a->json));
+        output_json(stdout, a->json,
+                    in->show_keys ? (struct berth_json){ 0 } : device_keys_of(a->json));
     else if (in->twin)
         print_twin(a->json);
     else
@@ -217,5 +217,8 @@ const struct command device_commands[] = {
     { "provision", "be a device: register with the service", device_provision_run, NULL },
     { "list", "list the devices in a hub", list, NULL },
     { "show", "show one, its twin or its keys", show, NULL },
+    { "enable", "let one connect to its hub again", device_enable_run, NULL },
+    { "disable", "keep one out of its hub", device_disable_run, NULL },
+    { "delete", "delete one from its hub", device_delete_run, NULL },
     { NULL, NULL, NULL, NULL },
 };

@@ -358,6 +358,10 @@ const struct command enrollment_commands[] = {
     { "create", "enroll one device", enrollment_create_run, NULL },
     { "list", "list the enrollments", list_singles, NULL },
     { "show", "show one, with --show-keys its keys", show_single, NULL },
+    { "update", "change some of its settings", enrollment_update_run, NULL },
+    { "enable", "let its device register again", enrollment_enable_run, NULL },
+    { "disable", "let its device register no more", enrollment_disable_run, NULL },
+    { "keys", "its two keys", NULL, enrollment_keys_commands },
     { "delete", "delete one", delete_single, NULL },
     { NULL, NULL, NULL, NULL },
 };
@@ -366,6 +370,10 @@ const struct command enrollment_group_commands[] = {
     { "create", "make a group whose devices share a key", enrollment_group_create_run, NULL },
     { "list", "list the groups", list_groups, NULL },
     { "show", "show one, with --show-keys its keys", show_group, NULL },
+    { "update", "change some of its settings", enrollment_group_update_run, NULL },
+    { "enable", "let its devices register again", enrollment_group_enable_run, NULL },
+    { "disable", "let its devices register no more", enrollment_group_disable_run, NULL },
+    { "keys", "its two keys", NULL, enrollment_group_keys_commands },
     { "delete", "delete one", delete_group, NULL },
     { NULL, NULL, NULL, NULL },
 };

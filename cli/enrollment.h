@@ -5,6 +5,7 @@
 
 #include "berth/registration_id.h"
 #include "cli/api.h"
+#include "cli/enrollment_body.h"
 #include "cli/table.h"
 
 #define ENROLLMENT_WHAT_MAX (BERTH_ID_MAX + 32)
@@ -30,5 +31,10 @@ const char *enrollment_what(const struct enrollment_kind *k, const char *id,
 /* Prints one as the service gave it: JSON or names and values, with keys only on request. */
 void enrollment_print(const struct enrollment_kind *k, struct berth_json doc, bool json,
                       bool show_keys);
+
+/* Reads one, changes what SET gives, and writes it back, when it still has ETAG (NULL: the etag it
+ * was read with). EXIT_CODE_OK with the answer in A->json, or the user has been told. */
+int enrollment_change(struct api *a, const struct enrollment_kind *k,
+                      const struct enrollment_settings *set, const char *etag);
 
 #endif

@@ -1,9 +1,10 @@
-/* berth enrollment create, berth enrollment-group create. */
+/* berth enrollment create and update, berth enrollment-group create and update. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "berth/registration_id.h"
+#include "cli/change.h"
 #include "cli/command.h"
 #include "cli/enrollment.h"
 #include "cli/enrollment_body.h"
@@ -27,13 +28,15 @@ enum {
     KEY_SHOW_KEYS,
     KEY_DEVICE_ID,
     KEY_INFORMATION,
+    KEY_ETAG,
 };
 
 struct input {
     const struct enrollment_kind *kind;
     struct enrollment_settings set;
     struct secret_source primary, secondary;
-    bool assigning_first, show_keys;
+    const char *etag;
+    bool updates, assigning_given, assigning_first, show_keys;
 };
 
 /* VALUE when it is one of WORDS, else the process ends. */
@@ -51,6 +54,14 @@ static const char *one_of(struct argp_state *state, const char *option, const ch
     }
     argp_error(state, "%s %s: not one of %s", option, value, all);
     return NULL;
+}
+
+/* An option whose value may be left out: --edge-enabled, --edge-enabled=false. */
+static bool yes_or_no(struct argp_state *state, const char *option, const char *value)
+{
+    static const char *const words[] = { "true", "false", NULL };
+
+    return value == NULL || strcmp(one_of(state, option, value, words), "true") == 0;
 }
 
 static const char *check_device_id(struct argp_state *state, const char *id)
@@ -84,10 +95,12 @@ static error_t take_policy(int key, char *arg, struct argp_state *state)
         in->set.hubs = arg;
         return 0;
     case KEY_EDGE:
-        in->set.edge = true;
+        in->set.edge = yes_or_no(state, "--edge-enabled", arg);
+        in->set.edge_given = true;
         return 0;
     case KEY_ASSIGNING:
-        in->assigning_first = true;
+        in->assigning_first = yes_or_no(state, "--assigning-first", arg);
+        in->assigning_given = true;
         return 0;
     case KEY_SHOW_KEYS:
         in->show_keys = true;
@@ -125,6 +138,23 @@ static error_t take(int key, char *arg, struct argp_state *state)
     }
 }
 
+static void check(struct argp_state *state, const struct input *in)
+{
+    const struct enrollment_settings *set = &in->set;
+    const struct secret_source *a = &in->primary, *b = &in->secondary;
+    const void *const given[] = { set->allocation, set->hubs,        set->reprovision, set->status,
+                                  set->tags,       set->properties,  set->device_id,   a->file,
+                                  a->given,        set->information, b->file,          b->given };
+
+    enrollment_check_id(state, set->id);
+    if (!in->updates || set->edge_given || in->assigning_given)
+        return;
+    for (size_t i = 0; i < sizeof given / sizeof given[0]; i++)
+        if (given[i] != NULL)
+            return;
+    argp_error(state, "nothing to change is given");
+}
+
 static error_t take_own(int key, char *arg, struct argp_state *state)
 {
     struct input *in = state->input;
@@ -144,7 +174,10 @@ static error_t take_own(int key, char *arg, struct argp_state *state)
         in->set.device_id = check_device_id(state, arg);
         return 0;
     case ARGP_KEY_END:
-        enrollment_check_id(state, in->set.id);
+        check(state, in);
+        return 0;
+    case KEY_ETAG:
+        in->etag = change_take_etag(state, arg);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -159,10 +192,13 @@ static int set_assigning_first(struct api *a, const struct input *in, const char
     api_path(path, in->kind->settings, in->set.id, "/settings");
     code = api_call(a, &(struct api_request){ .method = "PATCH",
                                               .path = path,
-                                              .body = BERTH_STR("{\"assigningFirst\":true}"),
+                                              .body = in->assigning_first
+                                                          ? BERTH_STR("{\"assigningFirst\":true}")
+                                                          : BERTH_STR("{\"assigningFirst\":false}"),
                                               .what = what });
     if (code != EXIT_CODE_OK)
-        tell_warning("%s has been created, without --assigning-first", what);
+        tell_warning("%s has been %s, without --assigning-first", what,
+                     in->updates ? "changed" : "created");
     return code;
 }
 
@@ -187,7 +223,7 @@ static int send(struct api *a, const struct input *in, berth_str body, bool json
     if (code != EXIT_CODE_OK)
         return code;
     enrollment_print(in->kind, a->json, json, in->show_keys);
-    if (in->assigning_first)
+    if (in->assigning_given)
         code = set_assigning_first(a, in, what);
     if (!json)
         tell_next(in);
@@ -216,10 +252,25 @@ static int build_and_send(struct api *a, const struct input *in, bool json)
     return code;
 }
 
-static int create(const struct enrollment_kind *k, const struct argp *argp, int argc, char **argv)
+static int send_change(struct api *a, const struct input *in, bool json)
+{
+    char what[ENROLLMENT_WHAT_MAX];
+    int code = enrollment_change(a, in->kind, &in->set, in->etag);
+
+    if (code != EXIT_CODE_OK)
+        return code;
+    enrollment_print(in->kind, a->json, json, in->show_keys);
+    if (!in->assigning_given)
+        return code;
+    return set_assigning_first(a, in, enrollment_what(in->kind, in->set.id, what));
+}
+
+static int run(const struct enrollment_kind *k, const struct argp *argp, bool updates, int argc,
+               char **argv)
 {
     struct input in = {
         .kind = k,
+        .updates = updates,
         .primary = { .what = "primary key", .option = "--primary-key-file" },
         .secondary = { .what = "secondary key", .option = "--secondary-key-file" },
     };
@@ -234,7 +285,7 @@ static int create(const struct enrollment_kind *k, const struct argp *argp, int 
     if (code == EXIT_CODE_OK)
         code = secret_read(&in.secondary, &in.set.keys.secondary);
     if (code == EXIT_CODE_OK)
-        code = build_and_send(&a, &in, o.json);
+        code = updates ? send_change(&a, &in, o.json) : build_and_send(&a, &in, o.json);
     explicit_bzero(&in.set.keys, sizeof in.set.keys);
     api_close(&a);
     return code;
@@ -255,8 +306,9 @@ static const struct argp_option shared_options[] = {
     { "initial-twin-tags", KEY_TAGS, "JSON", 0, "tags of a new device's twin; @FILE reads it", 0 },
     { "initial-twin-properties", KEY_PROPERTIES, "JSON", 0,
       "desired properties of a new device's twin", 0 },
-    { "edge-enabled", KEY_EDGE, NULL, 0, "its devices are IoT Edge devices", 0 },
-    { "assigning-first", KEY_ASSIGNING, NULL, 0,
+    { "edge-enabled", KEY_EDGE, "true|false", OPTION_ARG_OPTIONAL,
+      "its devices are IoT Edge devices", 0 },
+    { "assigning-first", KEY_ASSIGNING, "true|false", OPTION_ARG_OPTIONAL,
       "answer a registration \"assigning\" first, as Azure does", 0 },
     { "show-keys", KEY_SHOW_KEYS, NULL, 0, "print the keys too", 0 },
     { 0 }
@@ -281,7 +333,7 @@ int enrollment_create_run(int argc, char **argv)
         .children = shared
     };
 
-    return create(&enrollment_single, &argp, argc, argv);
+    return run(&enrollment_single, &argp, false, argc, argv);
 }
 
 int enrollment_group_create_run(int argc, char **argv)
@@ -297,5 +349,47 @@ int enrollment_group_create_run(int argc, char **argv)
                                    "Make a group: each device has a key derived from the group's.",
                                .children = shared };
 
-    return create(&enrollment_group, &argp, argc, argv);
+    return run(&enrollment_group, &argp, false, argc, argv);
+}
+
+#define UPDATE_DOC                                                                                 \
+    " What no option gives stays as it is. Between reading and writing nobody else's change is "   \
+    "lost: the etag is compared."
+
+int enrollment_update_run(int argc, char **argv)
+{
+    static const struct argp_option own[] = {
+        { "enrollment-id", KEY_ID, "ID", 0, "the same as ID alone, as az has it", 0 },
+        { "eid", KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
+        { "device-id", KEY_DEVICE_ID, "ID", 0, "its name in the hub", 0 },
+        { "device-information", KEY_INFORMATION, "JSON", 0, "notes about the device", 0 },
+        { "etag", KEY_ETAG, "ETAG", 0, "only when this is still its etag, as show --json has it",
+          0 },
+        { 0 }
+    };
+    const struct argp argp = { .options = own,
+                               .parser = take_own,
+                               .args_doc = "ID",
+                               .doc = "Change an enrollment." UPDATE_DOC,
+                               .children = shared };
+
+    return run(&enrollment_single, &argp, true, argc, argv);
+}
+
+int enrollment_group_update_run(int argc, char **argv)
+{
+    static const struct argp_option own[] = {
+        { "group-id", KEY_ID, "ID", 0, "the same as ID alone, as az has it", 0 },
+        { "gid", KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
+        { "etag", KEY_ETAG, "ETAG", 0, "only when this is still its etag, as show --json has it",
+          0 },
+        { 0 }
+    };
+    const struct argp argp = { .options = own,
+                               .parser = take_own,
+                               .args_doc = "ID",
+                               .doc = "Change a group." UPDATE_DOC,
+                               .children = shared };
+
+    return run(&enrollment_group, &argp, true, argc, argv);
 }

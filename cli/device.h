@@ -1,0 +1,15 @@
+/* cli/device.h - what the verbs of berth device have in common. */
+#ifndef CLI_DEVICE_H
+#define CLI_DEVICE_H
+
+#include "berth/registration_id.h"
+#include "cli/api.h"
+
+#define DEVICE_WHAT_MAX (BERTH_ID_MAX + LOGIN_HOST_MAX + 32)
+
+/* Ends the process with EXIT_CODE_USAGE when ID is missing or breaks the rules. */
+void device_check_id(struct argp_state *state, const char *id);
+/* The keys in an identity: what is hidden unless asked for. */
+struct berth_json device_keys_of(struct berth_json device);
+
+#endif
