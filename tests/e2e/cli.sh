@@ -135,7 +135,10 @@ run "help of a verb" 0 help key derive
 prints "Usage: berth key derive" "--registration-id"
 for verb in "enrollment create" "enrollment list" "enrollment show" "enrollment delete" \
     "enrollment-group create" "enrollment-group list" "enrollment-group show" \
-    "enrollment-group delete" "registration list" "registration show" "registration delete" \
+    "enrollment-group delete" "enrollment update" "enrollment enable" "enrollment disable" \
+    "enrollment keys show" "enrollment keys regenerate" "enrollment-group update" \
+    "enrollment-group enable" "enrollment-group disable" "enrollment-group keys show" \
+    "enrollment-group keys regenerate" "device enable" "device disable" "device delete" "registration list" "registration show" "registration delete" \
     "hub list" "hub create" "hub monitor" "ca list" "ca export" "ca rollover" "device list" \
     "device show" "device provision" "connection-string show" "service show" "key derive" \
     "registration-id build" serve explain; do
@@ -631,6 +634,129 @@ kill $SILENT
 wait $SILENT 2>/dev/null
 
 # ---- nobody there ----
+
+# ---- changes ----
+
+STALE='"0000000000000001"'
+"$BERTH" enrollment-group create change-1 --primary-key-file "$WORK/group.key" --initial-twin-tags '{"line":1.10}' \
+    --initial-twin-properties '{"rate":5}' --reprovision-policy never --edge-enabled --assigning-first >/dev/null 2>&1
+run "update a group" 0 enrollment-group update change-1 --initial-twin-tags '{"line":2}' --iot-hubs localhost \
+    --allocation-policy static --json
+json 'd.initialTwin.tags.line === 2' 'd.initialTwin.properties.desired.rate === 5' 'd.iotHubs[0] === "localhost"' \
+    'd.allocationPolicy === "static"' 'd.reprovisionPolicy.updateHubAssignment === false' \
+    'd.capabilities.iotEdge === true' 'd.provisioningStatus === "enabled"' 'd.attestation.symmetricKey === undefined'
+run "its key stayed" 0 enrollment-group keys show change-1 --json
+json "d.primaryKey === '$GROUP_KEY'" 'd.secondaryKey.length === 88'
+run "update other parts" 0 enrollment-group update --group-id change-1 --edge-enabled=false --assigning-first=false \
+    --initial-twin-properties '{"rate":6}' --iot-hubs "" --allocation-policy hashed \
+    --reprovision-policy reprovisionandresetdata --provisioning-status disabled --json
+json 'd.capabilities.iotEdge === false' 'd.initialTwin.tags.line === 2' 'd.initialTwin.properties.desired.rate === 6' \
+    '!d.iotHubs || d.iotHubs.length === 0' 'd.reprovisionPolicy.migrateDeviceData === false' \
+    'd.provisioningStatus === "disabled"'
+run "update a key" 0 enrollment-group update change-1 --secondary-key-file "$WORK/group.key" --show-keys
+prints "secondary key *$GROUP_KEY"
+run "update nothing" 2 enrollment-group update change-1
+tells "nothing to change"
+run "update what is not there" 3 enrollment-group update none --edge-enabled
+tells "enrollment group \"none\"" "404"
+run "update with a stale etag" 4 enrollment-group update change-1 --edge-enabled --etag "$STALE"
+tells "412" "changed meanwhile" "tracking ID"
+run "an etag that is none" 2 enrollment-group update change-1 --edge-enabled --etag $'a\r\nb: c'
+tells "no etag has"
+run "an etag at its bound" 4 enrollment-group update change-1 --edge-enabled --etag "$(printf 'a%.0s' $(seq 64))"
+run "an etag over its bound" 2 enrollment-group update change-1 --edge-enabled --etag "$(printf 'a%.0s' $(seq 65))"
+run "neither true nor false" 2 enrollment-group update change-1 --edge-enabled=maybe
+tells "true, false"
+"$BERTH" enrollment-group show change-1 --json >"$WORK/out"
+ETAG=$(node -p 'JSON.parse(require("fs").readFileSync(0)).etag' <"$WORK/out")
+run "update with its etag" 0 enrollment-group update change-1 --edge-enabled --etag "$ETAG"
+run "which is stale now" 4 enrollment-group update change-1 --edge-enabled --etag "$ETAG"
+
+"$BERTH" enrollment create change-2 --device-id pump-2 --device-information '{"bay":4}' \
+    --primary-key-file "$WORK/group.key" >/dev/null 2>&1
+run "update an enrollment" 0 enrollment update change-2 --device-id pump-3 --json
+json 'd.deviceId === "pump-3"' 'd.optionalDeviceInformation.bay === 4'
+run "update its notes" 0 enrollment update --eid change-2 --device-information '{"bay":5}' --json
+json 'd.deviceId === "pump-3"' 'd.optionalDeviceInformation.bay === 5'
+run "update no enrollment" 3 enrollment update none --device-id a
+run "update an enrollment with a stale etag" 4 enrollment update change-2 --device-id a --etag "$STALE"
+
+run "the enrollment's device" 0 device provision --registration-id change-2 --key-file "$WORK/group.key"
+for kind in enrollment-group:change-1 enrollment:change-2; do
+    verb=${kind%:*} id=${kind#*:}
+    run "disable: $verb" 0 $verb disable "$id"
+    prints "^disabled ${verb/-/ } \"$id\"\$"
+    run "it is disabled: $verb" 0 $verb show "$id"
+    prints "status *disabled"
+    run "enable: $verb" 0 $verb enable "$id" --json
+    json 'd.provisioningStatus === "enabled"' 'd.attestation.symmetricKey === undefined'
+    for state in enable disable; do
+        run "$state none: $verb" 3 $verb $state none
+        run "$state with a stale etag: $verb" 4 $verb $state "$id" --etag "$STALE"
+    done
+    "$BERTH" $verb keys show "$id" --json >"$WORK/before"
+    run "show keys: $verb" 0 $verb keys show "$id"
+    prints "primary key *$GROUP_KEY" "^secondary key"
+    run "show no keys: $verb" 3 $verb keys show none
+    run "regenerate: $verb" 0 $verb keys regenerate "$id" --key-type primary --json
+    json 'Buffer.from(d.primaryKey, "base64").length === 64' "d.primaryKey !== '$GROUP_KEY'" \
+        "d.secondaryKey === JSON.parse(require('fs').readFileSync('$WORK/before')).secondaryKey"
+    cp "$WORK/out" "$WORK/before"
+    run "regenerate the other: $verb" 0 $verb keys regenerate "$id" --key-type secondary --json
+    json "d.primaryKey === JSON.parse(require('fs').readFileSync('$WORK/before')).primaryKey" \
+        "d.secondaryKey !== JSON.parse(require('fs').readFileSync('$WORK/before')).secondaryKey"
+    run "the service has them: $verb" 0 $verb keys show "$id" --json
+    json "d.primaryKey === JSON.parse(require('fs').readFileSync('$WORK/before')).primaryKey"
+    run "regenerate neither: $verb" 2 $verb keys regenerate "$id"
+    tells "key-type is missing"
+    run "regenerate both: $verb" 2 $verb keys regenerate "$id" --key-type both
+    run "regenerate none: $verb" 3 $verb keys regenerate none --key-type primary
+    run "regenerate with a stale etag: $verb" 4 $verb keys regenerate "$id" --key-type primary --etag "$STALE"
+done
+run "the old key opens nothing" 5 device provision --registration-id change-2 --key-file "$WORK/group.key"
+
+"$BERTH" device show pump-3 --show-keys --json >"$WORK/before"
+run "disable a device" 0 device disable pump-3
+prints '^disabled device "pump-3" in hub localhost$'
+run "it is disabled" 0 device show pump-3 --show-keys --json
+json 'd.status === "disabled"' \
+    "d.authentication.symmetricKey.primaryKey === JSON.parse(require('fs').readFileSync('$WORK/before')).authentication.symmetricKey.primaryKey"
+run "enable a device" 0 device enable --device-id pump-3 --hub localhost --json
+json 'd.status === "enabled"' 'd.authentication.symmetricKey === undefined'
+for verb in enable disable "delete --yes"; do
+    run "device $verb: none" 3 device $verb none
+    run "device $verb: a stale etag" 4 device $verb pump-3 --etag AAAAAAAAAAE=
+    tells "412" "changed meanwhile"
+    run "device $verb: no hub" 3 device $verb pump-3 --hub none.example
+    run "device $verb: no ID" 2 device $verb
+done
+run "delete a device unasked" 2 device delete pump-3 </dev/null
+tells "give --yes"
+run "delete a device" 0 device delete pump-3 --yes
+prints '^deleted device "pump-3" in hub localhost$'
+run "the device is gone" 3 device show pump-3
+run "it registers again" 0 device provision --registration-id change-2 --key-file - \
+    < <("$BERTH" enrollment keys show change-2 --json | node -p 'JSON.parse(require("fs").readFileSync(0)).primaryKey')
+run "and is back" 0 device show pump-3
+
+# completes WORD..: what the shell would offer for the last one
+completes() {
+    (cd "$WORK" && PATH=$(dirname "$BERTH"):$PATH && source "$COMPLETION" &&
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) && _berth && printf '%s\n' "${COMPREPLY[@]}") >"$WORK/out" 2>"$WORK/err"
+}
+COMPLETION=$(readlink -f "$(dirname "$0")/../../cli/completion/berth.bash")
+NAME="completion of a verb"
+completes berth device dis
+prints '^disable$'
+NAME="completion of a verb two groups down"
+completes berth enrollment-group keys re
+prints '^regenerate$'
+NAME="completion of its options"
+completes berth enrollment keys regenerate --key
+prints '^--key-type$'
+NAME="completion of a verb's options"
+completes berth enrollment update some-id --et
+prints '^--etag$'
 
 stop_daemon
 NAME="the daemon ended well"
