@@ -1,4 +1,4 @@
-/* cli/enrollment_body.h - the document that creates an enrollment or a group. */
+/* cli/enrollment_body.h - the document that creates or changes an enrollment or a group. */
 #ifndef CLI_ENROLLMENT_BODY_H
 #define CLI_ENROLLMENT_BODY_H
 
