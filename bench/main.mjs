@@ -5,8 +5,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import * as servers from './servers.mjs';
+import { fileURLToPath } from 'node:url';
 
-const root = path.join(import.meta.dirname, '..');
+const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 const SETTLE_MS = 1300; // the store folds its log into the database when idle for a second
 const AT_ONCE = 64;
 const WARM_UP = 300;
