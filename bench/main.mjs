@@ -1,4 +1,4 @@
-// Targets 1, 2, 6, 11 and 12 of limits.md, each with its baseline in the same run. docs/performance.md says how.
+// Targets 1, 2, 6, 11 and 12 of docs/performance.md, each with its baseline in the same run. docs/performance.md says how.
 import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
