@@ -9,7 +9,7 @@ struct mqtt;
 
 struct mqtt_adapter {
     /* CONNECT came; M->user and M->password are the connection's own. Ends in mqtt_accept or
-     * mqtt_refuse, now or (LINK.busy) later. False: no memory. */
+     * mqtt_refuse, now or (LINK.layer.answering) later. False: no memory. */
     bool (*open)(struct mqtt *m, const struct berth_mqtt_packet *p);
     /* The granted QoS, or MQTT_NO_FILTER. */
     uint8_t (*subscribe)(struct mqtt *m, berth_str filter, uint8_t qos);

@@ -141,7 +141,7 @@ static void register_device(struct dps *d, const struct berth_dps_topic *topic,
     req.credential.u.sas = d->m->password;
     d->registration = registrar_start(d->m->link.f->registrar, &req, layer_peer(&d->m->link.layer),
                                       d->m->link.transport, answered, d);
-    d->m->link.busy = d->registration != NULL;
+    d->m->link.layer.answering = d->registration != NULL;
     if (d->registration == NULL)
         refuse_at_once(d, BERTH_WHY_OVERLOADED);
 }

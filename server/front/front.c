@@ -1,5 +1,6 @@
 #include "front/front.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "front/call.h"
@@ -33,13 +34,28 @@ bool front_busy(const struct front *f)
     return registrar_open(f->registrar) > 0 || f->calls != NULL || !presence_is_idle(f->presence);
 }
 
+/* A draw costs a microsecond however short it is, and a registration needs three. */
+berth_err front_random(struct front *f, uint8_t *out, size_t n)
+{
+    assert(n <= sizeof f->random);
+    if (f->random_left < n) {
+        berth_err e = f->crypto->random(f->crypto->ctx, f->random, sizeof f->random);
+        if (e != BERTH_OK)
+            return e;
+        f->random_left = sizeof f->random;
+    }
+    memcpy(out, f->random + sizeof f->random - f->random_left, n);
+    f->random_left -= n;
+    return BERTH_OK;
+}
+
 void front_tracking_id(struct front *f, char out[FRONT_TRACKING_SIZE])
 {
     static const char shape[FRONT_TRACKING_SIZE] = "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx";
     uint8_t random[16] = { 0 };
 
     /* Without random bytes the ID is all zeros: a poor name is better than no answer. */
-    if (f->crypto->random(f->crypto->ctx, random, sizeof random) != BERTH_OK)
+    if (front_random(f, random, sizeof random) != BERTH_OK)
         memset(random, 0, sizeof random);
     for (size_t i = 0, nibble = 0; i < FRONT_TRACKING_SIZE; i++) {
         unsigned v;

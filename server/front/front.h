@@ -12,7 +12,8 @@
 #include "store/store.h"
 
 #define FRONT_WATCH_KINDS   (CATALOG_KINDS | 1u << BERTH_KIND_DEVICE)
-#define FRONT_TRACKING_SIZE 37 /* a random UUID in text, and NUL */
+#define FRONT_TRACKING_SIZE 37  /* a random UUID in text, and NUL */
+#define FRONT_RANDOM_SIZE   256 /* bytes drawn at once */
 
 struct http_exchange;
 struct common;
@@ -44,6 +45,8 @@ struct front {
     size_t monitor_count;
     struct call *calls; /* service requests under way */
     bool stopping;      /* new requests get BERTH_WHY_STOPPING */
+    uint8_t random[FRONT_RANDOM_SIZE];
+    size_t random_left; /* at the end of it */
 };
 
 /* The store's watcher, with the front as its user, of FRONT_WATCH_KINDS. */
@@ -54,6 +57,8 @@ void front_stop(struct front *f);
 /* Whether something is under way that a stopping daemon waits for. */
 bool front_busy(const struct front *f);
 
+/* Random bytes for names that cost little to draw, at most FRONT_RANDOM_SIZE; never for keys. */
+BERTH_MUST_USE berth_err front_random(struct front *f, uint8_t *out, size_t n);
 /* A random UUID: the tracking ID of a request, in its answer and in its log lines. */
 void front_tracking_id(struct front *f, char out[FRONT_TRACKING_SIZE]);
 /* Whether the request says that its body is JSON. */

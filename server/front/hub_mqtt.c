@@ -199,7 +199,7 @@ static bool on_open(struct mqtt *m, const struct berth_mqtt_packet *p)
     }
     if (!keep_will(s, p))
         return false;
-    m->link.busy = true;
+    m->link.layer.answering = true;
     s->waiting = true;
     store_get(s->f->store, BERTH_KIND_DEVICE, s->hub, s->device_id, on_device, s);
     return true;

@@ -160,7 +160,7 @@ static void read_device(struct hub_session *s)
 void hub_session_twin(struct hub_session *s, const struct berth_hub_topic *topic, berth_str payload)
 {
     metrics_add(s->f->metrics, twin_requests, 1);
-    s->m->link.busy = true;
+    s->m->link.layer.answering = true;
     s->reports = topic->type == BERTH_HUB_TWIN_REPORT;
     s->tries = 0;
     s->rid_n = topic->rid.n;

@@ -73,7 +73,7 @@ void mqtt_link_send(struct mqtt_link *l, const struct berth_buf *packet)
 
 static bool is_waiting(const struct mqtt_link *l)
 {
-    return l->busy || l->tail.n > 0;
+    return l->layer.answering || l->tail.n > 0;
 }
 
 /* ---- receiving ---- */
@@ -122,7 +122,7 @@ static void take_held(struct mqtt_link *l)
 /* Packets held here come first, then what the layer below kept. */
 void mqtt_link_go_on(struct mqtt_link *l)
 {
-    l->busy = false;
+    l->layer.answering = false;
     if (l->held.n > 0)
         take_held(l);
     if (!is_waiting(l) && !l->closing)

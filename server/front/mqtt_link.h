@@ -23,9 +23,8 @@ struct mqtt_link_ops {
     void (*closed)(struct mqtt_link *l);
 };
 
-/* The first member of its owner, which sets ID, ID_NAME, TRANSPORT, BYTES_MAX and BUSY and reads
- * the others.
- */
+/* The first member of its owner, which sets ID, ID_NAME, TRANSPORT and BYTES_MAX and reads the
+ * others. While LAYER.ANSWERING, which it sets, no packet is taken until mqtt_link_go_on. */
 struct mqtt_link {
     struct layer layer;
     const struct mqtt_link_ops *ops;
@@ -34,7 +33,6 @@ struct mqtt_link {
     const char *id_name;   /* "registration_id" unless it is another */
     const char *transport; /* for what is kept of refusals; static */
     size_t bytes_max;      /* of a packet after CONNECT */
-    bool busy;             /* no packet is taken until mqtt_link_go_on */
     bool connected, closing;
     uint16_t keep_alive_s;
     struct deadline quiet;
@@ -50,7 +48,7 @@ void mqtt_link_deinit(struct mqtt_link *l);
 void mqtt_link_connected(struct mqtt_link *l, uint16_t keep_alive_s);
 /* PACKET is whole. */
 void mqtt_link_send(struct mqtt_link *l, const struct berth_buf *packet);
-/* No longer busy: takes what had to wait. */
+/* No longer answering: takes what had to wait. */
 void mqtt_link_go_on(struct mqtt_link *l);
 /* Sends what was taken, then closes. WHY goes to the log unless it is NULL. */
 void mqtt_link_end(struct mqtt_link *l, const char *why);

@@ -352,7 +352,7 @@ static berth_err name_operation(struct registration *g)
 
     if (g->op.req.is_poll)
         return BERTH_OK;
-    e = f->crypto->random(f->crypto->ctx, random, sizeof random);
+    e = front_random(f, random, sizeof random);
     berth_operation_id_make(g->operation_id, random, loop_now_ms(f->loop));
     g->op.req.operation_id = berth_str_of(g->operation_id);
     return e;

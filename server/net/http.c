@@ -116,6 +116,7 @@ static void answer(struct http *h, const struct http_answer *a)
 {
     bool written = http_write(a, &h->unsent);
 
+    h->l.answering = false;
     h->close_after = !a->keep_alive;
     http_request_free(h->r);
     h->r = NULL;
@@ -228,6 +229,7 @@ static void call_handler(struct http *h)
     deadline_clear(&h->limit);
     h->taken++;
     h->state = HTTP_ANSWERING;
+    h->l.answering = true;
     x->loop = h->l.loop;
     x->layer = &h->l;
     h->o->handler(h->o->user, x);

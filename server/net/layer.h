@@ -39,6 +39,7 @@ struct layer {
     struct layer *below; /* NULL: lowest */
     struct layer *above; /* NULL: topmost, or not yet known */
     struct loop *loop;
+    bool answering; /* of the topmost: has all it needs of the peer, whom an answer will reach */
 };
 
 static inline size_t layer_input(struct layer *l, const uint8_t *p, size_t n)

@@ -41,12 +41,23 @@ static void on_wake(uv_async_t *wake)
         uv_stop(&l->uv);
 }
 
+static void on_turn_end(uv_prepare_t *turn_end)
+{
+    struct loop *l = turn_end->data;
+
+    l->before_sleep();
+}
+
 static int init_handles(struct loop *l)
 {
     int e = uv_async_init(&l->uv, &l->wake, on_wake);
 
     l->wake.data = l;
-    return e != 0 ? e : wheel_init(l);
+    if (e != 0)
+        return e;
+    (void)uv_prepare_init(&l->uv, &l->turn_end); /* never fails */
+    l->turn_end.data = l;
+    return wheel_init(l);
 }
 
 berth_err loop_new(unsigned index, struct loop **out)
@@ -103,6 +114,7 @@ void loop_free(struct loop *l)
     run_posts(l);
 
     uv_close((uv_handle_t *)&l->wake, NULL);
+    uv_close((uv_handle_t *)&l->turn_end, NULL);
     wheel_close(l);
     uv_run(&l->uv, UV_RUN_DEFAULT);
     int e = uv_loop_close(&l->uv);
@@ -184,6 +196,13 @@ void loop_event_done(struct loop *l)
 {
     if (l->after != NULL)
         l->after(l->after_arg);
+}
+
+void loop_before_sleep(struct loop *l, void (*fn)(void))
+{
+    l->before_sleep = fn;
+    (void)uv_prepare_start(&l->turn_end, on_turn_end);
+    uv_unref((uv_handle_t *)&l->turn_end);
 }
 
 void loop_join(struct loop *l, struct loop_member *m, void (*drop)(struct loop_member *m))

@@ -45,6 +45,9 @@ void loop_after_event(struct loop *l, void (*fn)(void *arg), void *arg);
 /* Called by whoever handled an event on the loop (layers' roots, timers); runs the above. */
 void loop_event_done(struct loop *l);
 
+/* FN runs once a turn, when all its events have been handled. One per loop. */
+void loop_before_sleep(struct loop *l, void (*fn)(void));
+
 /* What loop_free must have closed before the loop can go: DROP is called once, leaves first, and
  * closes its handles without waiting for peers. */
 struct loop_member {

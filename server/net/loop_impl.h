@@ -25,6 +25,7 @@ struct wheel {
 struct loop {
     uv_loop_t uv;
     uv_async_t wake;
+    uv_prepare_t turn_end;
     unsigned index;
 
     pthread_mutex_t lock; /* over the next three */
@@ -34,6 +35,7 @@ struct loop {
 
     void (*after)(void *arg);
     void *after_arg;
+    void (*before_sleep)(void);
     struct loop_member *members;
     int64_t skipped_ms; /* loop_skip */
     int64_t wall_ms;    /* as read at WALL_AT_MS */

@@ -255,13 +255,21 @@ static void on_end(struct tcp *t, bool orderly)
         finish(t); /* a half-closed peer gets the tail, and no more */
 }
 
+static bool is_answering(const struct layer *l)
+{
+    while (l->above != NULL)
+        l = l->above;
+    return l->answering;
+}
+
 /* Asks for the ACK of what was read now instead of 40 ms later: clients that write head and body
- * apart wait for it (dps-device.md section 2, rule 23). An answer would have carried it. */
+ * apart wait for it (dps-device.md section 2, rule 23). An answer carries it, and one that is under
+ * way most likely leaves within these 40 ms. */
 static void acknowledge(struct tcp *t)
 {
     int on = 1;
 
-    if (!t->wrote && t->state == TCP_OPEN)
+    if (!t->wrote && t->state == TCP_OPEN && !is_answering(&t->l))
         setsockopt(fd_of(t), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 

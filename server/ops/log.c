@@ -22,6 +22,13 @@ static _Atomic bool text_form;
 static _Atomic int target = STDERR_FILENO;
 static _Atomic bool with_priority = true;
 
+static _Thread_local struct {
+    char text[LOG_LINE_MAX]; /* whole lines */
+    size_t n;
+    int64_t lines;
+    bool on;
+} gathered;
+
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* over the next two, and writing */
 static bool stuck;                                       /* the last line found no room */
 static int64_t lost;                                     /* lines dropped and not yet told */
@@ -182,10 +189,11 @@ static bool has_room(int descriptor)
     return !stuck;
 }
 
-/* One write a line: lines of several threads do not mix, also on a pipe. */
-static void write_line(int descriptor, const char *line, size_t n)
+/* One write of whole lines, PIPE_BUF bytes at most: those of several threads do not mix, also on a
+ * pipe. */
+static void write_lines(int descriptor, const char *text, size_t n)
 {
-    while (write(descriptor, line, n) < 0 && errno == EINTR)
+    while (write(descriptor, text, n) < 0 && errno == EINTR)
         continue;
 }
 
@@ -195,11 +203,11 @@ static void tell_lost(int descriptor)
     size_t n = compose(line, LOG_WARNING, "log lines were lost: nobody read them",
                        &LOG_NUM("lines", lost), 1);
 
-    write_line(descriptor, line, n);
+    write_lines(descriptor, line, n);
     lost = 0;
 }
 
-static void send_line(const char *line, size_t n)
+static void send_lines(const char *text, size_t n, int64_t lines)
 {
     int descriptor = target;
 
@@ -209,10 +217,33 @@ static void send_line(const char *line, size_t n)
     if (lost > 0 && has_room(descriptor))
         tell_lost(descriptor);
     if (has_room(descriptor))
-        write_line(descriptor, line, n);
+        write_lines(descriptor, text, n);
     else
-        lost++;
+        lost += lines;
     pthread_mutex_unlock(&turn);
+}
+
+void log_flush(void)
+{
+    if (gathered.n > 0)
+        send_lines(gathered.text, gathered.n, gathered.lines);
+    gathered.n = 0;
+    gathered.lines = 0;
+}
+
+void log_gather(bool on)
+{
+    gathered.on = on;
+    log_flush();
+}
+
+static void gather(const char *line, size_t n)
+{
+    if (gathered.n + n > sizeof gathered.text)
+        log_flush();
+    memcpy(gathered.text + gathered.n, line, n);
+    gathered.n += n;
+    gathered.lines++;
 }
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
@@ -223,7 +254,10 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 
     if ((int)level > threshold)
         return;
-    send_line(line, compose(line, level, event, fields, count));
+    size_t n = compose(line, level, event, fields, count);
+    gather(line, n);
+    if (!gathered.on || level < LOG_WARNING)
+        log_flush();
     errno = saved;
 }
 

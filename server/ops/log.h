@@ -33,6 +33,12 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     log_write((level), (event), (const struct log_field[]){ __VA_ARGS__ },                         \
               sizeof((const struct log_field[]){ __VA_ARGS__ }) / sizeof(struct log_field))
 
+/* While ON this thread's lines, but not errors, are kept until log_flush or until there are
+ * PIPE_BUF bytes of them: a loop writes once what it did in one turn. */
+void log_gather(bool on);
+/* Writes what this thread keeps. */
+void log_flush(void);
+
 /* The level that NAME ("error" .. "debug") stands for. */
 bool log_level_of(berth_str name, enum log_level *out);
 

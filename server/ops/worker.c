@@ -284,6 +284,8 @@ static berth_err set_up(struct worker *w)
         return fail(w, e, "cannot open the registry");
     w->http = (struct http_options){ .handler = on_http, .user = w, .refused = on_http_refused };
     loop_after_event(w->loop, deliver, w);
+    loop_before_sleep(w->loop, log_flush);
+    log_gather(true);
     catalog_fill(w->front.catalog, w->front.store, on_filled, w);
     return BERTH_OK;
 }
@@ -325,6 +327,7 @@ static void *run(void *arg)
     else if (loop_run(w->loop) != BERTH_OK)
         log_event(LOG_ERROR, "a loop failed", LOG_NUM("loop", w->o.index));
     tear_down(w);
+    log_gather(false);
     if (w->err == BERTH_OK && w->o.ended != NULL)
         w->o.ended(w->o.user);
     return NULL;

@@ -234,6 +234,14 @@ static void test_quick_ack(void **state)
         TURN_UNTIL(&f, f.tops[0].inputs > inputs);
         uv_walk(loop_uv(f.loop), read_quickack, &quick);
         assert_true(quick);
+
+        f.tops[0].l.answering = true; /* the answer will carry it */
+        layer_write(f.tops[0].l.below, "y", 1);
+        TURN_UNTIL(&f, take(fd, &c, 1) == 1);
+        send_all(&f, fd, "x", 1);
+        TURN_UNTIL(&f, f.tops[0].inputs > inputs + 1);
+        uv_walk(loop_uv(f.loop), read_quickack, &quick);
+        assert_false(quick);
     }
     close(fd);
     stop(&f);

@@ -219,6 +219,52 @@ static void test_errno_is_kept(void **state)
 }
 
 /* Without its reader the log loses lines, says how many, and never holds anybody up. */
+static void test_gathered(void **state)
+{
+    const char *two;
+
+    (void)state;
+    log_setup(LOG_INFO, false);
+    log_gather(true);
+    log_event(LOG_INFO, "one", LOG_NUM("n", 1));
+    log_event(LOG_WARNING, "two", LOG_NUM("n", 2));
+    CHECK("kept", written()[0] == '\0');
+    log_flush();
+    two = strstr(written(), "\"two\"");
+    CHECK("in order", two != NULL && strstr(got, "\"one\"") < two);
+    log_flush();
+    CHECK("once", written()[0] == '\0');
+
+    log_event(LOG_INFO, "before", LOG_NUM("n", 3));
+    log_event(LOG_ERROR, "a failure", LOG_NUM("n", 4));
+    CHECK("a failure is written at once, with what came before",
+          strstr(written(), "\"before\"") != NULL && strstr(got, "\"a failure\"") != NULL);
+
+    log_event(LOG_INFO, "the last", LOG_NUM("n", 5));
+    log_gather(false);
+    CHECK("nothing is left behind", strstr(written(), "\"the last\"") != NULL);
+    log_event(LOG_INFO, "at once", LOG_NUM("n", 6));
+    CHECK("not kept", strstr(written(), "\"at once\"") != NULL);
+}
+
+/* What is written at once fits a pipe as a whole, and ends with a line. */
+static void test_gathered_at_the_bound(void **state)
+{
+    char text[LOG_TEXT_MAX] = { 0 };
+    size_t lines, n;
+
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    log_setup(LOG_INFO, false);
+    log_gather(true);
+    for (lines = 0; lines < 100 && written()[0] == '\0'; lines++)
+        log_event(LOG_INFO, "much", LOG_TEXT("text", berth_str_of(text)));
+    n = strlen(got);
+    CHECK("several lines", lines > 2 && lines < 100);
+    CHECK("whole", n <= LOG_LINE_MAX && n > LOG_LINE_MAX / 2 && got[n - 1] == '\n');
+    log_gather(false);
+}
+
 static void test_nobody_reads(void **state)
 {
     char junk[4096], first[LOG_LINE_MAX];
@@ -260,6 +306,8 @@ int main(void)
         cmocka_unit_test(test_field_that_never_fits),
         cmocka_unit_test(test_invalid_utf8),
         cmocka_unit_test(test_errno_is_kept),
+        cmocka_unit_test(test_gathered),
+        cmocka_unit_test(test_gathered_at_the_bound),
         cmocka_unit_test(test_nobody_reads),
     };
 
