@@ -32,6 +32,7 @@ const struct command command_root = {
             { "connection-string", "credentials for tools and SDKs", NULL,
               connection_string_commands },
             { "explain", "why a device or client was refused", explain_run, NULL },
+            { "complete", NULL, complete_run, NULL },
             { NULL, NULL, NULL, NULL },
         },
 };
@@ -73,7 +74,7 @@ const struct command *command_nearest(const struct command *group, const char *n
         size_t slips = slips_between(name, c->name);
 
         /* as many slips as letters make any word of any other */
-        if (slips < least && slips < strlen(c->name)) {
+        if (c->summary != NULL && slips < least && slips < strlen(c->name)) {
             least = slips;
             nearest = c;
         }
@@ -81,7 +82,7 @@ const struct command *command_nearest(const struct command *group, const char *n
     return nearest;
 }
 
-static const struct command *child(const struct command *group, const char *name)
+const struct command *command_child(const struct command *group, const char *name)
 {
     for (const struct command *c = group->children; c->name != NULL; c++)
         if (strcmp(c->name, name) == 0)
@@ -93,7 +94,8 @@ static void list(FILE *out, const struct command *group, const char *name)
 {
     (void)fprintf(out, "Usage: %s COMMAND [OPTION...]\n%s\n\n", name, group->summary);
     for (const struct command *c = group->children; c->name != NULL; c++)
-        (void)fprintf(out, "  %-*s  %s\n", INDENT, c->name, c->summary);
+        if (c->summary != NULL)
+            (void)fprintf(out, "  %-*s  %s\n", INDENT, c->name, c->summary);
     (void)fprintf(out, "\n%s COMMAND --help says more.\n", name);
     if (group == &command_root)
         (void)fprintf(out, "berth --version prints the version.\n");
@@ -146,9 +148,9 @@ int command_run(const struct command *root, int argc, char **argv)
             help = true;
             continue;
         }
-        if (child(at, argv[i]) == NULL)
+        if (command_child(at, argv[i]) == NULL)
             return unknown(at, name, argv[i]);
-        at = child(at, argv[i]);
+        at = command_child(at, argv[i]);
         (void)snprintf(name + n, sizeof name - n, " %s", at->name);
     }
     if (at->run != NULL)

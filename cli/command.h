@@ -15,7 +15,7 @@ enum exit_code {
 
 struct command {
     const char *name;
-    const char *summary; /* one line for the list of commands */
+    const char *summary; /* one line for the list of commands; NULL: not in it */
     /* argv[0] is the whole command, "berth key derive"; NULL for a group */
     int (*run)(int argc, char **argv);
     const struct command *children; /* ended by a NULL name; NULL for a verb */
@@ -24,6 +24,9 @@ struct command {
 /* Runs what ARGV names in the tree under ROOT, which is called argv[0]: a verb, or the list of a
  * group's commands. "help" and --help list anywhere. Returns an exit code. */
 int command_run(const struct command *root, int argc, char **argv);
+
+/* The child of GROUP called NAME, or NULL. */
+const struct command *command_child(const struct command *group, const char *name);
 
 /* The child of GROUP that NAME may have been meant for, at most two slips away; NULL when none is
  * near. */
@@ -45,6 +48,7 @@ extern const struct command key_commands[];
 extern const struct command registration_commands[];
 extern const struct command registration_id_commands[];
 extern const struct command service_commands[];
+int complete_run(int argc, char **argv);
 int device_delete_run(int argc, char **argv);
 int device_disable_run(int argc, char **argv);
 int device_enable_run(int argc, char **argv);

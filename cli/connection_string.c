@@ -130,10 +130,11 @@ static int print(struct api *a, const struct input *in, bool json)
 static int show(int argc, char **argv)
 {
     static const struct argp_option own[] = {
-        { "hub", KEY_HUB, "NAME", 0, "of this hub instead of the provisioning service", 0 },
+        { "hub", KEY_HUB, "HUB", 0, "of this hub instead of the provisioning service", 0 },
         { "policy-name", KEY_POLICY, "POLICY", 0,
           SERVICE_POLICY " when left out, or of a hub " HUB_POLICY, 0 },
-        { "key-type", KEY_TYPE, "KEY", 0, "primary (the default) or secondary", 0 },
+        { "key-type", KEY_TYPE, "primary|secondary", 0, "which of its keys; primary when left out",
+          0 },
         { 0 }
     };
     const struct argp argp = { own,

@@ -88,7 +88,7 @@ static int list(int argc, char **argv)
     static const char *const heads[] = { "DEVICE ID", "STATUS", "CONNECTION", "AUTHENTICATION",
                                          "LAST ACTIVITY" };
     static const struct argp_option own[] = {
-        { "hub", KEY_HUB, "NAME", 0, "the hub's name; the daemon's own hub when left out", 0 },
+        { "hub", KEY_HUB, "HUB", 0, "the hub's name; the daemon's own hub when left out", 0 },
         { "top", KEY_TOP, "NUMBER", 0, "show at most so many", 0 },
         { 0 }
     };
@@ -189,13 +189,15 @@ static int show_in(struct api *a, const struct input *in, const struct login *hu
 static int show(int argc, char **argv)
 {
     static const struct argp_option own[] = {
-        { "device-id", KEY_ID, "ID", 0, "the same as ID alone, as az has it", 0 },
-        { "hub", KEY_HUB, "NAME", 0, "the hub's name; the daemon's own hub when left out", 0 },
+        { "device-id", KEY_ID, "DEVICE-ID", 0, "the same as ID alone, as az has it", 0 },
+        { "hub", KEY_HUB, "HUB", 0, "the hub's name; the daemon's own hub when left out", 0 },
         { "twin", KEY_TWIN, NULL, 0, "its twin instead of its identity", 0 },
         { "show-keys", KEY_SHOW_KEYS, NULL, 0, "with its keys", 0 },
         { 0 }
     };
-    const struct argp argp = { own, take, "ID", "Show one device of a hub.", NULL, NULL, NULL };
+    const struct argp argp = {
+        own, take, "DEVICE-ID", "Show one device of a hub.", NULL, NULL, NULL
+    };
     struct input in = { 0 };
     struct login hub = { 0 };
     struct options o;

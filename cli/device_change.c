@@ -44,8 +44,8 @@ static error_t take(int key, char *arg, struct argp_state *state)
 }
 
 #define SHARED_OPTIONS                                                                             \
-    { "device-id", KEY_ID, "ID", 0, "the same as ID alone, as az has it", 0 },                     \
-        { "hub", KEY_HUB, "NAME", 0, "the hub's name; the daemon's own hub when left out", 0 },    \
+    { "device-id", KEY_ID, "DEVICE-ID", 0, "the same as ID alone, as az has it", 0 },              \
+        { "hub", KEY_HUB, "HUB", 0, "the hub's name; the daemon's own hub when left out", 0 },     \
     {                                                                                              \
         "etag", KEY_ETAG, "ETAG", 0, "only when this is still its etag, as show --json has it", 0  \
     }
@@ -79,7 +79,7 @@ static int set_status(struct api *a, const struct input *in, const struct login 
 static int change_status(const char *status, const char *doc, int argc, char **argv)
 {
     static const struct argp_option own[] = { SHARED_OPTIONS, { 0 } };
-    const struct argp argp = { own, take, "ID", doc, NULL, NULL, NULL };
+    const struct argp argp = { own, take, "DEVICE-ID", doc, NULL, NULL, NULL };
     struct input in = { 0 };
     struct login hub = { 0 };
     struct options o;
@@ -136,7 +136,7 @@ int device_delete_run(int argc, char **argv)
                                               { 0 } };
     const struct argp argp = { own,
                                take,
-                               "ID",
+                               "DEVICE-ID",
                                "Delete a device from its hub, with its twin. Its registration "
                                "stays.",
                                NULL,

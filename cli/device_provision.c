@@ -369,16 +369,16 @@ static int run(const struct input *in, const struct options *o)
 int device_provision_run(int argc, char **argv)
 {
     static const struct argp_option own[] = {
-        { "registration-id", KEY_ID, "ID", 0, "the device's", 0 },
+        { "registration-id", KEY_ID, "REGISTRATION-ID", 0, "the device's", 0 },
         { "key-file", KEY_FILE, "FILE", 0,
           "read its key from here, - for standard input; else from $BERTH_KEY", 0 },
         { "key", KEY_GIVEN, "KEY", 0, "or this key; others can see it on the command line", 0 },
         { "derive", KEY_DERIVE, NULL, 0, "the key is its group's: derive the device's from it", 0 },
-        { "enrollment-group", KEY_GROUP, "NAME", 0,
+        { "enrollment-group", KEY_GROUP, "GROUP-ID", 0,
           "ask the service for this group's key, and derive", 0 },
-        { "transport", KEY_TRANSPORT, "PROTOCOL", 0, "mqtt (the default) or https", 0 },
+        { "transport", KEY_TRANSPORT, "mqtt|https", 0, "mqtt when left out", 0 },
         { "id-scope", KEY_SCOPE, "SCOPE", 0, "else the profile's", 0 },
-        { "host", KEY_HOST, "NAME", 0,
+        { "host", KEY_HOST, "HOST", 0,
           "the service, as its certificate names it; else the profile's", 0 },
         { "port", KEY_PORT, "PORT", 0, "else the profile's, else 8883 or 443", 0 },
         { "payload", KEY_PAYLOAD, "JSON", 0, "sent with the registration", 0 },

@@ -12,14 +12,8 @@
 #include "cli/tell.h"
 
 const struct enrollment_kind enrollment_single = {
-    "enrollment",
-    "enrollment",
-    "registrationId",
-    "/enrollments/",
-    "/berth/v1/enrollments/",
-    "enrollment-id",
-    "eid",
-    false,
+    "enrollment",    "enrollment", "registrationId", "/enrollments/", "/berth/v1/enrollments/",
+    "enrollment-id", "eid",        "ENROLLMENT-ID",  false,
 };
 const struct enrollment_kind enrollment_group = {
     "enrollment group",
@@ -29,6 +23,7 @@ const struct enrollment_kind enrollment_group = {
     "/berth/v1/enrollmentGroups/",
     "group-id",
     "gid",
+    "GROUP-ID",
     true,
 };
 
@@ -263,12 +258,13 @@ static int show_with_keys(struct api *a, const struct enrollment_kind *k, const 
 
 static int show(const struct enrollment_kind *k, int argc, char **argv)
 {
-    const struct argp_option own[] = { { k->id_option, KEY_ID, "ID", 0,
+    const struct argp_option own[] = { { k->id_option, KEY_ID, k->metavar, 0,
                                          "the same as ID alone, as az has it", 0 },
                                        { k->id_alias, KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
                                        { "show-keys", KEY_SHOW_KEYS, NULL, 0, "with its keys", 0 },
                                        { 0 } };
-    const struct argp argp = { own, take, "ID", "Show one, without its keys.", NULL, NULL, NULL };
+    const struct argp argp = { own,  take, k->metavar, "Show one, without its keys.",
+                               NULL, NULL, NULL };
     char path[API_PATH_MAX], what[ENROLLMENT_WHAT_MAX];
     struct input in = { .kind = k };
     struct options o;
@@ -293,14 +289,16 @@ static int show(const struct enrollment_kind *k, int argc, char **argv)
 
 static int remove_one(const struct enrollment_kind *k, int argc, char **argv)
 {
-    const struct argp_option own[] = { { k->id_option, KEY_ID, "ID", 0,
+    const struct argp_option own[] = { { k->id_option, KEY_ID, k->metavar, 0,
                                          "the same as ID alone, as az has it", 0 },
                                        { k->id_alias, KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
                                        { "yes", KEY_YES, NULL, 0, "do not ask", 0 },
                                        { 0 } };
     const struct argp argp = {
-        own,  take, "ID", "Delete one. Its devices stay in their hubs and can no longer register.",
-        NULL, NULL, NULL
+        own,        take,
+        k->metavar, "Delete one. Its devices stay in their hubs and can no longer register.",
+        NULL,       NULL,
+        NULL
     };
     char path[API_PATH_MAX], what[ENROLLMENT_WHAT_MAX];
     struct input in = { .kind = k };

@@ -18,6 +18,7 @@ struct enrollment_kind {
     const char *settings;  /* "/berth/v1/enrollmentGroups/" */
     const char *id_option; /* "group-id", and its short form "gid" */
     const char *id_alias;
+    const char *metavar; /* "GROUP-ID", of one that is there */
     bool is_group;
 };
 extern const struct enrollment_kind enrollment_single, enrollment_group;

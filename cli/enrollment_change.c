@@ -83,13 +83,13 @@ static int change_status(const struct enrollment_kind *k, const char *status, co
                          int argc, char **argv)
 {
     const struct argp_option own[] = {
-        { k->id_option, KEY_ID, "ID", 0, "the same as ID alone, as az has it", 0 },
+        { k->id_option, KEY_ID, k->metavar, 0, "the same as ID alone, as az has it", 0 },
         { k->id_alias, KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
         { "etag", KEY_ETAG, "ETAG", 0, "only when this is still its etag, as show --json has it",
           0 },
         { 0 }
     };
-    const struct argp argp = { own, take, "ID", doc, NULL, NULL, NULL };
+    const struct argp argp = { own, take, k->metavar, doc, NULL, NULL, NULL };
     struct enrollment_settings set = { .status = status };
     struct input in = { 0 };
     struct options o;
@@ -157,11 +157,11 @@ static int print_keys(struct berth_json attestation, const char *what, bool json
 
 static int show_keys(const struct enrollment_kind *k, int argc, char **argv)
 {
-    const struct argp_option own[] = { { k->id_option, KEY_ID, "ID", 0,
+    const struct argp_option own[] = { { k->id_option, KEY_ID, k->metavar, 0,
                                          "the same as ID alone, as az has it", 0 },
                                        { k->id_alias, KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
                                        { 0 } };
-    const struct argp argp = { own, take, "ID", "Print its two keys.", NULL, NULL, NULL };
+    const struct argp argp = { own, take, k->metavar, "Print its two keys.", NULL, NULL, NULL };
     char path[API_PATH_MAX], what[ENROLLMENT_WHAT_MAX];
     struct input in = { 0 };
     struct options o;
@@ -203,9 +203,9 @@ static int regenerate(struct api *a, const struct enrollment_kind *k, const stru
 static int regenerate_key(const struct enrollment_kind *k, int argc, char **argv)
 {
     const struct argp_option own[] = {
-        { k->id_option, KEY_ID, "ID", 0, "the same as ID alone, as az has it", 0 },
+        { k->id_option, KEY_ID, k->metavar, 0, "the same as ID alone, as az has it", 0 },
         { k->id_alias, KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
-        { "key-type", KEY_TYPE, "TYPE", 0, "primary or secondary: which is made anew", 0 },
+        { "key-type", KEY_TYPE, "primary|secondary", 0, "which is made anew", 0 },
         { "etag", KEY_ETAG, "ETAG", 0, "only when this is still its etag, as show --json has it",
           0 },
         { 0 }
@@ -213,7 +213,7 @@ static int regenerate_key(const struct enrollment_kind *k, int argc, char **argv
     const struct argp argp = {
         own,
         take,
-        "ID",
+        k->metavar,
         "Make one of its two keys anew, at random, and print both. Devices that have the old one "
         "can no longer register: give them the other first.",
         NULL,

@@ -297,12 +297,14 @@ static const struct argp_option shared_options[] = {
     { "primary-key", KEY_PRIMARY, "KEY", 0, "the same on the command line: others can see it", 0 },
     { "secondary-key-file", KEY_SECONDARY_FILE, "FILE", 0, "its other key", 0 },
     { "secondary-key", KEY_SECONDARY, "KEY", 0, "the same on the command line", 0 },
-    { "allocation-policy", KEY_ALLOCATION, "POLICY", 0,
-      "how a hub is chosen: hashed (evenly, by weight; the default) or static", 0 },
+    { "allocation-policy", KEY_ALLOCATION, "hashed|static", 0,
+      "how a hub is chosen: hashed, evenly by weight, when left out", 0 },
     { "iot-hubs", KEY_HUBS, "HUBS", 0, "choose among these, \"a b\"; all when left out", 0 },
-    { "reprovision-policy", KEY_REPROVISION, "POLICY", 0,
-      "reprovisionandmigratedata (the default), reprovisionandresetdata or never", 0 },
-    { "provisioning-status", KEY_STATUS, "STATUS", 0, "enabled (the default) or disabled", 0 },
+    { "reprovision-policy", KEY_REPROVISION,
+      "reprovisionandmigratedata|reprovisionandresetdata|never", 0,
+      "what becomes of a device that registers again; the first when left out", 0 },
+    { "provisioning-status", KEY_STATUS, "enabled|disabled", 0,
+      "whether it may register; enabled when left out", 0 },
     { "initial-twin-tags", KEY_TAGS, "JSON", 0, "tags of a new device's twin; @FILE reads it", 0 },
     { "initial-twin-properties", KEY_PROPERTIES, "JSON", 0,
       "desired properties of a new device's twin", 0 },
@@ -359,7 +361,7 @@ int enrollment_group_create_run(int argc, char **argv)
 int enrollment_update_run(int argc, char **argv)
 {
     static const struct argp_option own[] = {
-        { "enrollment-id", KEY_ID, "ID", 0, "the same as ID alone, as az has it", 0 },
+        { "enrollment-id", KEY_ID, "ENROLLMENT-ID", 0, "the same as ID alone, as az has it", 0 },
         { "eid", KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
         { "device-id", KEY_DEVICE_ID, "ID", 0, "its name in the hub", 0 },
         { "device-information", KEY_INFORMATION, "JSON", 0, "notes about the device", 0 },
@@ -369,7 +371,7 @@ int enrollment_update_run(int argc, char **argv)
     };
     const struct argp argp = { .options = own,
                                .parser = take_own,
-                               .args_doc = "ID",
+                               .args_doc = "ENROLLMENT-ID",
                                .doc = "Change an enrollment." UPDATE_DOC,
                                .children = shared };
 
@@ -379,7 +381,7 @@ int enrollment_update_run(int argc, char **argv)
 int enrollment_group_update_run(int argc, char **argv)
 {
     static const struct argp_option own[] = {
-        { "group-id", KEY_ID, "ID", 0, "the same as ID alone, as az has it", 0 },
+        { "group-id", KEY_ID, "GROUP-ID", 0, "the same as ID alone, as az has it", 0 },
         { "gid", KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
         { "etag", KEY_ETAG, "ETAG", 0, "only when this is still its etag, as show --json has it",
           0 },
@@ -387,7 +389,7 @@ int enrollment_group_update_run(int argc, char **argv)
     };
     const struct argp argp = { .options = own,
                                .parser = take_own,
-                               .args_doc = "ID",
+                               .args_doc = "GROUP-ID",
                                .doc = "Change a group." UPDATE_DOC,
                                .children = shared };
 

@@ -229,8 +229,8 @@ static int check_hub(struct api *a, struct input *in)
 int hub_monitor_run(int argc, char **argv)
 {
     static const struct argp_option own[] = {
-        { "hub", KEY_HUB, "NAME", 0, "the hub's name; the daemon's own hub when left out", 0 },
-        { "device-id", KEY_DEVICE, "ID", 0, "only what this device sends", 0 },
+        { "hub", KEY_HUB, "HUB", 0, "the hub's name; the daemon's own hub when left out", 0 },
+        { "device-id", KEY_DEVICE, "DEVICE-ID", 0, "only what this device sends", 0 },
         { "timeout", KEY_TIMEOUT, "SECONDS", 0, "end when nothing came for so long", 0 },
         { "message-count", KEY_COUNT, "NUMBER", 0, "end after so many messages", 0 },
         { 0 }

@@ -167,9 +167,9 @@ static int derive_and_print(const struct input *in, const struct berth_key *grou
 static int derive(int argc, char **argv)
 {
     static const struct argp_option own[] = {
-        { "registration-id", KEY_ID, "ID", 0,
+        { "registration-id", KEY_ID, "REGISTRATION-ID", 0,
           "the device's, exactly as it will send it: letter case counts", 0 },
-        { "enrollment-group", KEY_GROUP, "NAME", 0, "ask the service for this group's key", 0 },
+        { "enrollment-group", KEY_GROUP, "GROUP-ID", 0, "ask the service for this group's key", 0 },
         { "secondary", KEY_SECONDARY, NULL, 0, "its secondary key", 0 },
         { "key-file", KEY_FILE, "FILE", 0,
           "or read the group's key from here, - for standard input; else from $BERTH_KEY", 0 },

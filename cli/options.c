@@ -1,10 +1,14 @@
 #include "cli/options.h"
 
+#include <stdlib.h>
+
 #include "berth/str.h"
+#include "cli/command.h"
+#include "cli/describe.h"
 
 enum { KEY_JSON = 0x800, KEY_LOGIN, KEY_PROFILE, KEY_DATA_DIR, KEY_CA_FILE };
 
-static const struct argp_option common_options[] = {
+const struct argp_option options_common[] = {
     { NULL, 0, NULL, 0, "Common options:", 90 },
     { "json", KEY_JSON, NULL, 0, "print JSON instead of text for people", 0 },
     { "login", KEY_LOGIN, "CONNECTION_STRING", 0,
@@ -68,7 +72,7 @@ static error_t hand_on(int key, char *arg, struct argp_state *state)
 void options_parse(const struct argp *own, void *input, struct options *common, int argc,
                    char **argv)
 {
-    static const struct argp common_argp = { .options = common_options, .parser = take_common };
+    static const struct argp common_argp = { .options = options_common, .parser = take_common };
     const struct argp own_argp = { .options = own->options,
                                    .parser = own->parser,
                                    .children = own->children };
@@ -81,7 +85,14 @@ void options_parse(const struct argp *own, void *input, struct options *common, 
     struct inputs inputs = { input, common };
 
     *common = (struct options){ 0 };
-    (void)argp_parse(&whole, argc, argv, 0, NULL, &inputs);
+    options_parse_alone(&whole, &inputs, argc, argv);
+}
+
+void options_parse_alone(const struct argp *own, void *input, int argc, char **argv)
+{
+    describe_parsed(own);
+    if (argp_parse(own, argc, argv, 0, NULL, input) != 0)
+        exit(EXIT_CODE_USAGE); /* memory ran out: argp tells of everything else itself */
 }
 
 void options_take_one(struct argp_state *state, const char **slot, char *arg)

@@ -14,11 +14,18 @@ struct options {
     const char *ca_file;
 };
 
+/* Of every verb that asks a service. */
+extern const struct argp_option options_common[];
+
 /* Parses ARGV by OWN (options, parser, args_doc, doc, children) with INPUT, and the common options
- * into *COMMON. Leaves the process with EXIT_CODE_USAGE when the line is wrong, with 0 after
+ * into *COMMON. What stands for an option's value in OWN says what completion offers: cli/values.h.
+ * Leaves the process with EXIT_CODE_USAGE when the line is wrong, with 0 after
  * --help. */
 void options_parse(const struct argp *own, void *input, struct options *common, int argc,
                    char **argv);
+
+/* The same for a verb that has no common options. */
+void options_parse_alone(const struct argp *own, void *input, int argc, char **argv);
 
 /* For parsers: takes the one argument of a verb into *SLOT; a second one is an error. */
 void options_take_one(struct argp_state *state, const char **slot, char *arg);

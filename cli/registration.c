@@ -94,7 +94,7 @@ static int list_of(struct api *a, const struct input *in, bool json)
 static int list(int argc, char **argv)
 {
     static const struct argp_option own[] = {
-        { "enrollment-group", KEY_GROUP, "ID", 0, "those of this group alone", 0 },
+        { "enrollment-group", KEY_GROUP, "GROUP-ID", 0, "those of this group alone", 0 },
         { "group-id", KEY_GROUP, NULL, OPTION_ALIAS, NULL, 0 },
         { "gid", KEY_GROUP, NULL, OPTION_ALIAS, NULL, 0 },
         { "top", KEY_TOP, "NUMBER", 0, "show at most so many", 0 },
@@ -139,12 +139,12 @@ static void print(struct berth_json doc)
 
 static int show(int argc, char **argv)
 {
-    static const struct argp_option own[] = { { "registration-id", KEY_ID, "ID", 0,
+    static const struct argp_option own[] = { { "registration-id", KEY_ID, "REGISTRATION-ID", 0,
                                                 "the same as ID alone, as az has it", 0 },
                                               { "rid", KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
                                               { 0 } };
     const struct argp argp = {
-        own, take, "ID", "Show one device's registration.", NULL, NULL, NULL
+        own, take, "REGISTRATION-ID", "Show one device's registration.", NULL, NULL, NULL
     };
     char path[API_PATH_MAX], what[WHAT_MAX];
     struct input in = { 0 };
@@ -168,14 +168,14 @@ static int show(int argc, char **argv)
 
 static int remove_one(int argc, char **argv)
 {
-    static const struct argp_option own[] = { { "registration-id", KEY_ID, "ID", 0,
+    static const struct argp_option own[] = { { "registration-id", KEY_ID, "REGISTRATION-ID", 0,
                                                 "the same as ID alone, as az has it", 0 },
                                               { "rid", KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
                                               { "yes", KEY_YES, NULL, 0, "do not ask", 0 },
                                               { 0 } };
     const struct argp argp = { own,
                                take,
-                               "ID",
+                               "REGISTRATION-ID",
                                "Forget a device's registration. The device stays in its hub; its "
                                "next registration is a first one.",
                                NULL,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/options.h"
 #include "ops/config_table.h"
 #include "ops/daemon.h"
 #include "ops/log.h"
@@ -120,8 +121,7 @@ int serve_run(int argc, char **argv)
     char problem[PROBLEM_MAX] = "";
 
     make_options(options);
-    if (argp_parse(&argp, argc, argv, 0, NULL, &given) != 0)
-        return EXIT_CODE_USAGE;
+    options_parse_alone(&argp, &given, argc, argv);
     if (configure(&config, &given, problem) != BERTH_OK) {
         (void)fprintf(stderr, "berth serve: %s\n", problem);
         return EXIT_CODE_USAGE;

@@ -1,0 +1,156 @@
+#include "cli/values.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/api.h"
+#include "cli/command.h"
+#include "cli/list.h"
+
+#define NAME_MAX_BYTES 512
+#define READ_MAX       5000 /* items looked at: the prefix is compared here */
+#define HUB_POLICY     "registryRead"
+
+enum of { OF_NOTHING, OF_SERVICE, OF_HUB };
+
+static const struct row {
+    const char *placeholder;
+    enum values_kind kind;
+    /* where names come from */
+    enum of of;
+    const char *method, *path, *body, *member;
+} rows[] = {
+    { .placeholder = "ADDRESS" },
+    { .placeholder = "CHARACTER" },
+    { .placeholder = "CONNECTION_STRING" },
+    { "DEVICE-ID", VALUES_WORDS, OF_HUB, "GET", "/devices" API_HUB, NULL, "deviceId" },
+    { .placeholder = "DIRECTORY", .kind = VALUES_DIRECTORY },
+    { "ENROLLMENT-ID", VALUES_WORDS, OF_SERVICE, "POST", "/enrollments/query" API_DPS,
+      "{\"query\":\"*\"}", "registrationId" },
+    { .placeholder = "ETAG" },
+    { .placeholder = "FILE", .kind = VALUES_FILE },
+    { "GROUP-ID", VALUES_WORDS, OF_SERVICE, "POST", "/enrollmentGroups/query" API_DPS,
+      "{\"query\":\"*\"}", "enrollmentGroupId" },
+    { .placeholder = "HOST" },
+    { "HUB", VALUES_WORDS, OF_SERVICE, "GET", "/berth/v1/hubs", NULL, "hostName" },
+    { "HUBS", VALUES_WORDS, OF_SERVICE, "GET", "/berth/v1/hubs", NULL, "hostName" },
+    { .placeholder = "ID" }, /* of something new */
+    { .placeholder = "JSON" },
+    { .placeholder = "KEY" },
+    { .placeholder = "NAME" }, /* likewise */
+    { .placeholder = "NUMBER" },
+    { "POLICY", VALUES_WORDS, OF_SERVICE, "POST", "/berth/v1/listkeys", NULL, "keyName" },
+    { .placeholder = "PORT" },
+    { "REGISTRATION-ID", VALUES_WORDS, OF_SERVICE, "GET", "/berth/v1/registrations", NULL,
+      "registrationId" },
+    { .placeholder = "SCOPE" },
+    { .placeholder = "SECONDS" },
+    { .placeholder = "TEMPLATE" },
+    { .placeholder = "TEXT" },
+    { "TRACKING-ID", VALUES_WORDS, OF_SERVICE, "GET", "/berth/v1/refusals?last=20", NULL,
+      "trackingId" },
+};
+
+static const struct row *find(berth_str placeholder)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (berth_str_eq(placeholder, berth_str_of(rows[i].placeholder)))
+            return &rows[i];
+    return NULL;
+}
+
+bool values_is_known(berth_str placeholder)
+{
+    return find(placeholder) != NULL;
+}
+
+enum values_kind values_kind_of(berth_str placeholder)
+{
+    const struct row *row = find(placeholder);
+
+    return row != NULL ? row->kind : VALUES_WORDS;
+}
+
+struct run {
+    const struct row *row;
+    const struct values_query *q;
+    values_offer *offer;
+    void *user;
+    size_t offered, read;
+};
+
+/* One word of a line of text: nothing that would end it, or reach the terminal as a command. */
+static bool is_printable(berth_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] > '~')
+            return false;
+    return s.n > 0;
+}
+
+static void take_page(struct run *r, struct berth_json page)
+{
+    struct berth_json_iter it = { 0 };
+    struct berth_json each;
+
+    while (page.type == BERTH_JSON_ARRAY && r->offered < VALUES_MAX &&
+           berth_json_next(page, &it, NULL, &each)) {
+        unsigned char memory[NAME_MAX_BYTES];
+        struct berth_arena arena;
+        berth_str name;
+
+        r->read++;
+        berth_arena_init(&arena, memory, sizeof memory);
+        if (berth_json_string(berth_json_get(each, berth_str_of(r->row->member)), &arena, &name) !=
+                BERTH_OK ||
+            !is_printable(name) || !berth_str_starts(name, r->q->prefix))
+            continue;
+        r->offer(r->user, name);
+        r->offered++;
+    }
+    (void)fflush(stdout); /* time may run out at the next page */
+}
+
+static void ask_pages(struct api *a, struct run *r, const char *path, const struct login *hub)
+{
+    struct api_request request = { .method = r->row->method,
+                                   .path = path,
+                                   .body = berth_str_of(r->row->body),
+                                   .hub = hub,
+                                   .page = LIST_PAGE };
+
+    do {
+        if (api_call(a, &request) != EXIT_CODE_OK)
+            return;
+        take_page(r, a->json);
+        request.continuation = a->continuation;
+    } while (a->continuation[0] != '\0' && r->offered < VALUES_MAX && r->read < READ_MAX);
+}
+
+static void ask(struct api *a, struct run *r)
+{
+    char path[API_PATH_MAX];
+    struct login hub = { 0 };
+    bool of_hub = r->row->of == OF_HUB;
+
+    (void)snprintf(path, sizeof path, "%s", r->row->path);
+    if (strcmp(r->row->member, "keyName") == 0 && r->q->hub != NULL)
+        api_path(path, "/berth/v1/hubs/", r->q->hub, "/listkeys");
+    if (!of_hub || api_hub_login(a, r->q->hub, HUB_POLICY, &hub) == EXIT_CODE_OK)
+        ask_pages(a, r, path, of_hub ? &hub : NULL);
+    explicit_bzero(&hub, sizeof hub);
+}
+
+void values_ask(berth_str placeholder, const struct values_query *q, values_offer *offer,
+                void *user)
+{
+    struct run r = { .row = find(placeholder), .q = q, .offer = offer, .user = user };
+    struct api a;
+
+    if (r.row == NULL || r.row->of == OF_NOTHING ||
+        (q->hub != NULL && strlen(q->hub) > LOGIN_HOST_MAX))
+        return;
+    if (api_open(&a, q->options) == EXIT_CODE_OK)
+        ask(&a, &r);
+    api_close(&a);
+}
