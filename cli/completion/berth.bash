@@ -1,22 +1,36 @@
-# bash completion for berth: asks the program itself, so it never lags behind.
-_berth() {
-    local word=${COMP_WORDS[COMP_CWORD]} each depth=2 command=()
+# bash completion for berth: the program itself knows what may follow, names of groups and hubs included.
 
-    COMPREPLY=()
-    for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-        case $each in
-        -*) break ;;
-        esac
-        [ ${#command[@]} -lt $depth ] && command+=("$each")
-        [[ ${command[0]-} == @(serve|explain) ]] && break
-        [[ ${command[1]-} == keys ]] && depth=3
+_berth() {
+    local words=() rest=$COMP_LINE typed=${COMP_WORDS[COMP_CWORD]} kind each what lead i
+
+    # COMP_WORDS is cut at : and = as well; what stands together is one word.
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        if [[ $i -eq 0 || $rest == [[:space:]]* ]]; then
+            words+=("${COMP_WORDS[i]}")
+        else
+            words[-1]+=${COMP_WORDS[i]}
+        fi
+        rest=${rest#"${rest%%[![:space:]]*}"}
+        rest=${rest#"${COMP_WORDS[i]}"}
     done
-    if [[ $word == -* ]]; then
-        COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" "${command[@]}" --help 2>/dev/null |
-            grep -oE -- '--[a-z][a-z-]*')" -- "$word"))
-    elif [ ${#command[@]} -lt $depth ] && [[ ${command[0]-} != @(serve|explain) ]]; then
-        COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" "${command[@]}" --help 2>/dev/null |
-            sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')" -- "$word"))
-    fi
+    [[ $typed != [:=] ]] || typed=
+    lead=${words[-1]%"$typed"}
+    COMPREPLY=()
+    while IFS=$'\t' read -r each what; do
+        if [ -z "$kind" ]; then
+            kind=$each
+            continue
+        fi
+        printf -v each %q "${each#"$lead"}"
+        COMPREPLY+=("$each")
+    done < <(printf '%s\0' "${words[@]:1}" | "${COMP_WORDS[0]/#\~\//$HOME/}" complete 2>/dev/null)
+    case $kind in
+    files) mapfile -t COMPREPLY < <(compgen -f -- "$typed") ;;
+    directories) mapfile -t COMPREPLY < <(compgen -d -- "$typed") ;;
+    commands) mapfile -t COMPREPLY < <(compgen -c -- "$typed") ;;
+    esac
+    case $kind in
+    files | directories) compopt -o filenames 2>/dev/null ;; # quotes, and a slash behind directories
+    esac
 }
-complete -o default -F _berth berth
+complete -F _berth berth
