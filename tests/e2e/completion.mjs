@@ -45,7 +45,12 @@ const env = {
   TERM: 'dumb',
 }
 const run = (program, args, more = {}) =>
-  spawnSync(program, args, { env: { ...env, ...more.env }, cwd: join(work, 'files'), encoding: 'utf8', ...more.spawn })
+  spawnSync(program, args, {
+    env: { ...env, ...more.env },
+    cwd: join(work, 'files'),
+    encoding: 'utf8',
+    ...more.spawn,
+  })
 
 function berth(...args) {
   const { status, stderr } = run('berth', args)
@@ -67,7 +72,11 @@ function bash(line, more = {}) {
     COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
     _berth
     printf '%s\\n' "\${COMPREPLY[@]}"`
-  const { stdout, stderr, status } = run('bash', ['--norc', '-c', script, 'bash', join(SCRIPTS, 'berth.bash'), line, ...words], more)
+  const { stdout, stderr, status } = run(
+    'bash',
+    ['--norc', '-c', script, 'bash', join(SCRIPTS, 'berth.bash'), line, ...words],
+    more,
+  )
   assert.equal(status, 0, stderr)
   assert.equal(stderr, '')
   return stdout.split('\n').filter((each) => each !== '')
@@ -150,7 +159,11 @@ try {
   offers('berth device show --hub line2.plant.example ')
   offers('berth device show --hub no.such.example ')
   has('berth connection-string show --policy-name ', 'provisioningserviceowner')
-  has('berth connection-string show --hub line2.plant.example --policy-name ', 'iothubowner', 'registryRead')
+  has(
+    'berth connection-string show --hub line2.plant.example --policy-name ',
+    'iothubowner',
+    'registryRead',
+  )
 
   offers('berth connection-string show --key-type ', 'primary', 'secondary')
   offers('berth connection-string show --key-type=s', 'secondary')
@@ -167,15 +180,22 @@ try {
     const none = { env: { BERTH_PROFILE: join(work, 'none.ini') } }
     assert.deepEqual(bash('berth hub create --', none).includes('--json'), true)
     assert.deepEqual(bash('berth enrollment-group show my', none), [])
-    assert.deepEqual(bash(`berth enrollment-group show --profile ${profile} myl`, none), ['mylegacydevices'])
-    assert.deepEqual(bash(`berth enrollment-group show --data-dir=${join(daemon.dir, 'data')} myl`, none), ['mylegacydevices'])
+    assert.deepEqual(bash(`berth enrollment-group show --profile ${profile} myl`, none), [
+      'mylegacydevices',
+    ])
+    assert.deepEqual(
+      bash(`berth enrollment-group show --data-dir=${join(daemon.dir, 'data')} myl`, none),
+      ['mylegacydevices'],
+    )
   })
-  check('no key on another process\'s line', () => {
+  check("no key on another process's line", () => {
     // A program that stands for berth and tells its arguments.
     const dir = join(work, 'spy')
     mkdirSync(dir)
     writeFileSync(join(dir, 'berth'), '#!/bin/sh\necho "$*" >"$SPY"\n', { mode: 0o755 })
-    bash('berth key derive --key AAAAsecret --registration-id ', { env: { PATH: `${dir}:${env.PATH}`, SPY: join(work, 'spied') } })
+    bash('berth key derive --key AAAAsecret --registration-id ', {
+      env: { PATH: `${dir}:${env.PATH}`, SPY: join(work, 'spied') },
+    })
     assert.equal(run('cat', [join(work, 'spied')]).stdout, 'complete\n')
   })
 
@@ -184,7 +204,10 @@ try {
   becomes('berth enrollment show pump:', 'berth enrollment show pump:13')
   becomes('berth device list --hub li', 'berth device list --hub line2.plant.example')
   becomes('berth device list --hub=li', 'berth device list --hub=line2.plant.example')
-  becomes('berth connection-string show --key-type s', 'berth connection-string show --key-type secondary')
+  becomes(
+    'berth connection-string show --key-type s',
+    'berth connection-string show --key-type secondary',
+  )
   becomes('berth hub list --pro', 'berth hub list --profile')
   becomes('berth key derive --key-file gro', 'berth key derive --key-file group\\ one.key')
   becomes('berth key derive --key-file=gro', 'berth key derive --key-file=group\\ one.key')
@@ -195,7 +218,13 @@ try {
 // ---- nobody there ----
 
 check('bash: the daemon is gone', () => {
-  const gone = { env: { BERTH_LOGIN: 'HostName=localhost:1;SharedAccessKeyName=a;SharedAccessKey=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', BERTH_PROFILE: '' } }
+  const gone = {
+    env: {
+      BERTH_LOGIN:
+        'HostName=localhost:1;SharedAccessKeyName=a;SharedAccessKey=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
+      BERTH_PROFILE: '',
+    },
+  }
   assert.deepEqual(bash('berth enrollment-group show ', gone), [])
   assert.deepEqual(bash('berth enrollment-group sh', gone), ['show'])
 })
@@ -205,7 +234,10 @@ check('bash: the daemon is gone', () => {
   await once(silent, 'listening')
   const login = `HostName=localhost:${silent.address().port};SharedAccessKeyName=a;SharedAccessKey=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA`
   check('bash: a service that does not answer', () => {
-    const got = bash('berth enrollment-group show ', { env: { BERTH_LOGIN: login, BERTH_PROFILE: '' }, spawn: { timeout: 20 * PATIENCE_MS } })
+    const got = bash('berth enrollment-group show ', {
+      env: { BERTH_LOGIN: login, BERTH_PROFILE: '' },
+      spawn: { timeout: 20 * PATIENCE_MS },
+    })
     assert.deepEqual(got, [])
   })
   silent.close()

@@ -180,8 +180,8 @@ export function packet(first, ...parts) {
 }
 
 export const mqtt = {
-  connect: (user, password, keepAlive = 60, flags = 0xc2) => {
-    const credentials = [text('client'), text(user), text(password)]
+  connect: (user, password, keepAlive = 60, flags = 0xc2, id = 'client') => {
+    const credentials = [text(id), text(user), text(password)]
     return packet(0x10, text('MQTT'), [4, flags], u16(keepAlive), ...credentials)
   },
   subscribe: (filter = '$dps/registrations/res/#', id = 1) =>
