@@ -739,25 +739,6 @@ run "it registers again" 0 device provision --registration-id change-2 --key-fil
     < <("$BERTH" enrollment keys show change-2 --json | node -p 'JSON.parse(require("fs").readFileSync(0)).primaryKey')
 run "and is back" 0 device show pump-3
 
-# completes WORD..: what the shell would offer for the last one
-completes() {
-    (cd "$WORK" && PATH=$(dirname "$BERTH"):$PATH && source "$COMPLETION" &&
-        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) && _berth && printf '%s\n' "${COMPREPLY[@]}") >"$WORK/out" 2>"$WORK/err"
-}
-COMPLETION=$(readlink -f "$(dirname "$0")/../../cli/completion/berth.bash")
-NAME="completion of a verb"
-completes berth device dis
-prints '^disable$'
-NAME="completion of a verb two groups down"
-completes berth enrollment-group keys re
-prints '^regenerate$'
-NAME="completion of its options"
-completes berth enrollment keys regenerate --key
-prints '^--key-type$'
-NAME="completion of a verb's options"
-completes berth enrollment update some-id --et
-prints '^--etag$'
-
 stop_daemon
 NAME="the daemon ended well"
 if [ "$SERVE_CODE" -eq 0 ]; then ok; else cp "$WORK/serve.err" "$WORK/err"; not_ok "exit code $SERVE_CODE"; fi

@@ -67,7 +67,7 @@ function cut(line) {
 
 function bash(line, more = {}) {
   const words = cut(line)
-  const script = `source "$1"; shift
+  const script = `set -u; source "$1"; shift
     COMP_LINE=$1 COMP_POINT=\${#1}; shift
     COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
     _berth
@@ -133,6 +133,9 @@ try {
   offers('berth enrollment-g', 'enrollment-group')
   has('berth enrollment-group ', 'create', 'keys', 'list')
   offers('berth enrollment-group keys ', 'show', 'regenerate')
+  offers('berth enrollment-group keys re', 'regenerate')
+  offers('berth device dis', 'disable')
+  offers('berth enrollment update some-id --et', '--etag')
   offers('berth help ke', 'key')
   offers('berth nonsense ')
   has('berth hub list --', '--json', '--profile', '--help')
