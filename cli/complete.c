@@ -196,6 +196,7 @@ static void offer_values(const struct seen *s, berth_str spec, const char *lead,
     struct offering of = { lead };
 
     (void)printf("%s\n", directive(spec));
+    (void)fflush(stdout);
     for (berth_str word = describe_cut_word(&spec); word.n > 0; word = describe_cut_word(&spec)) {
         if (describe_is_placeholder(word))
             values_ask(word, &q, offer_value, &of);

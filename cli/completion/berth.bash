@@ -1,7 +1,7 @@
 # bash completion for berth: the program itself knows what may follow, names of groups and hubs included.
 
 _berth() {
-    local words=() rest=$COMP_LINE typed=${COMP_WORDS[COMP_CWORD]} kind= each what lead i
+    local words=() rest=$COMP_LINE typed=${COMP_WORDS[COMP_CWORD]} kind='' each lead i
 
     # COMP_WORDS is cut at : and = as well; what stands together is one word.
     for ((i = 0; i <= COMP_CWORD; i++)); do
@@ -16,7 +16,7 @@ _berth() {
     [[ $typed != [:=] ]] || typed=
     lead=${words[-1]%"$typed"}
     COMPREPLY=()
-    while IFS=$'\t' read -r each what; do
+    while IFS=$'\t' read -r each _; do
         if [ -z "$kind" ]; then
             kind=$each
             continue
