@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/ascii.h"
 #include "cli/options.h"
 
 /* Who waits in describe_verb. A verb comes to options_parse first of all, with nothing to give
@@ -69,11 +68,15 @@ void describe_verbs(const struct command *group, const char *name,
                     void *user)
 {
     char whole[DESCRIBE_NAME_MAX];
+    bool fits;
 
     for (const struct command *c = group->children; c->name != NULL; c++) {
         if (c->summary == NULL)
             continue;
-        (void)snprintf(whole, sizeof whole, "%s %s", name, c->name);
+        fits = snprintf(whole, sizeof whole, "%s %s", name, c->name) < (int)sizeof whole;
+        assert(fits);
+        if (!fits)
+            continue;
         if (c->run != NULL)
             each(user, c, whole);
         else

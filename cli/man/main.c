@@ -7,12 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/ascii.h"
 #include "berth/version.h"
 #include "cli/command.h"
 #include "cli/describe.h"
 #include "cli/man/roff.h"
-#include "cli/options.h"
 #include "ops/config.h"
 
 struct page {

@@ -1,7 +1,5 @@
 #include "cli/man/roff.h"
 
-#include <ctype.h>
-
 #include "cli/describe.h"
 
 static void put(FILE *out, berth_str s, bool at_start)
