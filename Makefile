@@ -1,10 +1,10 @@
 # The front door. CMake does the work: see CMakeLists.txt and CMakePresets.json.
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test crash bench fuzz install clean format help
+.PHONY: build demo test crash bench fuzz install deb offline-bundle clean format help
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
 build: ## the daemon, the command line and libberth, optimised, in build/release
 	@tools/need build
@@ -35,6 +35,14 @@ fuzz: ## every fuzz target for SECONDS (60)
 
 install: build ## into PREFIX (/usr/local), or DESTDIR
 	@cmake --install build/release --prefix $(or $(PREFIX),/usr/local)
+
+deb: ## the Debian packages berth and libberth-dev, in build/deb
+	@tools/need build package
+	@tools/deb
+
+offline-bundle: ## packages, all they depend on and an installer, in one tar for a machine without internet. BUILD=1 adds what a build needs
+	@tools/need build package
+	@tools/offline-bundle $(if $(BUILD),--build)
 
 format: ## clang-format over all sources
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
