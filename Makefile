@@ -40,9 +40,9 @@ deb: ## the Debian packages berth and libberth-dev, in build/deb
 	@tools/need build package
 	@tools/deb
 
-offline-bundle: ## packages, all they depend on and an installer, in one tar for a machine without internet. BUILD=1 adds what a build needs
+offline-bundle: ## packages, all they depend on and an installer, in one tar for a machine without internet. BUILD=1 adds what a build needs, WITH="NAME.." other packages
 	@tools/need build package
-	@tools/offline-bundle $(if $(BUILD),--build)
+	@tools/offline-bundle $(if $(BUILD),--build) $(addprefix --with ,$(WITH))
 
 format: ## clang-format over all sources
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
