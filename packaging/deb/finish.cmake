@@ -25,8 +25,10 @@ foreach(package berth libberth-dev)
     endif()
     file(GLOB pages ${usr}/share/man/man*/*.[1-9])
     compress(${changelog} ${pages})
-    # Debian's zsh looks there
-    if(EXISTS ${usr}/share/zsh/site-functions)
+    # Debian's zsh looks into the second
+    if(EXISTS ${usr}/share/zsh/vendor-completions)
+        file(REMOVE_RECURSE ${usr}/share/zsh/site-functions)
+    elseif(EXISTS ${usr}/share/zsh/site-functions)
         file(RENAME ${usr}/share/zsh/site-functions ${usr}/share/zsh/vendor-completions)
     endif()
 endforeach()

@@ -134,8 +134,17 @@ check "it is a conffile" says /etc/berth/berth.conf in_root dpkg-query -W -f '${
 check "the unit is enabled" test -L "$root/etc/systemd/system/multi-user.target.wants/berth.service"
 check "documentation" bash -c 'cd "$1/usr/share/doc/berth" && ls copyright changelog.Debian.gz changelog.gz operations.md' - "$root"
 check "completion" test -f "$root/usr/share/bash-completion/completions/berth"
-check "a page of the manual for the program, where there are any" bash -c '
-    [ ! -d man ] || [ -f "$1/usr/share/man/man1/berth.1.gz" ]' - "$root"
+manual_is_there() {
+    local page
+    for page in build/release/man/man*/*.[1-9]; do
+        [ -f "$root/usr/share/man/${page#build/release/man/}.gz" ] && continue
+        echo "$page is not in the package"
+        return 1
+    done
+}
+if [ -d build/release/man ]; then
+    check "the manual" manual_is_there
+fi
 
 # ---- first start, with not a line of berth.conf changed ----
 
