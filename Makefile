@@ -14,7 +14,7 @@ demo: build ## the walk-through: group, key, device, hub. KEEP=1 leaves the daem
 	@tools/demo build/release/cli/berth $(if $(KEEP),keep)
 
 test: ## everything: unit tests under sanitizers, the official SDKs, the command line, crashes
-	@tools/need build test
+	@tools/need build test package
 	@tests/run
 
 crash: ## kill -9 in the middle of registrations, ten times; then the proof that the test can fail
