@@ -7,6 +7,7 @@ install(FILES ${here}/berth.conf DESTINATION /etc/berth ${debian})
 file(GLOB pages CONFIGURE_DEPENDS docs/*.md)
 install(FILES ${pages} README.md CHANGELOG.md SECURITY.md ${here}/deb/copyright
     DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/berth ${debian})
+install(DIRECTORY docs/json DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/berth ${debian})
 install(FILES ${here}/deb/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libberth-dev
     COMPONENT development-doc EXCLUDE_FROM_ALL)
 
