@@ -18,6 +18,7 @@ const struct command command_root = {
     .children =
         (const struct command[]){
             { "serve", "run the provisioning service with its hubs", serve_run, NULL },
+            { "dev", "a throw-away service for tests of firmware", dev_run, NULL },
             { "service", "what the running service is", NULL, service_commands },
             { "enrollment-group", "groups of devices that share one key", NULL,
               enrollment_group_commands },

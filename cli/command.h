@@ -49,6 +49,7 @@ extern const struct command registration_commands[];
 extern const struct command registration_id_commands[];
 extern const struct command service_commands[];
 int complete_run(int argc, char **argv);
+int dev_run(int argc, char **argv);
 int device_delete_run(int argc, char **argv);
 int device_disable_run(int argc, char **argv);
 int device_enable_run(int argc, char **argv);

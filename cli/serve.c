@@ -126,5 +126,5 @@ int serve_run(int argc, char **argv)
         (void)fprintf(stderr, "berth serve: %s\n", problem);
         return EXIT_CODE_USAGE;
     }
-    return daemon_run(&config);
+    return daemon_run(&config, NULL);
 }

@@ -69,7 +69,8 @@ BERTH_MUST_USE berth_err berth_dps_register_parse(berth_str body, struct berth_a
 void berth_dps_register_put(struct berth_buf *b, berth_str registration_id, berth_str payload);
 
 /* Body of an answer: {"operationId","status","registrationState"}. A refusal with a status word
- * in the reasons table is told as a result: word, code and message come from the table. */
+ * in the reasons table is told as a result: word, code and, unless ANSWER has one, message come
+ * from the table. */
 void berth_dps_answer_put(struct berth_buf *b, const struct berth_answer *answer);
 /* Body of an error: {"errorCode","trackingId","message","timestampUtc"}. MESSAGE absent: the
  * reason's own. */

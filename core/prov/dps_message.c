@@ -92,7 +92,7 @@ static struct berth_registration told_state(const struct berth_answer *answer)
     r.status = berth_str_eq(berth_str_of(row->word), BERTH_STR("disabled")) ? BERTH_DISABLED
                                                                             : BERTH_FAILED;
     r.error_code = row->code;
-    r.error_message = berth_str_of(row->peer);
+    r.error_message = answer->message.p != NULL ? answer->message : berth_str_of(row->peer);
     return r;
 }
 

@@ -2,6 +2,32 @@
 
 #include "wire/json.h"
 
+static berth_err invalid(struct berth_refusal *why, const char *message)
+{
+    *why = (struct berth_refusal){ BERTH_WHY_REQUEST_INVALID, berth_str_of(message) };
+    return BERTH_E_SYNTAX;
+}
+
+berth_err berth_hub_parse(berth_str json, struct berth_hub *out, struct berth_refusal *why)
+{
+    struct berth_json doc, weight, allocation;
+    int64_t n = 1;
+
+    out->takes_devices = true;
+    if (berth_json_check(json, &doc, NULL) != BERTH_OK || doc.type != BERTH_JSON_OBJECT)
+        return invalid(why, "The body must be a JSON object.");
+    weight = berth_json_get(doc, BERTH_STR("allocationWeight"));
+    if (weight.type != BERTH_JSON_ABSENT &&
+        (berth_json_i64(weight, &n) != BERTH_OK || n < 1 || n > BERTH_HUB_WEIGHT_MAX))
+        return invalid(why, "allocationWeight must be a number from 1 to 1000.");
+    allocation = berth_json_get(doc, BERTH_STR("allocation"));
+    if (allocation.type != BERTH_JSON_ABSENT &&
+        berth_json_bool(allocation, &out->takes_devices) != BERTH_OK)
+        return invalid(why, "allocation must be true or false.");
+    out->weight = (int32_t)n;
+    return BERTH_OK;
+}
+
 void berth_hub_decode(const struct berth_record *rec, struct berth_hub *out)
 {
     struct berth_json doc = { 0 };

@@ -3,6 +3,7 @@
 #define BERTH_PROV_HUB_H
 
 #include "base/arena.h"
+#include "base/reason.h"
 #include "base/record.h"
 
 #define BERTH_HUB_WEIGHT_MAX 1000
@@ -13,6 +14,11 @@ struct berth_hub {
     bool takes_devices;  /* takes part in allocation */
     uint64_t version;
 };
+
+/* The document of a PUT, {"allocationWeight":1..1000,"allocation":bool}: fills weight and
+ * takes_devices, what is left out is 1 and true. BERTH_E_SYNTAX with *WHY filled. */
+BERTH_MUST_USE berth_err berth_hub_parse(berth_str json, struct berth_hub *out,
+                                         struct berth_refusal *why);
 
 /* DECODE borrows from REC, and takes what is missing or damaged for weight 1 and taking devices: a
  * hub that is gone would be worse. ENCODE writes into A and borrows the name. */

@@ -45,6 +45,7 @@ enum berth_action_type {
 struct berth_answer {
     /* set: refused; STATE is told beside it when the reasons table has a status word */
     enum berth_reason reason;
+    berth_str message; /* told instead of the reason's own words; absent: those */
     berth_str operation_id;
     struct berth_registration state; /* status BERTH_ASSIGNING: only that is known */
     bool has_state;

@@ -184,32 +184,14 @@ void api_hub_get(struct call *c)
 
 /* ---- PUT ---- */
 
-/* {"allocationWeight":1..1000,"allocation":bool}; what is left out is 1 and true. */
 static bool parse(struct call *c, struct berth_hub *row)
 {
-    struct berth_json doc, weight, allocation;
-    int64_t n = 1;
+    struct berth_refusal why;
 
-    row->takes_devices = true;
-    if (berth_json_check(c->body, &doc, NULL) != BERTH_OK || doc.type != BERTH_JSON_OBJECT) {
-        call_refuse(c, BERTH_WHY_REQUEST_INVALID, BERTH_STR("The body must be a JSON object."));
-        return false;
-    }
-    weight = berth_json_get(doc, BERTH_STR("allocationWeight"));
-    if (weight.type != BERTH_JSON_ABSENT &&
-        (berth_json_i64(weight, &n) != BERTH_OK || n < 1 || n > BERTH_HUB_WEIGHT_MAX)) {
-        call_refuse(c, BERTH_WHY_REQUEST_INVALID,
-                    BERTH_STR("allocationWeight must be a number from 1 to 1000."));
-        return false;
-    }
-    allocation = berth_json_get(doc, BERTH_STR("allocation"));
-    if (allocation.type != BERTH_JSON_ABSENT &&
-        berth_json_bool(allocation, &row->takes_devices) != BERTH_OK) {
-        call_refuse(c, BERTH_WHY_REQUEST_INVALID, BERTH_STR("allocation must be true or false."));
-        return false;
-    }
-    row->weight = (int32_t)n;
-    return true;
+    if (berth_hub_parse(c->body, row, &why) == BERTH_OK)
+        return true;
+    call_refuse(c, why.reason, why.message);
+    return false;
 }
 
 /* The policies of a new hub, with fresh keys, as changes of the commit that makes it. Those that an

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "front/dev.h"
 #include "front/registrar.h"
 #include "front/registration_log.h"
 #include "front/router.h"
@@ -50,7 +51,7 @@ static void refuse(struct front *f, struct http_exchange *x, enum berth_reason w
     struct berth_buf b;
 
     berth_buf_init(&b, text, sizeof text);
-    berth_dps_error_put(&b, why, (berth_str){ 0 }, tracking_id, loop_now_ms(f->loop));
+    berth_dps_error_put(&b, why, dev_message(f->dev, why), tracking_id, loop_now_ms(f->loop));
     respond(x, row->status, row->code, retry_after_s, tracking_id, berth_buf_str(&b));
 }
 

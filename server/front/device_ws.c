@@ -1,6 +1,7 @@
 /* The opening handshake of a device's WebSocket (RFC 6455 section 4.2): judged here, then the
  * connection is handed to the ws layer with MQTT upon it. Rules: docs/wire.md. */
 #include "front/connection_refused.h"
+#include "front/dev.h"
 #include "front/refusals.h"
 #include "front/router.h"
 #include "net/listener.h"
@@ -148,7 +149,8 @@ static void refuse(struct front *f, struct http_exchange *x, enum berth_reason w
               LOG_TEXT("cause", berth_str_of(row->text)),
               LOG_TEXT("remedy", berth_str_of(row->remedy)));
     berth_buf_init(&b, text, sizeof text);
-    berth_dps_error_put(&b, why, (berth_str){ 0 }, berth_str_of(tracking), loop_now_ms(f->loop));
+    berth_dps_error_put(&b, why, dev_message(f->dev, why), berth_str_of(tracking),
+                        loop_now_ms(f->loop));
     struct http_header h[] = {
         { BERTH_STR("Content-Type"), BERTH_STR("application/json; charset=utf-8") },
         { BERTH_STR("x-ms-request-id"), berth_str_of(tracking) },

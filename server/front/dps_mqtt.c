@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "front/dev.h"
 #include "front/device_mqtt.h"
 #include "front/registrar.h"
 #include "front/registration_log.h"
@@ -46,12 +47,13 @@ static void publish(struct dps *d, int status, int retry_after_s, berth_str body
 static void publish_error(struct dps *d, enum berth_reason why, int retry_after_s,
                           const char *tracking_id)
 {
+    const struct front *f = d->m->link.f;
     char text[1024];
     struct berth_buf body;
 
     berth_buf_init(&body, text, sizeof text);
-    berth_dps_error_put(&body, why, (berth_str){ 0 }, berth_str_of(tracking_id),
-                        loop_now_ms(d->m->link.f->loop));
+    berth_dps_error_put(&body, why, dev_message(f->dev, why), berth_str_of(tracking_id),
+                        loop_now_ms(f->loop));
     publish(d, berth_reason_row(why)->status, retry_after_s, berth_buf_str(&body));
 }
 

@@ -17,6 +17,8 @@
 
 struct http_exchange;
 struct common;
+struct dev;
+struct dev_layer;
 struct registrar;
 struct trust;
 struct call;
@@ -46,7 +48,9 @@ struct front {
     struct call *calls; /* service requests under way */
     bool stopping;      /* new requests get BERTH_WHY_STOPPING */
     uint8_t random[FRONT_RANDOM_SIZE];
-    size_t random_left; /* at the end of it */
+    size_t random_left;           /* at the end of it */
+    struct dev *dev;              /* of `berth dev` alone: faults and plain words; NULL: none */
+    struct dev_layer *dev_layers; /* its connections */
 };
 
 /* The store's watcher, with the front as its user, of FRONT_WATCH_KINDS. */

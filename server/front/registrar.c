@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "front/dev.h"
 #include "front/record_copy.h"
 #include "front/registration_log.h"
 #include "ops/log.h"
@@ -141,6 +142,7 @@ static void tell(struct registration *g, const struct berth_answer *a)
 {
     struct front *f = g->r->f;
     registrar_answer *answer = g->answer;
+    struct berth_answer named;
     struct registration_line line = {
         .tracking = g->tracking,
         .registration_id = g->op.req.registration_id,
@@ -155,6 +157,11 @@ static void tell(struct registration *g, const struct berth_answer *a)
         limits_peer_failed(f->limits, (const struct sockaddr *)&g->peer.addr,
                            loop_mono_ms(f->loop));
     g->answer = NULL;
+    if (f->dev != NULL) {
+        named = *a;
+        named.message = dev_message(f->dev, a->reason);
+        a = &named;
+    }
     if (answer != NULL)
         answer(g->user, a, g->tracking);
     /* The device has its answer; what else may be known of its token nobody waits for. */
@@ -366,11 +373,47 @@ static void tell_later(struct registration *g, const struct berth_answer *a)
     deadline_set(g->r->f->loop, &g->deadline, 0, answer_early);
 }
 
-static void begin(struct registration *g, const struct berth_registration_request *req)
+static void go(struct registration *g)
 {
     struct front *f = g->r->f;
-    struct berth_registration_request mine;
+    struct berth_registration_request mine = g->op.req;
     struct berth_actions first;
+
+    berth_operation_init(&g->op, f->crypto, &mine, &g->arena);
+    metrics_add(f->metrics, registrations_started, 1);
+    berth_operation_step(&g->op, &(struct berth_event){ .type = BERTH_EV_START },
+                         catalog_view(f->catalog), loop_now_ms(f->loop), &first);
+    if (first.list[0].type == BERTH_DO_ANSWER) {
+        tell_later(g, &first.list[0].answer);
+        return;
+    }
+    deadline_set(f->loop, &g->deadline, REGISTRAR_DEADLINE_MS, too_slow);
+    carry_out(g, &first.list[0]);
+}
+
+static void go_late(struct deadline *d)
+{
+    go(of_deadline(d));
+}
+
+/* Under `berth dev` alone. Whether the faults of the device settle what comes next, and when. */
+static bool meets_fault(struct registration *g, const struct peer *peer)
+{
+    struct front *f = g->r->f;
+    struct dev_verdict v;
+
+    dev_meet(f, peer, &g->op.req, &v);
+    if (!v.answers && v.delay_ms == 0)
+        return false;
+    g->early = v.answer;
+    deadline_set(f->loop, &g->deadline, v.delay_ms, v.answers ? answer_early : go_late);
+    return true;
+}
+
+static void begin(struct registration *g, const struct berth_registration_request *req,
+                  const struct peer *peer)
+{
+    struct front *f = g->r->f;
     unsigned wait_s = 0;
     enum berth_reason why = judge_start(f, &g->peer, &wait_s);
     berth_err e;
@@ -385,17 +428,8 @@ static void begin(struct registration *g, const struct berth_registration_reques
         tell_later(g, &(struct berth_answer){ .reason = why, .retry_after_s = (int)wait_s });
         return;
     }
-    mine = g->op.req;
-    berth_operation_init(&g->op, f->crypto, &mine, &g->arena);
-    metrics_add(f->metrics, registrations_started, 1);
-    berth_operation_step(&g->op, &(struct berth_event){ .type = BERTH_EV_START },
-                         catalog_view(f->catalog), loop_now_ms(f->loop), &first);
-    if (first.list[0].type == BERTH_DO_ANSWER) {
-        tell_later(g, &first.list[0].answer);
-        return;
-    }
-    deadline_set(f->loop, &g->deadline, REGISTRAR_DEADLINE_MS, too_slow);
-    carry_out(g, &first.list[0]);
+    if (f->dev == NULL || !meets_fault(g, peer))
+        go(g);
 }
 
 struct registration *registrar_start(struct registrar *r,
@@ -413,6 +447,6 @@ struct registration *registrar_start(struct registrar *r,
     g->user = user;
     g->started_ms = loop_mono_ms(r->f->loop);
     front_tracking_id(r->f, g->tracking);
-    begin(g, req);
+    begin(g, req, peer);
     return g;
 }

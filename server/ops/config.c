@@ -86,16 +86,36 @@ static berth_err take_variable(struct config *c, berth_str name, const char *val
     return e;
 }
 
+/* A variable BERTH_NAME=VALUE. */
+static bool is_ours(const char *variable, berth_str *name, const char **value)
+{
+    berth_str rest = berth_str_of(variable);
+
+    *name = berth_str_cut(&rest, '=');
+    *value = rest.p;
+    return berth_str_skip(name, BERTH_STR(PREFIX)) && rest.p != NULL;
+}
+
+void config_read_switches(struct config *c)
+{
+    const char *value;
+    berth_str name;
+
+    for (char **each = environ; each != NULL && *each != NULL; each++)
+        if (is_ours(*each, &name, &value))
+            (void)take_switch(c, name, value);
+}
+
 berth_err config_read_environment(struct config *c, char *problem, size_t problem_size)
 {
     for (char **each = environ; each != NULL && *each != NULL; each++) {
-        berth_str value = berth_str_of(*each);
-        berth_str name = berth_str_cut(&value, '=');
+        const char *value;
+        berth_str name;
         berth_err e;
 
-        if (!berth_str_skip(&name, BERTH_STR(PREFIX)) || value.p == NULL)
+        if (!is_ours(*each, &name, &value))
             continue;
-        e = take_variable(c, name, value.p, problem, problem_size);
+        e = take_variable(c, name, value, problem, problem_size);
         if (e != BERTH_OK)
             return e;
     }

@@ -70,6 +70,8 @@ BERTH_MUST_USE berth_err config_read_file(struct config *c, const char *path, ch
 /* Variables BERTH_* that name no key are left to others, unless they look like a key misspelt. */
 BERTH_MUST_USE berth_err config_read_environment(struct config *c, char *problem,
                                                  size_t problem_size);
+/* Of the environment the switches of tests and benchmarks alone. */
+void config_read_switches(struct config *c);
 /* One key as in the file ("https-port", "8443"): what options use too. A list, separated by commas,
  * replaces what was there. BERTH_E_NOT_FOUND for an unknown key; BERTH_E_SYNTAX or BERTH_E_RANGE
  * for a value, and C is as it was. */

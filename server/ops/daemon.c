@@ -29,6 +29,7 @@
 
 struct daemon {
     const struct config *config;
+    const struct daemon_dev *dev; /* NULL: serve */
     struct berth_crypto crypto;
     struct store *store;
     struct common common;
@@ -291,6 +292,7 @@ static berth_err start_workers(struct daemon *d)
         .trust = d->trust,
         .refusals = d->refusals,
         .forensics = d->forensics,
+        .dev = d->dev != NULL ? d->dev->seed->dev : NULL,
         .https_port = c->https_port,
         .mqtts_port = c->mqtts_port,
         .ended = on_worker_ended,
@@ -375,7 +377,7 @@ static void tell_first_start(const struct daemon *d)
 static void tell_ready(const struct daemon *d)
 {
     char status[NOTIFY_STATUS_MAX];
-    unsigned https = worker_https_port(d->workers[0]), mqtts = worker_mqtts_port(d->workers[0]);
+    uint16_t https = worker_https_port(d->workers[0]), mqtts = worker_mqtts_port(d->workers[0]);
 
     (void)printf("berth serves https://%s:%u and mqtts://%s:%u; ID scope %s\n", d->config->hosts[0],
                  https, d->config->hosts[0], mqtts, d->setup.id_scope);
@@ -389,6 +391,19 @@ static void tell_ready(const struct daemon *d)
     tell_manager(notify_ready());
 }
 
+/* False when whoever waited for it has gone. */
+static bool announce(const struct daemon *d)
+{
+    const struct daemon_dev *dev = d->dev;
+
+    if (dev != NULL)
+        return dev->ready(dev->user, worker_https_port(d->workers[0]),
+                          worker_mqtts_port(d->workers[0]));
+    tell_first_start(d);
+    tell_ready(d);
+    return true;
+}
+
 static berth_err start(struct daemon *d)
 {
     berth_err e = check_ports(d);
@@ -398,8 +413,8 @@ static berth_err start(struct daemon *d)
     if (e == BERTH_OK)
         e = open_store(d);
     if (e == BERTH_OK)
-        e = setup_run(d->config, d->store, sqlite_store_attach, &d->crypto, &d->setup, d->problem,
-                      sizeof d->problem);
+        e = setup_run(d->config, d->dev != NULL ? d->dev->seed : NULL, d->store,
+                      sqlite_store_attach, &d->crypto, &d->setup, d->problem, sizeof d->problem);
     if (e == BERTH_OK)
         e = open_trust(d);
     if (e == BERTH_OK)
@@ -446,9 +461,9 @@ static void set_up_log(const struct config *c)
     log_setup(level, as_text);
 }
 
-int daemon_run(const struct config *c)
+int daemon_run(const struct config *c, const struct daemon_dev *dev)
 {
-    struct daemon d = { .config = c };
+    struct daemon d = { .config = c, .dev = dev };
     int code = DAEMON_OK;
 
     set_up_log(c);
@@ -463,9 +478,9 @@ int daemon_run(const struct config *c)
     watch_signals(&d);
     if (start(&d) != BERTH_OK) {
         code = give_up(&d);
+    } else if (!announce(&d)) {
+        code = DAEMON_FAILED;
     } else {
-        tell_first_start(&d);
-        tell_ready(&d);
         if (loop_run(d.loop) != BERTH_OK || !d.stopping)
             code = DAEMON_FAILED;
     }

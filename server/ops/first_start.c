@@ -91,13 +91,8 @@ static void add(struct changes *c, const struct berth_record *rec)
         (struct berth_change){ .type = BERTH_PUT, .expect = BERTH_ABSENT, .rec = *rec };
 }
 
-static berth_err add_id_scope(struct changes *c)
+static berth_err make_id_scope(struct changes *c, berth_str *out)
 {
-    struct berth_record rec = { .kind = BERTH_KIND_SETTING,
-                                .scope = BERTH_STR(""),
-                                .key = BERTH_STR(SETTING_ID_SCOPE),
-                                .owner = BERTH_STR(""),
-                                .body = BERTH_STR("{}") };
     uint8_t random[4];
     char text[16];
     berth_err e = c->crypto->random(c->crypto->ctx, random, sizeof random);
@@ -107,17 +102,31 @@ static berth_err add_id_scope(struct changes *c)
         return e;
     n = snprintf(text, sizeof text, ID_SCOPE_PREFIX "%02X%02X%02X%02X", random[0], random[1],
                  random[2], random[3]);
-    e = berth_arena_dup(c->a, (berth_str){ text, (size_t)n }, &rec.name);
+    return berth_arena_dup(c->a, (berth_str){ text, (size_t)n }, out);
+}
+
+static berth_err add_id_scope(struct changes *c, const struct seed *seed)
+{
+    struct berth_record rec = { .kind = BERTH_KIND_SETTING,
+                                .scope = BERTH_STR(""),
+                                .key = BERTH_STR(SETTING_ID_SCOPE),
+                                .owner = BERTH_STR(""),
+                                .body = BERTH_STR("{}") };
+    berth_err e = BERTH_OK;
+
+    if (seed != NULL)
+        rec.name = berth_str_of(seed->id_scope);
+    else
+        e = make_id_scope(c, &rec.name);
     if (e == BERTH_OK)
         add(c, &rec);
     return e;
 }
 
-static berth_err add_hub(struct changes *c, berth_str hub)
+static berth_err add_hub(struct changes *c, const struct berth_hub *h)
 {
-    struct berth_hub h = { .host_name = hub, .weight = 1, .takes_devices = true };
     struct berth_record rec;
-    berth_err e = berth_hub_encode(&h, c->a, &rec);
+    berth_err e = berth_hub_encode(h, c->a, &rec);
 
     if (e == BERTH_OK)
         add(c, &rec);
@@ -130,12 +139,18 @@ static berth_err make_key(const struct berth_crypto *crypto, struct berth_key *k
     return crypto->random(crypto->ctx, key->bytes, BERTH_POLICY_KEY_SIZE);
 }
 
-static berth_err add_policy(struct changes *c, berth_str hub, const struct berth_policy_default *d)
+/* PRIMARY: NULL for a new key. */
+static berth_err add_policy(struct changes *c, berth_str hub, const struct berth_policy_default *d,
+                            const struct berth_key *primary)
 {
     struct berth_policy p = { .hub = hub, .name = berth_str_of(d->name), .rights = d->rights };
     struct berth_record rec;
-    berth_err e = make_key(c->crypto, &p.keys.primary);
+    berth_err e = BERTH_OK;
 
+    if (primary != NULL)
+        p.keys.primary = *primary;
+    else
+        e = make_key(c->crypto, &p.keys.primary);
     if (e == BERTH_OK)
         e = make_key(c->crypto, &p.keys.secondary);
     if (e == BERTH_OK)
@@ -146,11 +161,13 @@ static berth_err add_policy(struct changes *c, berth_str hub, const struct berth
     return e;
 }
 
+/* The first of the defaults is the owner's. */
 static berth_err add_policies(struct changes *c, berth_str hub,
-                              const struct berth_policy_default *defaults)
+                              const struct berth_policy_default *defaults,
+                              const struct berth_key *owner)
 {
-    for (; defaults->name != NULL; defaults++) {
-        berth_err e = add_policy(c, hub, defaults);
+    for (; defaults->name != NULL; defaults++, owner = NULL) {
+        berth_err e = add_policy(c, hub, defaults, owner);
 
         if (e != BERTH_OK)
             return e;
@@ -158,25 +175,43 @@ static berth_err add_policies(struct changes *c, berth_str hub,
     return BERTH_OK;
 }
 
+static berth_err add_hub_whole(struct changes *c, const struct berth_hub *h,
+                               const struct berth_key *owner)
+{
+    berth_err e = add_policies(c, h->host_name, berth_hub_policies, owner);
+
+    return e == BERTH_OK ? add_hub(c, h) : e;
+}
+
+berth_err first_start_hub_changes(const struct berth_hub *hub, const struct berth_key *owner,
+                                  const struct berth_crypto *crypto, struct berth_arena *a,
+                                  struct berth_change out[FIRST_START_CHANGES_MAX], size_t *count)
+{
+    struct changes c = { .crypto = crypto, .a = a, .out = out };
+    berth_err e = add_hub_whole(&c, hub, owner);
+
+    *count = e == BERTH_OK ? c.count : 0;
+    return e;
+}
+
 berth_err first_start_changes(const struct config *config, const struct berth_crypto *crypto,
-                              struct berth_arena *a,
+                              const struct seed *seed, struct berth_arena *a,
                               struct berth_change out[FIRST_START_CHANGES_MAX], size_t *count)
 {
     struct changes c = { .crypto = crypto, .a = a, .out = out };
-    berth_str hub;
+    struct berth_hub hub = { .weight = 1, .takes_devices = true };
     berth_err e;
 
     assert(config->host_count > 0);
     *count = 0;
-    e = berth_arena_lower(a, berth_str_of(config->hosts[0]), &hub);
+    e = berth_arena_lower(a, berth_str_of(config->hosts[0]), &hub.host_name);
     if (e == BERTH_OK)
-        e = add_id_scope(&c);
+        e = add_id_scope(&c, seed);
     if (e == BERTH_OK)
-        e = add_policies(&c, BERTH_STR(""), berth_service_policies);
+        e = add_policies(&c, BERTH_STR(""), berth_service_policies,
+                         seed != NULL ? &seed->service_key : NULL);
     if (e == BERTH_OK)
-        e = add_policies(&c, hub, berth_hub_policies);
-    if (e == BERTH_OK)
-        e = add_hub(&c, hub);
+        e = add_hub_whole(&c, &hub, seed != NULL ? &seed->hub_key : NULL);
     if (e == BERTH_OK)
         *count = c.count;
     return e;

@@ -8,6 +8,7 @@
 #include "berth/crypto.h"
 #include "ops/config.h"
 #include "ops/file.h"
+#include "ops/seed.h"
 
 #define FIRST_START_TLS_DIR     "tls"         /* below the data directory */
 #define FIRST_START_PROFILE     "profile.ini" /* likewise */
@@ -21,13 +22,18 @@ BERTH_MUST_USE berth_err first_start_directory(const char *data_dir, char *probl
 
 /* The records of a new service, to be committed at once and only when there is no ID scope yet: the
  * ID scope, the policies of the service with new keys, the first hub and its policies. They live in
- * A, keys included: the caller wipes it. BERTH_E_FULL when A is smaller than
- * FIRST_START_ARENA_SIZE. */
+ * A, keys included: the caller wipes it. SEED: what is not left to chance, or NULL. BERTH_E_FULL
+ * when A is smaller than FIRST_START_ARENA_SIZE. */
 BERTH_MUST_USE berth_err first_start_changes(const struct config *config,
                                              const struct berth_crypto *crypto,
-                                             struct berth_arena *a,
+                                             const struct seed *seed, struct berth_arena *a,
                                              struct berth_change out[FIRST_START_CHANGES_MAX],
                                              size_t *count);
+struct berth_hub;
+/* Those of one hub with its policies. OWNER: the primary key of iothubowner, NULL: a new one. */
+BERTH_MUST_USE berth_err first_start_hub_changes(
+    const struct berth_hub *hub, const struct berth_key *owner, const struct berth_crypto *crypto,
+    struct berth_arena *a, struct berth_change out[FIRST_START_CHANGES_MAX], size_t *count);
 
 /* How to reach the daemon, with the owner's key. */
 struct first_start_profile {

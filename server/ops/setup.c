@@ -71,8 +71,36 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static berth_err commit_first(const struct config *c, struct pump *p, struct store_port *port,
-                              const struct berth_crypto *crypto, char *problem, size_t problem_size)
+/* What a set-up works on. */
+struct work {
+    const struct config *config;
+    const struct seed *seed; /* or NULL */
+    const struct berth_crypto *crypto;
+    struct catalog *catalog;
+    struct store_port *port;
+    struct pump *pump;
+    struct setup *out;
+    char *problem;
+    size_t problem_size;
+};
+
+static berth_err commit(struct work *w, const struct berth_change *changes, size_t count)
+{
+    struct pump *p = w->pump;
+
+    p->done = false;
+    store_commit(w->port, changes, count, now_ms(), on_committed, p);
+    pump_wait(p, w->port);
+    if (p->result != STORE_OK) {
+        (void)snprintf(w->problem, w->problem_size, "cannot write the first records: %s",
+                       p->problem);
+        return BERTH_E_IO;
+    }
+    store_deliver_changes(w->port);
+    return BERTH_OK;
+}
+
+static berth_err commit_first(struct work *w)
 {
     unsigned char memory[FIRST_START_ARENA_SIZE];
     struct berth_change changes[FIRST_START_CHANGES_MAX];
@@ -81,24 +109,31 @@ static berth_err commit_first(const struct config *c, struct pump *p, struct sto
     berth_err e;
 
     berth_arena_init(&a, memory, sizeof memory);
-    e = first_start_changes(c, crypto, &a, changes, &count);
-    if (e == BERTH_OK) {
-        p->done = false;
-        store_commit(port, changes, count, now_ms(), on_committed, p);
-        pump_wait(p, port);
-    }
-    crypto->wipe(crypto->ctx, memory, sizeof memory);
-    if (e != BERTH_OK) {
-        (void)snprintf(problem, problem_size, "cannot make the first records: %s",
+    e = first_start_changes(w->config, w->crypto, w->seed, &a, changes, &count);
+    if (e == BERTH_OK)
+        e = commit(w, changes, count);
+    else
+        (void)snprintf(w->problem, w->problem_size, "cannot make the first records: %s",
                        berth_err_text(e));
-        return e;
+    w->crypto->wipe(w->crypto->ctx, memory, sizeof memory);
+    return e;
+}
+
+/* A hub of the seed may be the daemon's own, which is there by now. */
+static berth_err commit_seed(struct work *w)
+{
+    struct berth_change changes[STORE_CHANGES_MAX];
+    berth_err e = BERTH_OK;
+
+    for (size_t at = 0; e == BERTH_OK && w->seed != NULL && at < w->seed->count;) {
+        size_t n = 0;
+        for (; n < STORE_CHANGES_MAX && at < w->seed->count; n++, at++)
+            changes[n] = (struct berth_change){ .type = BERTH_PUT,
+                                                .expect = BERTH_ANY,
+                                                .rec = *w->seed->records[at] };
+        e = commit(w, changes, n);
     }
-    if (p->result != STORE_OK) {
-        (void)snprintf(problem, problem_size, "cannot write the first records: %s", p->problem);
-        return BERTH_E_IO;
-    }
-    store_deliver_changes(port);
-    return BERTH_OK;
+    return e;
 }
 
 /* Every name that a client may use: the daemon's own, then its hubs'. */
@@ -165,28 +200,30 @@ static berth_err write_profile(const struct config *c, const struct catalog *cat
     return BERTH_OK; /* no owner policy is left: an operator's choice */
 }
 
-static berth_err set_up(const struct config *c, struct pump *p, struct store_port *port,
-                        struct catalog *catalog, const struct berth_crypto *crypto,
-                        struct setup *out, char *problem, size_t problem_size)
+static berth_err set_up(struct work *w)
 {
+    struct setup *out = w->out;
     berth_str scope;
     berth_err e = BERTH_OK;
 
-    catalog_fill(catalog, port, on_filled, p);
-    pump_wait(p, port);
-    out->first_start = catalog_view(catalog)->id_scope.n == 0;
+    catalog_fill(w->catalog, w->port, on_filled, w->pump);
+    pump_wait(w->pump, w->port);
+    out->first_start = catalog_view(w->catalog)->id_scope.n == 0;
     if (out->first_start)
-        e = commit_first(c, p, port, crypto, problem, problem_size);
+        e = commit_first(w);
+    if (e == BERTH_OK && out->first_start)
+        e = commit_seed(w);
     if (e != BERTH_OK)
         return e;
-    scope = catalog_view(catalog)->id_scope;
+    scope = catalog_view(w->catalog)->id_scope;
     if (scope.n == 0) {
-        (void)snprintf(problem, problem_size, "the registry cannot be read; see the log");
+        (void)snprintf(w->problem, w->problem_size, "the registry cannot be read; see the log");
         return BERTH_E_IO;
     }
     (void)snprintf(out->id_scope, sizeof out->id_scope, "%.*s", BERTH_STR_ARG(scope));
-    e = make_certificates(c, catalog, out, problem, problem_size);
-    return e == BERTH_OK ? write_profile(c, catalog, out, problem, problem_size) : e;
+    e = make_certificates(w->config, w->catalog, out, w->problem, w->problem_size);
+    return e == BERTH_OK ? write_profile(w->config, w->catalog, out, w->problem, w->problem_size)
+                         : e;
 }
 
 /* With the operator's own certificate its CA, when that stands in the chain; else the system
@@ -218,31 +255,36 @@ static berth_err name_files(const struct config *c, struct setup *out)
     return e == BERTH_OK ? name_ca_file(c, out) : e;
 }
 
-berth_err setup_run(const struct config *c, struct store *s, worker_attach *attach,
-                    const struct berth_crypto *crypto, struct setup *out, char *problem,
-                    size_t problem_size)
+berth_err setup_run(const struct config *c, const struct seed *seed, struct store *s,
+                    worker_attach *attach, const struct berth_crypto *crypto, struct setup *out,
+                    char *problem, size_t problem_size)
 {
     struct pump p = { .lock = PTHREAD_MUTEX_INITIALIZER, .rung = PTHREAD_COND_INITIALIZER };
+    struct work w = { .config = c,
+                      .seed = seed,
+                      .crypto = crypto,
+                      .pump = &p,
+                      .out = out,
+                      .problem = problem,
+                      .problem_size = problem_size };
     struct store_attach a = {
         .wake = ring, .wake_user = &p, .watcher = catalog_watch, .watch_kinds = CATALOG_KINDS
     };
-    struct catalog *catalog;
-    struct store_port *port;
-    berth_err e = catalog_new(crypto, &catalog);
+    berth_err e = catalog_new(crypto, &w.catalog);
 
     *out = (struct setup){ 0 };
-    a.watch_user = catalog;
+    a.watch_user = w.catalog;
     if (e == BERTH_OK)
         e = name_files(c, out);
     if (e == BERTH_OK)
-        e = attach(s, &a, &port);
+        e = attach(s, &a, &w.port);
     if (e != BERTH_OK) {
         (void)snprintf(problem, problem_size, "cannot open the registry: %s", berth_err_text(e));
-        catalog_free(catalog);
+        catalog_free(w.catalog);
         return e;
     }
-    e = set_up(c, &p, port, catalog, crypto, out, problem, problem_size);
-    store_detach(port);
-    catalog_free(catalog);
+    e = set_up(&w);
+    store_detach(w.port);
+    catalog_free(w.catalog);
     return e;
 }

@@ -5,6 +5,7 @@
 
 #include "ops/config.h"
 #include "ops/file.h"
+#include "ops/seed.h"
 #include "ops/worker.h"
 
 struct setup {
@@ -16,10 +17,10 @@ struct setup {
     char profile[FILE_PATH_MAX];
 };
 
-/* Runs before any worker, over a port of its own. A second run changes nothing. PROBLEM gets cause
- * and remedy. */
-BERTH_MUST_USE berth_err setup_run(const struct config *c, struct store *s, worker_attach *attach,
-                                   const struct berth_crypto *crypto, struct setup *out,
-                                   char *problem, size_t problem_size);
+/* Runs before any worker, over a port of its own. A second run changes nothing. SEED: what a first
+ * one begins with, or NULL. PROBLEM gets cause and remedy. */
+BERTH_MUST_USE berth_err setup_run(const struct config *c, const struct seed *seed, struct store *s,
+                                   worker_attach *attach, const struct berth_crypto *crypto,
+                                   struct setup *out, char *problem, size_t problem_size);
 
 #endif

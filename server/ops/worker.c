@@ -9,6 +9,7 @@
 #include "berth/openssl.h"
 #include "front/call.h"
 #include "front/connection_refused.h"
+#include "front/dev.h"
 #include "front/hub_session.h"
 #include "front/presence.h"
 #include "front/registrar.h"
@@ -64,16 +65,24 @@ struct worker {
 
 /* ---- connections ---- */
 
-static struct layer *on_up(void *user, struct layer *tls, const struct tls_info *info)
+static struct layer *stack_protocol(void *user, struct layer *below)
 {
     struct door *d = user;
 
-    connection_tls_up(&d->w->front, tls, info, transports[d->protocol]);
     if (d->w->o.config->bare_tls)
-        return echo_layer_new(tls);
+        return echo_layer_new(below);
     if (d->protocol == PROTOCOL_MQTTS)
-        return device_mqtt_new(&d->w->front, tls, "mqtts");
-    return http_layer_new(tls, &d->w->http);
+        return device_mqtt_new(&d->w->front, below, "mqtts");
+    return http_layer_new(below, &d->w->http);
+}
+
+static struct layer *on_up(void *user, struct layer *tls, const struct tls_info *info)
+{
+    struct door *d = user;
+    struct front *f = &d->w->front;
+
+    connection_tls_up(f, tls, info, transports[d->protocol]);
+    return f->dev != NULL ? dev_layer_new(f, tls, stack_protocol, d) : stack_protocol(d, tls);
 }
 
 static void on_handshake_failed(void *user, struct layer *tls, enum tls_failure what,
@@ -257,6 +266,7 @@ static berth_err make_front(struct worker *w)
     f->refusals = w->o.refusals;
     f->forensics = w->o.forensics;
     f->common = w->o.common;
+    f->dev = w->o.dev;
     e = catalog_new(&w->crypto, &f->catalog);
     if (e == BERTH_OK)
         e = limits_new(&rates, &f->limits);

@@ -12,6 +12,7 @@
 #define WORKER_STOP_MS 5000 /* for what is under way when the daemon stops */
 
 struct common;
+struct dev;
 struct worker;
 struct refusals;
 struct forensics;
@@ -29,6 +30,7 @@ struct worker_options {
     struct trust *trust;           /* the keeper of certificates; NULL: none */
     struct refusals *refusals;     /* shared by all workers; NULL: none are kept */
     struct forensics *forensics;   /* likewise */
+    struct dev *dev;               /* likewise; NULL: this is no `berth dev` */
     unsigned index;
     size_t connections_max;          /* of this worker, for each of its listeners */
     uint16_t https_port, mqtts_port; /* as the first worker got them */

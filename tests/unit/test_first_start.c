@@ -112,7 +112,7 @@ static berth_err decide_with(struct outcome *o, size_t room, const struct berth_
     (void)snprintf(config.hosts[0], sizeof config.hosts[0], "DPS.Example.org");
     config.host_count = 1;
     berth_arena_init(&a, o->storage, room);
-    return first_start_changes(&config, c, &a, o->changes, &o->count);
+    return first_start_changes(&config, c, NULL, &a, o->changes, &o->count);
 }
 
 static berth_err decide(struct outcome *o, size_t room)

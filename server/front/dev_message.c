@@ -1,0 +1,13 @@
+#include "front/dev.h"
+
+berth_str dev_message(const struct dev *d, enum berth_reason why)
+{
+    static const char *const messages[BERTH_REASON_COUNT] = {
+#define X(name, status, code, word, hub, peer, text, remedy)                                       \
+    [BERTH_WHY_##name] = peer " (" #name ": " text "; " remedy ")",
+        BERTH_REASONS(X)
+#undef X
+    };
+
+    return d == NULL || why >= BERTH_REASON_COUNT ? (berth_str){ 0 } : berth_str_of(messages[why]);
+}
