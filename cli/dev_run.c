@@ -330,7 +330,9 @@ static int serve(struct watch *w)
     if (w->asked != 0)
         return DEV_EXIT_SIGNAL_BASE + w->asked;
     if (!w->is_ready)
-        return DEV_EXIT_FAILED; /* it has said why */
+        return tell_failure(DEV_EXIT_FAILED,
+                            "the service did not start\n  where it listens is a matter of --bind, "
+                            "--https-port and --mqtts-port");
     return w->run->command != NULL ? serve_command(w) : serve_until_asked(w);
 }
 

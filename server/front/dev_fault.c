@@ -237,7 +237,7 @@ void dev_meet(struct front *f, const struct peer *peer,
         if (!berth_str_ieq(req->registration_id, berth_str_of(fault->id)) ||
             !apply(f, fault, peer, req, out))
             continue;
-        log_event(LOG_NOTICE, "fault", LOG_TEXT("registration_id", req->registration_id),
+        log_event(LOG_WARNING, "fault", LOG_TEXT("registration_id", req->registration_id),
                   LOG_TEXT("kind", berth_str_of(kinds[fault->kind].name)));
     }
 }

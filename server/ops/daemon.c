@@ -467,6 +467,8 @@ int daemon_run(const struct config *c, const struct daemon_dev *dev)
     int code = DAEMON_OK;
 
     set_up_log(c);
+    if (dev != NULL)
+        log_without_priority();
     if (secure_process(c->dumpable) != BERTH_OK || berth_openssl_init(&d.crypto) != BERTH_OK ||
         loop_new(CONFIG_LOOPS_MAX, &d.loop) != BERTH_OK) {
         (void)fprintf(stderr, "berth: cannot set up the process\n");

@@ -268,6 +268,11 @@ void log_setup(enum log_level level, bool as_text)
     with_priority = isatty(target) != 1;
 }
 
+void log_without_priority(void)
+{
+    with_priority = false;
+}
+
 void log_to(int descriptor)
 {
     target = descriptor;

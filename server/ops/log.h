@@ -25,6 +25,8 @@ struct log_field {
 /* Lines above LEVEL are dropped. AS_TEXT: human lines ("12:00:00 notice message name=value")
  * instead of JSON. */
 void log_setup(enum log_level level, bool as_text);
+/* After log_setup: no priority before a line, for those who read it without a journal. */
+void log_without_priority(void);
 /* EVENT is a short fixed phrase; time is added. A field whose text is cut or left out for want of
  * room leaves "truncated":true behind. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
