@@ -2,11 +2,11 @@
 #include "cli/dev.h"
 
 #include <argp.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "berth/openssl.h"
 #include "cli/command.h"
+#include "cli/options.h"
 #include "cli/tell.h"
 
 #define PROBLEM_MAX 768
@@ -24,7 +24,7 @@ enum {
 
 struct input {
     const char *seed, *bind, *hostname, *https_port, *mqtts_port, *log_level;
-    const char **faults; /* room for as many as there are arguments */
+    const char *faults[SEED_FAULTS_MAX];
     size_t fault_count;
     bool json;
     char **command;
@@ -39,6 +39,8 @@ static error_t take(int key, char *arg, struct argp_state *state)
         in->seed = arg;
         return 0;
     case KEY_FAULT:
+        if (in->fault_count == SEED_FAULTS_MAX)
+            argp_error(state, "there can be %d faults at most", SEED_FAULTS_MAX);
         in->faults[in->fault_count++] = arg;
         return 0;
     case KEY_BIND:
@@ -60,6 +62,8 @@ static error_t take(int key, char *arg, struct argp_state *state)
         in->json = true;
         return 0;
     case ARGP_KEY_ARG: /* COMMAND; what follows is its own */
+        if (state->quoted == 0)
+            argp_error(state, "COMMAND stands behind --: berth dev -- %s ..", arg);
         in->command = state->argv + state->next - 1;
         state->next = state->argc;
         return 0;
@@ -203,8 +207,9 @@ int dev_run(int argc, char **argv)
           "begin with what this JSON file has: idScope, enrollmentGroups, enrollments, hubs, "
           "faults",
           0 },
-        { "fault", KEY_FAULT, "REGISTRATION-ID:KIND[=VALUE]", 0,
-          "go wrong for this device: delay=DURATION, refuse[=REASON], throttle[=TIMES[,SECONDS]], "
+        { "fault", KEY_FAULT, "FAULT", 0,
+          "REGISTRATION-ID:KIND, what goes wrong for this device: delay=DURATION, refuse[=REASON], "
+          "throttle[=TIMES[,SECONDS]], "
           "drop-after=BYTES, assigning-forever; may be repeated",
           0 },
         { "bind", KEY_BIND, "ADDRESS", 0,
@@ -213,10 +218,8 @@ int dev_run(int argc, char **argv)
           0 },
         { "https-port", KEY_HTTPS_PORT, "PORT", 0, "443 unless told; 0: any that is free", 0 },
         { "mqtts-port", KEY_MQTTS_PORT, "PORT", 0, "8883 unless told; 0: any that is free", 0 },
-        { "log-level", KEY_LOG_LEVEL, "LEVEL", 0,
-          "least weight of the service's lines on standard error: error, warning (unless told), "
-          "notice, info, debug",
-          0 },
+        { "log-level", KEY_LOG_LEVEL, "error|warning|notice|info|debug", 0,
+          "least weight of the service's lines on standard error, warning unless told", 0 },
         { "json", KEY_JSON, NULL, 0, "without COMMAND: print JSON instead of lines for a shell",
           0 },
         { 0 }
@@ -224,7 +227,7 @@ int dev_run(int argc, char **argv)
     const struct argp argp = {
         own,
         take,
-        "[-- COMMAND [ARG...]]",
+        "[--] [COMMAND [ARG..]]",
         "Run COMMAND beside a service of its own that leaves nothing behind: for tests of "
         "firmware.\vCOMMAND finds the service by its environment (BERTH_ENDPOINT, BERTH_ID_SCOPE, "
         "BERTH_GROUP_KEY and others: docs/dev.md), and its exit code is this command's. "
@@ -234,17 +237,14 @@ int dev_run(int argc, char **argv)
         NULL
     };
     static struct config config;
-    struct input in = { .faults = calloc((size_t)argc, sizeof(const char *)) };
+    struct input in = { 0 };
     struct dev_place place = { 0 };
     sigset_t before;
     int code = DEV_EXIT_FAILED;
 
-    if (in.faults == NULL)
-        return tell_failure(DEV_EXIT_FAILED, "memory ran out");
-    (void)argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &in);
+    options_parse_alone(&argp, &in, argc, argv);
     if (dev_signals_block(&before) == BERTH_OK && dev_place_make(&place) == BERTH_OK)
         code = run(&in, &place, &before, &config);
     dev_place_remove(&place);
-    free(in.faults);
     return code;
 }

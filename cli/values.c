@@ -21,13 +21,16 @@ static const struct row {
     const char *method, *path, *body, *member;
 } rows[] = {
     { .placeholder = "ADDRESS" },
+    { .placeholder = "ARG", .kind = VALUES_FILE },
     { .placeholder = "CHARACTER" },
+    { .placeholder = "COMMAND", .kind = VALUES_COMMAND },
     { .placeholder = "CONNECTION_STRING" },
     { "DEVICE-ID", VALUES_WORDS, OF_HUB, "GET", "/devices" API_HUB, NULL, "deviceId" },
     { .placeholder = "DIRECTORY", .kind = VALUES_DIRECTORY },
     { "ENROLLMENT-ID", VALUES_WORDS, OF_SERVICE, "POST", "/enrollments/query" API_DPS,
       "{\"query\":\"*\"}", "registrationId" },
     { .placeholder = "ETAG" },
+    { .placeholder = "FAULT" },
     { .placeholder = "FILE", .kind = VALUES_FILE },
     { "GROUP-ID", VALUES_WORDS, OF_SERVICE, "POST", "/enrollmentGroups/query" API_DPS,
       "{\"query\":\"*\"}", "enrollmentGroupId" },

@@ -9,9 +9,9 @@
 #include "berth/registration_id.h"
 #include "front/front.h"
 #include "net/listener.h"
+#include "ops/seed.h"
 #include "prov/operation.h"
 
-#define DEV_FAULTS_MAX    256
 #define DEV_DELAY_MAX_MS  (10 * 60 * 1000)
 #define DEV_THROTTLES_MAX 1000000
 #define DEV_DROP_MAX      1000000 /* bytes */
@@ -35,7 +35,7 @@ struct dev_fault {
 };
 
 struct dev {
-    struct dev_fault faults[DEV_FAULTS_MAX];
+    struct dev_fault faults[SEED_FAULTS_MAX];
     size_t count;
 };
 

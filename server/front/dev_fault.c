@@ -131,8 +131,8 @@ static berth_err add(struct dev *d, berth_str text, char *problem, size_t size)
     bool has_value = head.n < text.n;
     struct dev_fault *f = &d->faults[d->count];
 
-    if (d->count == DEV_FAULTS_MAX) {
-        (void)snprintf(problem, size, "there can be %d faults at most", DEV_FAULTS_MAX);
+    if (d->count == SEED_FAULTS_MAX) {
+        (void)snprintf(problem, size, "there can be %d faults at most", SEED_FAULTS_MAX);
         return BERTH_E_FULL;
     }
     *f =

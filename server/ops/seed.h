@@ -11,6 +11,7 @@
 #define SEED_FILE_MAX    (4 * 1024 * 1024) /* bytes */
 #define SEED_RECORDS_MAX 4096
 #define SEED_SCOPE_MAX   32
+#define SEED_FAULTS_MAX  256
 
 struct config;
 struct dev;

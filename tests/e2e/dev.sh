@@ -123,6 +123,7 @@ refuses "a document that the service API refuses" "$dir/tpm.json: enrollmentGrou
 refuses "a seed that is no JSON" "$dir/broken.json: not JSON in line 2" --seed "$dir/broken.json" -- true
 refuses "a fault in the seed" "$dir/fault.json: faults[0]: \"sn-1:refuse=NONSENSE\": the value of refuse" --seed "$dir/fault.json" -- true
 refuses "an unknown member" 'no member "groups"' --seed "$dir/member.json" -- true
+refuses "a command without --" "COMMAND stands behind --" true
 refuses "no seed" "$dir/nothing: not found" --seed "$dir/nothing" -- true
 refuses "an unknown fault" "the kinds are delay" --fault sn-1:explode -- true
 refuses "an IPv6 address without a name" "needs --hostname" --bind ::1 -- true
@@ -201,7 +202,9 @@ start --json --https-port 0 --mqtts-port 0 --bind 127.0.0.1
 for _ in $(seq 600); do grep -q '^}' "$dir/out" && break; sleep 0.05; done
 check "as JSON, on ports that were free" node -e '
     const v = JSON.parse(require("fs").readFileSync(process.argv[1]))
-    process.exit(v.BERTH_ENDPOINT === "127.0.0.1" && v.BERTH_ENDPOINT_HTTPS_PORT > 1023 && v.BERTH_ID_SCOPE === "0ne00000DEV" ? 0 : 1)' "$dir/out"
+    const { properties } = JSON.parse(require("fs").readFileSync(process.argv[2]))
+    if (Object.keys(v).sort().join() !== Object.keys(properties).sort().join()) process.exit(1)
+    process.exit(v.BERTH_ENDPOINT === "127.0.0.1" && v.BERTH_ENDPOINT_HTTPS_PORT > 1023 && v.BERTH_ID_SCOPE === "0ne00000DEV" ? 0 : 1)' "$dir/out" "$here/../../docs/json/dev.schema.json"
 kill "$pid"
 check "SIGTERM is its ordinary end too" ends_with 0
 

@@ -69,6 +69,7 @@ const enrollment = (command, id, spare) => ({
 
 export const verbs = ({ work, group, enrollment: single, device, spare, unknown }) => ({
   serve: { asks: false, json: false },
+  dev: { asks: false }, // at work in dev.sh
   'service show': { args: () => [], prints: /^ID scope .*\nhost names/ },
   ...enrollment('enrollment-group', group, spare),
   ...enrollment('enrollment', single, spare),

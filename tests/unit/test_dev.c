@@ -103,7 +103,7 @@ static void test_fault_count(void **state)
     char problem[384];
 
     (void)state;
-    for (int i = 0; i < DEV_FAULTS_MAX; i++)
+    for (int i = 0; i < SEED_FAULTS_MAX; i++)
         assert_int_equal(dev_add_fault(&d, BERTH_STR("sn-1:refuse"), problem, sizeof problem),
                          BERTH_OK);
     assert_int_equal(dev_add_fault(&d, BERTH_STR("sn-1:refuse"), problem, sizeof problem),
