@@ -212,6 +212,7 @@ check "SIGTERM is its ordinary end too" ends_with 0
 
 # What runs under berth dev: a device on the SDK, and one on curl.
 cat >"$dir/lib.sh" <<'EOF'
+cd "$PLACE"
 device() { node "$HERE/dev-device.cjs" "$@"; }
 is() { # EXPRESSION - of what a device printed, as d
     node -e 'const text = require("fs").readFileSync(0, "utf8"); const d = JSON.parse(text); if (!eval(process.argv[1])) { console.error(text); process.exit(1) }' "$1"
@@ -231,7 +232,7 @@ send() { # METHOD PATH ID [KEY] - the answer, its header too
 register() { send PUT register "$@"; }
 is_assigned() { "$BERTH" registration show "$1" --json | grep -q '"status": "assigned"'; }
 EOF
-export HERE=$here
+export HERE=$here PLACE=$dir BERTH=$berth
 fault() { # NAME FAULT SCRIPT - the script's verdict, under that fault
     check "$1" gives 0 --fault "$2" -- bash -c "set -eu -o pipefail; . '$dir/lib.sh'; $3"
 }
