@@ -55,6 +55,9 @@ int api_call(struct api *a, const struct api_request *r);
  * bytes. */
 void api_path(char out[API_PATH_MAX], const char *head, const char *id, const char *tail);
 
+/* The string NAME of DOC; false, and "", when it is none or does not fit. */
+bool api_string(struct berth_json doc, const char *name, char *out, size_t size);
+
 /* GET /berth/v1/service: its answer in A->json, the ID scope in A->place, the hub in
  * A->default_hub ("" when there is none). */
 int api_ask_service(struct api *a);

@@ -7,7 +7,7 @@
 #include "cli/tell.h"
 #include "crypto/b64.h"
 
-static bool copy_member(struct berth_json doc, const char *name, char *out, size_t size)
+bool api_string(struct berth_json doc, const char *name, char *out, size_t size)
 {
     unsigned char storage[512];
     struct berth_arena a;
@@ -28,9 +28,9 @@ int api_ask_service(struct api *a)
 
     if (code != EXIT_CODE_OK)
         return code;
-    if (!copy_member(a->json, "idScope", a->place.id_scope, sizeof a->place.id_scope))
+    if (!api_string(a->json, "idScope", a->place.id_scope, sizeof a->place.id_scope))
         return tell_failure(EXIT_CODE_FAILED, "the service does not say its ID scope");
-    (void)copy_member(a->json, "hub", a->default_hub, sizeof a->default_hub);
+    (void)api_string(a->json, "hub", a->default_hub, sizeof a->default_hub);
     return EXIT_CODE_OK;
 }
 
@@ -53,7 +53,7 @@ static int take_policy(struct api *a, const char *policy, struct login *out)
 
     if (found.type == BERTH_JSON_ABSENT)
         return tell_failure(EXIT_CODE_NOT_FOUND, "hub %s has no policy %s", out->host, policy);
-    if (copy_member(found, "primaryKey", key, sizeof key))
+    if (api_string(found, "primaryKey", key, sizeof key))
         e = berth_key_decode(berth_str_of(key), &out->key);
     explicit_bzero(key, sizeof key);
     if (e != BERTH_OK)

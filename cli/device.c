@@ -6,6 +6,7 @@
 #include "cli/device.h"
 #include "cli/list.h"
 #include "cli/output.h"
+#include "cli/provisioned.h"
 #include "cli/tell.h"
 
 #define READ_POLICY "registryRead" /* the least that shows identities */
@@ -123,7 +124,14 @@ static int list(int argc, char **argv)
 
 /* ---- show ---- */
 
-static void print_identity(struct berth_json doc, const char *hub, bool show_keys)
+static void print_known(struct table *t, const char *name, const char *id)
+{
+    if (id[0] != '\0')
+        table_pair_text(t, name, berth_str_of(id));
+}
+
+static void print_identity(struct berth_json doc, const char *hub, const struct provisioned *p,
+                           bool show_keys)
 {
     struct berth_json how = berth_json_get(doc, BERTH_STR("authentication"));
     struct berth_json can = berth_json_get(doc, BERTH_STR("capabilities"));
@@ -133,6 +141,8 @@ static void print_identity(struct berth_json doc, const char *hub, bool show_key
     table_init(&t, stdout, NULL, 2);
     table_pair(&t, "device", berth_json_get(doc, BERTH_STR("deviceId")));
     table_pair_text(&t, "hub", berth_str_of(hub));
+    print_known(&t, "registration", p->registration);
+    print_known(&t, "other registration", p->other);
     table_pair(&t, "status", berth_json_get(doc, BERTH_STR("status")));
     table_pair(&t, "status reason", berth_json_get(doc, BERTH_STR("statusReason")));
     table_pair(&t, "connection", berth_json_get(doc, BERTH_STR("connectionState")));
@@ -168,8 +178,11 @@ static void print_twin(struct berth_json doc)
 static int show_in(struct api *a, const struct input *in, const struct login *hub, bool json)
 {
     char path[API_PATH_MAX], what[DEVICE_WHAT_MAX];
-    int code;
+    struct provisioned p = { 0 };
+    int code = in->twin ? EXIT_CODE_OK : provisioned_ask(a, hub->host, in->id, &p);
 
+    if (code != EXIT_CODE_OK)
+        return code;
     (void)snprintf(what, sizeof what, "device \"%s\" in hub %s", in->id, hub->host);
     api_path(path, in->twin ? "/twins/" : "/devices/", in->id, API_HUB);
     code = api_call(
@@ -182,7 +195,8 @@ static int show_in(struct api *a, const struct input *in, const struct login *hu
     else if (in->twin)
         print_twin(a->json);
     else
-        print_identity(a->json, hub->host, in->show_keys);
+        print_identity(a->json, hub->host, &p, in->show_keys);
+    provisioned_warn(&p, hub->host, in->id);
     return EXIT_CODE_OK;
 }
 

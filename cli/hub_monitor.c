@@ -7,14 +7,16 @@
 #include <time.h>
 
 #include "berth/registration_id.h"
+#include "cli/api.h"
 #include "cli/command.h"
 #include "cli/list.h"
 #include "cli/tell.h"
 #include "wire/percent.h"
 
-#define WAIT_S      20 /* that the service holds one request */
-#define NUMBERS_MAX 1000000
-#define TAIL_MAX    512
+#define WAIT_S         20 /* that the service holds one request */
+#define NUMBERS_MAX    1000000
+#define TAIL_MAX       512
+#define AUDIT_TEXT_MAX 1023 /* bytes shown of a name */
 
 enum { KEY_HUB = 0x100, KEY_DEVICE, KEY_TIMEOUT, KEY_COUNT };
 
@@ -100,6 +102,33 @@ static void print_members(struct berth_json object, void *memory, size_t size)
     }
 }
 
+/* NAME and the text of E's member, or nothing. To standard error: no message of a device. */
+static void tell_member(struct berth_json e, const char *name, const char *member)
+{
+    char text[AUDIT_TEXT_MAX + 1];
+
+    if (!api_string(e, member, text, sizeof text))
+        return;
+    text_tame(text);
+    (void)fprintf(stderr, ", %s %s", name, text);
+}
+
+static void tell_audit(struct berth_json e)
+{
+    char id[AUDIT_TEXT_MAX + 1], text[AUDIT_TEXT_MAX + 1];
+
+    (void)api_string(e, "deviceId", id, sizeof id);
+    (void)api_string(e, "text", text, sizeof text);
+    text_tame(id);
+    text_tame(text);
+    (void)fprintf(stderr, "audit: device %s: %s", id, text);
+    tell_member(e, "registration", "registrationId");
+    tell_member(e, "other registration", "otherRegistrationId");
+    tell_member(e, "peer", "peer");
+    tell_member(e, "other peer", "otherPeer");
+    (void)fputc('\n', stderr);
+}
+
 static void print_event(struct berth_json e, void *memory, size_t size)
 {
     print_value(berth_json_get(e, BERTH_STR("time")), memory, size);
@@ -118,11 +147,16 @@ static long print_events(const struct api *a, long most, bool json)
     size_t size = a->body.n + 64;
     void *memory = malloc(size);
     struct berth_json_iter it = { 0 };
-    struct berth_json event;
+    struct berth_json event, audit;
     long n = 0;
 
     while (memory != NULL && a->json.type == BERTH_JSON_ARRAY && (most == 0 || n < most) &&
            berth_json_next(a->json, &it, NULL, &event)) {
+        audit = berth_json_get(event, BERTH_STR("audit"));
+        if (audit.type == BERTH_JSON_OBJECT) {
+            tell_audit(audit);
+            continue;
+        }
         if (json)
             (void)printf("%.*s\n", BERTH_STR_ARG(event.text)); /* one a line */
         else
@@ -144,7 +178,7 @@ static int ask(struct api *a, const struct input *in, const char *cursor, long w
     struct berth_buf b;
 
     berth_buf_init(&b, tail, sizeof tail - 1);
-    berth_buf_put(&b, BERTH_STR("/events?wait="));
+    berth_buf_put(&b, BERTH_STR("/events?audit=true&wait="));
     berth_buf_put_i64(&b, wait_s);
     if (cursor != NULL) {
         berth_buf_put(&b, BERTH_STR("&after="));

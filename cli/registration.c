@@ -6,6 +6,7 @@
 #include "cli/confirm.h"
 #include "cli/list.h"
 #include "cli/output.h"
+#include "cli/provisioned.h"
 #include "cli/tell.h"
 
 #define WHAT_MAX (BERTH_ID_MAX + 32)
@@ -137,6 +138,37 @@ static void print(struct berth_json doc)
     (void)table_deinit(&t);
 }
 
+/* After the registration has been shown: whether another one stands for its device. */
+static int warn_of_other(struct api *a, const char *hub, const char *device_id)
+{
+    struct provisioned p;
+    int code = provisioned_ask(a, hub, device_id, &p);
+
+    if (code == EXIT_CODE_OK)
+        provisioned_warn(&p, hub, device_id);
+    return code;
+}
+
+static int show_one(struct api *a, const char *id, bool json)
+{
+    char path[API_PATH_MAX], what[WHAT_MAX], hub[LOGIN_HOST_MAX + 1], device_id[BERTH_ID_MAX + 1];
+    int code;
+
+    (void)snprintf(what, sizeof what, "registration \"%s\"", id);
+    api_path(path, "/registrations/", id, API_DPS);
+    code = api_call(a, &(struct api_request){ .method = "GET", .path = path, .what = what });
+    if (code != EXIT_CODE_OK)
+        return code;
+    if (json)
+        output_json(stdout, a->json, (struct berth_json){ 0 });
+    else
+        print(a->json);
+    if (!api_string(a->json, "assignedHub", hub, sizeof hub) ||
+        !api_string(a->json, "deviceId", device_id, sizeof device_id))
+        return EXIT_CODE_OK;
+    return warn_of_other(a, hub, device_id);
+}
+
 static int show(int argc, char **argv)
 {
     static const struct argp_option own[] = { { "registration-id", KEY_ID, "REGISTRATION-ID", 0,
@@ -146,22 +178,15 @@ static int show(int argc, char **argv)
     const struct argp argp = {
         own, take, "REGISTRATION-ID", "Show one device's registration.", NULL, NULL, NULL
     };
-    char path[API_PATH_MAX], what[WHAT_MAX];
     struct input in = { 0 };
     struct options o;
     struct api a;
     int code;
 
     options_parse(&argp, &in, &o, argc, argv);
-    (void)snprintf(what, sizeof what, "registration \"%s\"", in.id);
     code = api_open(&a, &o);
-    api_path(path, "/registrations/", in.id, API_DPS);
     if (code == EXIT_CODE_OK)
-        code = api_call(&a, &(struct api_request){ .method = "GET", .path = path, .what = what });
-    if (code == EXIT_CODE_OK && o.json)
-        output_json(stdout, a.json, (struct berth_json){ 0 });
-    else if (code == EXIT_CODE_OK)
-        print(a.json);
+        code = show_one(&a, in.id, o.json);
     api_close(&a);
     return code;
 }

@@ -87,7 +87,12 @@
     X(SE_LONG, "accepted, but the token lives longer than a year",                                 \
       "give tokens a life of hours; whoever copies one can use it until it ends")                  \
     X(GROUP_CHANGED, "accepted, but by another enrollment group than its last registration",       \
-      "compare the group keys in use: the device was given that of another group")
+      "compare the group keys in use: the device was given that of another group")                 \
+    X(DEVICE_SHARED,                                                                               \
+      "accepted, but another registration stands for the same device of the hub: the latest one "  \
+      "has its keys, and the other one's connection ends",                                         \
+      "give one of the two enrollments another deviceId; when one replaced the other, delete the " \
+      "registration that is no more")
 
 enum berth_mistake {
     BERTH_MISTAKE_NONE = 0,

@@ -63,7 +63,10 @@ struct berth_device {
     berth_str tags;                /* JSON object text */
     struct berth_twin_section desired;
     struct berth_twin_section reported;
-    uint64_t version; /* the record's */
+    /* Registration IDs as first given; absent: not known, as of a device made by the hub's API. */
+    berth_str registration;    /* that it was provisioned for */
+    berth_str also_registered; /* that stood for it too when it last changed hands */
+    uint64_t version;          /* the record's */
 };
 
 /* A new enabled sas device with an empty twin, both revisions and versions at 1. Strings are

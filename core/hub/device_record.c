@@ -57,6 +57,8 @@ static void put_body(struct berth_buf *b, const struct berth_device *d)
     put_text(&j, "deviceScope", d->device_scope);
     if (d->parent_scopes.p != NULL)
         berth_json_member_raw(&j, "parentScopes", d->parent_scopes);
+    put_text(&j, "registration", d->registration);
+    put_text(&j, "alsoRegistered", d->also_registered);
     put_ms(&j, "statusUpdated", d->status_updated_ms);
     put_ms(&j, "connectionUpdated", d->connection_updated_ms);
     put_ms(&j, "lastActivity", d->last_activity_ms);
@@ -165,6 +167,17 @@ static berth_err take_identity(struct berth_json body, struct berth_arena *a,
     return e;
 }
 
+/* Neither is in a record that was written before there were such members. */
+static berth_err take_registrations(struct berth_json body, struct berth_arena *a,
+                                    struct berth_device *d)
+{
+    berth_err e = take_text(body, BERTH_STR("registration"), a, &d->registration);
+
+    if (e == BERTH_OK)
+        e = take_text(body, BERTH_STR("alsoRegistered"), a, &d->also_registered);
+    return e;
+}
+
 static berth_err take_times(struct berth_json body, struct berth_device *d)
 {
     berth_err e = take_i64(body, BERTH_STR("statusUpdated"), &d->status_updated_ms);
@@ -198,6 +211,8 @@ static berth_err take_body(berth_str text, struct berth_arena *a, struct berth_d
 
     if (e == BERTH_OK)
         e = take_identity(body, a, d);
+    if (e == BERTH_OK)
+        e = take_registrations(body, a, d);
     if (e == BERTH_OK)
         e = take_times(body, d);
     if (e == BERTH_OK)

@@ -103,23 +103,37 @@ static void put_payload(struct berth_json_out *j, berth_str payload)
     berth_json_member(j, "payloadEncoding", text ? BERTH_STR("utf-8") : BERTH_STR("base64"));
 }
 
-berth_err berth_hub_event_put(struct berth_buf *b, const struct berth_hub_event *event,
-                              struct berth_arena *a)
+static berth_err put_message(struct berth_json_out *j, const struct berth_hub_event *event,
+                             struct berth_arena *a)
 {
     struct shown_list l;
-    struct berth_json_out j;
     berth_err e = take_bag(&l, event->bag, a);
 
     if (e != BERTH_OK)
         return e;
+    put_properties(j, "properties", &l, false);
+    put_properties(j, "systemProperties", &l, true);
+    put_payload(j, event->payload);
+    return BERTH_OK;
+}
+
+berth_err berth_hub_event_put(struct berth_buf *b, const struct berth_hub_event *event,
+                              struct berth_arena *a)
+{
+    struct berth_json_out j;
+    berth_err e = BERTH_OK;
+
     berth_json_begin(&j, b);
     berth_json_open(&j, '{');
     berth_json_member_i64(&j, "sequence", (int64_t)event->sequence);
     berth_json_member_time(&j, "time", event->time_ms);
     berth_json_member(&j, "deviceId", event->device_id);
-    put_properties(&j, "properties", &l, false);
-    put_properties(&j, "systemProperties", &l, true);
-    put_payload(&j, event->payload);
+    if (event->audit.p != NULL)
+        berth_json_member_raw(&j, "audit", event->audit);
+    else
+        e = put_message(&j, event, a);
+    if (e != BERTH_OK)
+        return e;
     berth_json_close(&j, '}');
     return b->over ? BERTH_E_FULL : BERTH_OK;
 }

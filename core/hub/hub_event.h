@@ -13,9 +13,11 @@ struct berth_hub_event {
     berth_str device_id;
     berth_str bag; /* as received: UTF-8 without NUL, as in any MQTT topic */
     berth_str payload;
+    berth_str audit; /* JSON; not absent: no message, but what an operator should look into */
 };
 
-/* {"sequence","time","deviceId","properties":{},"systemProperties":{},"payload","payloadEncoding"}:
+/* Of an audit event {"sequence","time","deviceId","audit":{}}. Of a message
+ * {"sequence","time","deviceId","properties":{},"systemProperties":{},"payload","payloadEncoding"}:
  * names once each, the first one counts; the payload as text when it is UTF-8 without control
  * characters but blanks, else as base64. A is for the names. BERTH_E_FULL leaves B unfinished. */
 BERTH_MUST_USE berth_err berth_hub_event_put(struct berth_buf *b, const struct berth_hub_event *e,

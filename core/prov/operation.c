@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "base/ascii.h"
 #include "prov/allocate.h"
 
 static struct berth_action *add(struct berth_actions *out, enum berth_action_type type)
@@ -59,13 +60,21 @@ static void tell(struct berth_operation *op, const struct berth_registration *st
     end(op, out);
 }
 
-/* Gives back what one decision took; keys lay in it. */
+/* Gives back what was taken since MARK; keys lay in it. */
+static void clear_from(struct berth_operation *op, size_t mark)
+{
+    op->crypto->wipe(op->crypto->ctx, op->arena->p + mark, op->arena->n - mark);
+    op->arena->n = mark;
+}
+
+/* Gives back what one decision took. */
 static void clear_decision(struct berth_operation *op)
 {
-    op->crypto->wipe(op->crypto->ctx, op->arena->p + op->arena_mark, op->arena->n - op->arena_mark);
+    clear_from(op, op->arena_mark);
     op->crypto->wipe(op->crypto->ctx, &op->attested.device_keys, sizeof op->attested.device_keys);
     op->crypto->wipe(op->crypto->ctx, &op->enrollment.keys, sizeof op->enrollment.keys);
-    op->arena->n = op->arena_mark;
+    op->other_n = 0;
+    op->shared = (struct berth_shared){ 0 };
 }
 
 static void load(struct berth_operation *op, struct berth_actions *out)
@@ -262,19 +271,14 @@ static berth_err choose_hub(struct berth_operation *op, const struct berth_catal
     return BERTH_OK;
 }
 
-static void load_devices(struct berth_operation *op, berth_str hub, struct berth_actions *out)
+static void load_devices(struct berth_operation *op, struct berth_actions *out)
 {
     const struct berth_enrollment *e = op->attested.enrollment;
     const struct berth_registration *previous = op->has_previous ? &op->previous : NULL;
-    struct berth_action *a;
-    berth_err err = berth_arena_lower(op->arena, hub, &op->target_hub);
+    struct berth_action *a = add(out, BERTH_DO_LOAD_DEVICES);
 
-    if (err != BERTH_OK) {
-        fail(op, err, out);
-        return;
-    }
     op->phase = BERTH_PHASE_DEVICES;
-    a = add(out, BERTH_DO_LOAD_DEVICES);
+    a->other = (berth_str){ op->other, op->other_n };
     a->there.hub = op->target_hub;
     a->there.device_id = berth_reprovision_device_id(e, previous, op->req.registration_id);
     if (previous != NULL && previous->assigned_hub.n > 0 &&
@@ -291,12 +295,16 @@ static void allocate(struct berth_operation *op, const struct berth_catalog *cat
     berth_str hub = { 0 };
     berth_err e = choose_hub(op, catalog, &hub, &why);
 
-    if (e != BERTH_OK)
-        fail(op, e, out);
-    else if (why != BERTH_WHY_NONE)
+    if (e == BERTH_OK && why != BERTH_WHY_NONE) {
         settle(op, BERTH_FAILED, why, now_ms, out);
+        return;
+    }
+    if (e == BERTH_OK)
+        e = berth_arena_lower(op->arena, hub, &op->target_hub);
+    if (e == BERTH_OK)
+        load_devices(op, out);
     else
-        load_devices(op, hub, out);
+        fail(op, e, out);
 }
 
 static void loaded(struct berth_operation *op, const struct berth_event *ev,
@@ -378,10 +386,78 @@ static berth_err take_device(struct berth_operation *op, const struct berth_reco
     return d == NULL ? BERTH_E_FULL : berth_device_decode(rec, op->arena, d);
 }
 
+/* A device that was left to another registration is not this one's to move. */
+static bool is_anothers(const struct berth_device *before, berth_str mine)
+{
+    return before != NULL && before->registration.n > 0 &&
+           !berth_str_ieq(before->registration, mine);
+}
+
+/* Seldom: the device is known to stand for another registration. It is read along with the devices
+ * once more, so that all are of one moment. False: it has been asked for, or the operation failed.
+ */
+static bool other_is_known(struct berth_operation *op, berth_str other, size_t mark,
+                           struct berth_actions *out)
+{
+    if (berth_str_ieq(other, (berth_str){ op->other, op->other_n }))
+        return true;
+    if (op->other_n > 0 || other.n > sizeof op->other) { /* changed hands meanwhile */
+        decide_again(op, out);
+        return false;
+    }
+    for (size_t i = 0; i < other.n; i++)
+        op->other[i] = ascii_lower(other.p[i]);
+    op->other_n = other.n;
+    clear_from(op, mark);
+    load_devices(op, out);
+    return false;
+}
+
+/* What the store has of the other registration, as M has it. */
+static berth_err take_other(struct berth_operation *op, const struct berth_event *ev,
+                            struct berth_move *m)
+{
+    struct berth_registration r;
+    struct berth_record mine;
+    berth_err e;
+
+    m->other.key = (berth_str){ op->other, op->other_n };
+    m->other.version = BERTH_ABSENT;
+    if (op->other_n == 0 || ev->other == NULL)
+        return BERTH_OK;
+    e = berth_record_dup(op->arena, ev->other, &mine);
+    if (e == BERTH_OK)
+        e = berth_registration_decode(&mine, op->arena, &r);
+    if (e != BERTH_OK)
+        return e;
+    m->other.version = r.version;
+    if (berth_share_stands(&r, ev->other_enrollment, m->there->hub, m->there->device_id))
+        m->other.sharing = r.id;
+    return BERTH_OK;
+}
+
+/* What is to be told once it is committed. */
+static berth_err note_sharing(struct berth_operation *op, const struct berth_move *m)
+{
+    struct berth_shared *s = &op->shared;
+
+    if (m->other.sharing.n == 0)
+        return BERTH_OK;
+    *s = (struct berth_shared){
+        .hub = op->target_hub,
+        .registration = op->result.id,
+        .other = m->other.sharing,
+        .changed_hands = !berth_str_ieq(m->there->registration, op->result.id),
+    };
+    return berth_arena_dup(op->arena, op->result.device_id, &s->device_id);
+}
+
 static void devices(struct berth_operation *op, const struct berth_event *ev,
                     const struct berth_catalog *catalog, int64_t now_ms, struct berth_actions *out)
 {
     struct berth_refusal why = { 0 };
+    size_t mark = op->arena->n;
+    berth_str mine = op->has_previous ? op->previous.id : op->req.registration_id;
     berth_err e;
     struct berth_move m = {
         .attestation = &op->attested,
@@ -400,10 +476,18 @@ static void devices(struct berth_operation *op, const struct berth_event *ev,
     e = take_device(op, ev->device_there, &m.there);
     if (e == BERTH_OK)
         e = take_device(op, ev->device_before, &m.before);
+    if (e == BERTH_OK && !other_is_known(op, berth_share_other(m.there, mine), mark, out))
+        return;
+    if (e == BERTH_OK)
+        e = take_other(op, ev, &m);
+    if (is_anothers(m.before, mine))
+        m.before = NULL;
     if (e == BERTH_OK)
         e = berth_reprovision(&m, op->arena, op->changes, &op->change_count, &op->result, &why);
     if (e == BERTH_OK)
         e = berth_arena_dup(op->arena, op->result.group, &op->result.group);
+    if (e == BERTH_OK)
+        e = note_sharing(op, &m);
     if (e == BERTH_OK)
         commit(op, BERTH_WHY_NONE, out);
     else
@@ -444,6 +528,8 @@ void berth_operation_step(struct berth_operation *op, const struct berth_event *
         if (!find_group_again(op, catalog))
             op->attested.enrollment = NULL;
         op->result.version = ev->committed_version;
+        if (op->shared.other.n > 0)
+            add(out, BERTH_DO_SHARED)->shared = op->shared;
         tell(op, &op->result, op->result_reason, out);
         return;
     case BERTH_EV_STALE:

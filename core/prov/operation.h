@@ -25,18 +25,21 @@ enum berth_event_type {
 /* Records are borrowed for the call; NULL: there is none. */
 struct berth_event {
     enum berth_event_type type;
-    const struct berth_record *enrollment;    /* LOADED */
-    const struct berth_record *registration;  /* LOADED */
-    const struct berth_record *device_there;  /* DEVICES */
-    const struct berth_record *device_before; /* DEVICES */
-    uint64_t committed_version;               /* COMMITTED */
+    const struct berth_record *enrollment;       /* LOADED */
+    const struct berth_record *registration;     /* LOADED */
+    const struct berth_record *device_there;     /* DEVICES */
+    const struct berth_record *device_before;    /* DEVICES */
+    const struct berth_record *other;            /* DEVICES: registration OTHER */
+    const struct berth_record *other_enrollment; /* DEVICES: its individual enrollment */
+    uint64_t committed_version;                  /* COMMITTED */
 };
 
 enum berth_action_type {
     BERTH_DO_LOAD = 1,     /* read enrollment and registration KEY, then LOADED */
     BERTH_DO_LOAD_DEVICES, /* read DEVICE_THERE and, unless its hub is empty, DEVICE_BEFORE, then
-                              DEVICES */
+                              DEVICES; with OTHER also that registration and its enrollment */
     BERTH_DO_COMMIT,       /* commit CHANGES, then COMMITTED, STALE or FAILED */
+    BERTH_DO_SHARED,       /* it is committed: SHARED is so; tell the operator */
     BERTH_DO_ANSWER,       /* tell the peer; the operation goes on if another action follows */
     BERTH_DO_END,          /* nothing more will come: release the operation */
 };
@@ -54,6 +57,14 @@ struct berth_answer {
     berth_str enrollment_id;  /* for the log; empty when nobody vouched */
 };
 
+/* Two registrations stand for one device of a hub. */
+struct berth_shared {
+    berth_str hub, device_id;
+    berth_str registration; /* that has the device now */
+    berth_str other;        /* that stands for it too */
+    bool changed_hands;     /* by this operation; else it was so before */
+};
+
 /* Whether it is told as an error, not as a state. */
 bool berth_answer_is_error(const struct berth_answer *a);
 
@@ -63,6 +74,8 @@ struct berth_action {
     struct {
         berth_str hub, device_id;
     } there, before;                    /* LOAD_DEVICES */
+    berth_str other;                    /* LOAD_DEVICES: a registration's key, or empty */
+    struct berth_shared shared;         /* SHARED */
     const struct berth_change *changes; /* COMMIT */
     size_t change_count;
     struct berth_answer answer; /* ANSWER */
@@ -102,6 +115,9 @@ struct berth_operation {
     bool has_previous;
     struct berth_registration previous;
     berth_str target_hub;
+    char other[BERTH_ID_MAX]; /* a registration that may have the same device: its key */
+    size_t other_n;
+    struct berth_shared shared; /* OTHER empty: it is not */
     struct berth_change changes[BERTH_MOVE_CHANGES_MAX];
     size_t change_count;
     struct berth_registration result; /* what the commit makes true */

@@ -85,6 +85,18 @@ static void migrate(struct berth_device *d, const struct berth_device *before)
     d->version = version;
 }
 
+/* Whose the device is from now on. */
+static bool hand_over(const struct berth_move *m, struct berth_device *d)
+{
+    berth_str mine = m->previous != NULL ? m->previous->id : m->registration_id;
+    bool changed = !berth_str_ieq(d->registration, mine) ||
+                   !berth_str_ieq(d->also_registered, m->other.sharing);
+
+    d->registration = mine;
+    d->also_registered = m->other.sharing.n > 0 ? m->other.sharing : (berth_str){ 0 };
+    return changed;
+}
+
 /* The device as it shall be. *CHANGED is false when the one that is there needs nothing. */
 static berth_err make_device(const struct berth_move *m, struct plan plan, struct berth_arena *a,
                              struct berth_device *d, bool *changed, struct berth_refusal *why)
@@ -101,6 +113,7 @@ static berth_err make_device(const struct berth_move *m, struct plan plan, struc
         migrate(d, m->before);
     d->hub = m->hub; /* of M, not of a record that is gone by the time of the commit */
     d->device_id = device_id_of(m);
+    *changed |= hand_over(m, d);
     if (plan.twin == TWIN_INITIAL) {
         d->identity_revision += m->there != NULL && d->iot_edge != e->iot_edge;
         d->iot_edge = e->iot_edge;
@@ -186,6 +199,8 @@ berth_err berth_reprovision(const struct berth_move *m, struct berth_arena *a,
     *count = 3;
     if (e->is_group)
         changes[(*count)++] = check(BERTH_KIND_ENROLLMENT, changes[1].rec.key, BERTH_ABSENT);
+    if (m->other.key.n > 0)
+        changes[(*count)++] = check(BERTH_KIND_REGISTRATION, m->other.key, m->other.version);
     if (m->before != NULL)
         changes[(*count)++] = delete_before(m);
     return BERTH_OK;

@@ -5,6 +5,7 @@
 
 #include "hub/device.h"
 #include "prov/attest.h"
+#include "prov/share.h"
 
 /* The hub where the device goes: the chosen one, or the present one when the policy keeps it. */
 berth_str berth_reprovision_hub(const struct berth_enrollment *e,
@@ -26,15 +27,22 @@ struct berth_move {
     const struct berth_device *there; /* the device in HUB, NULL when absent */
     /* the device in the previous, other hub; NULL when absent or the same hub */
     const struct berth_device *before;
+    /* the registration that THERE is shared with, or may be */
+    struct {
+        berth_str key;     /* lower case; empty: none is known */
+        uint64_t version;  /* of its record, or BERTH_ABSENT */
+        berth_str sharing; /* its ID when it stands, else empty */
+    } other;
     uint64_t generation; /* for a device made now */
     int64_t now_ms;
 };
 
-#define BERTH_MOVE_CHANGES_MAX 5
+#define BERTH_MOVE_CHANGES_MAX 6
 
 /* The changes to commit, each with the version it was decided on: CHECK of the enrollment, PUT of
  * the registration, PUT of the device, with a group CHECK that no individual enrollment has come to
- * stand before it, DELETE of the device in the hub it leaves. *RESULT is the new registration.
+ * stand before it, CHECK of the other registration of a device that may have two, DELETE of the
+ * device in the hub it leaves. *RESULT is the new registration.
  * Everything lies in A, keys included: the caller wipes it. *WHY is set for a twin that breaks a
  * rule. */
 BERTH_MUST_USE berth_err berth_reprovision(const struct berth_move *m, struct berth_arena *a,

@@ -4,6 +4,7 @@
 #define FRONT_AUDIT_H
 
 #include "berth/buf.h"
+#include "front/hub_events.h"
 #include "net/listener.h"
 
 #define AUDIT_MAX      1024 /* records kept; the oldest makes room */
@@ -13,26 +14,27 @@ enum audit_event {
     AUDIT_SESSION_FROM_OTHER_PEER, /* a live session was taken over from another address */
     AUDIT_PEERS_IN_TURN,           /* two addresses use one identity in turn */
     AUDIT_REGISTERED_ELSEWHERE,    /* another address registered while the session lives */
+    AUDIT_DEVICE_SHARED,           /* two registrations stand for one device of a hub */
     AUDIT_EVENTS
 };
 
-struct audit_record {
-    uint64_t sequence; /* from 1, given by audit_add */
-    int64_t time_ms;
+/* Absent is what an event has not. */
+struct audit_note {
     enum audit_event event;
-    char hub[AUDIT_TEXT_MAX + 1];
-    char device_id[AUDIT_TEXT_MAX + 1];
-    char peer[PEER_TEXT_SIZE];       /* who did it */
-    char other_peer[PEER_TEXT_SIZE]; /* who was there before */
+    int64_t time_ms;
+    berth_str hub, device_id;
+    berth_str registration, other_registration; /* that has the device now; that had it before */
+    const char *peer;                           /* who did it */
+    const char *other_peer;                     /* who was there before */
 };
 
 struct audit;
 
-BERTH_MUST_USE berth_err audit_new(struct audit **out);
+/* Those who watch a hub in EVENTS are shown its audit too; EVENTS may be NULL. */
+BERTH_MUST_USE berth_err audit_new(struct hub_events *events, struct audit **out);
 void audit_free(struct audit *a);
 
-void audit_add(struct audit *a, enum audit_event event, int64_t time_ms, berth_str hub,
-               berth_str device_id, const char *peer, const char *other_peer);
+void audit_add(struct audit *a, const struct audit_note *note);
 
 /* Appends a JSON array of the records after sequence AFTER, oldest first, as many as fit; the last
  * one's sequence, or AFTER. */

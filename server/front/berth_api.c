@@ -65,6 +65,8 @@ static const struct route rows[] = {
     { HTTP_PUT, "berth/v1/hubs/+", CONFIG, api_hub_put },
     { HTTP_POST, "berth/v1/hubs/+/listkeys", CONFIG, api_hub_list_keys },
     { HTTP_GET, "berth/v1/hubs/+/events", CONFIG, api_hub_events },
+    { HTTP_GET, "berth/v1/hubs/+/devices/+/provisioning", HUBS | BERTH_RIGHT_REGISTRATION_READ,
+      api_device_provisioning },
     { HTTP_GET, "berth/v1/audit", CONFIG, api_audit_list },
     { HTTP_GET, "berth/v1/registrations", BERTH_RIGHT_REGISTRATION_READ, api_registration_list },
     { HTTP_GET, "berth/v1/refusals", BERTH_RIGHT_REGISTRATION_READ, api_refusal_list },

@@ -9,14 +9,14 @@ berth_err common_init(struct common *c)
     if (e == BERTH_OK)
         e = hub_events_new(&c->events);
     if (e == BERTH_OK)
-        e = audit_new(&c->audit);
+        e = audit_new(c->events, &c->audit);
     return e;
 }
 
 void common_deinit(struct common *c)
 {
     sessions_free(c->sessions);
-    hub_events_free(c->events);
     audit_free(c->audit);
+    hub_events_free(c->events);
     *c = (struct common){ 0 };
 }

@@ -125,7 +125,8 @@ static void wake_all(struct hub_ring *r)
 bool hub_events_add(struct hub_events *e, berth_str hub, const struct berth_hub_event *event)
 {
     struct hub_ring *r = ring_of(e, hub);
-    size_t bytes = sizeof(struct kept) + event->device_id.n + event->bag.n + event->payload.n;
+    size_t bytes =
+        sizeof(struct kept) + event->device_id.n + event->bag.n + event->payload.n + event->audit.n;
     struct kept *k = r == NULL ? NULL : malloc(bytes);
     char *at;
 
@@ -136,6 +137,8 @@ bool hub_events_add(struct hub_events *e, berth_str hub, const struct berth_hub_
     k->event.device_id = keep(&at, event->device_id);
     k->event.bag = keep(&at, event->bag);
     k->event.payload = keep(&at, event->payload);
+    if (event->audit.p != NULL)
+        k->event.audit = keep(&at, event->audit);
     pthread_mutex_lock(&r->lock);
     k->event.sequence = ++r->sequence;
     while (r->first != NULL &&
@@ -181,6 +184,13 @@ static bool put(const struct kept *k, bool comma, struct berth_buf *b, struct be
     return false;
 }
 
+static bool is_wanted(const struct hub_events_query *q, const struct berth_hub_event *e)
+{
+    if (e->audit.p != NULL && !q->audit)
+        return false;
+    return q->device_id.p == NULL || berth_str_eq(q->device_id, e->device_id);
+}
+
 size_t hub_events_put(struct hub_events *e, const struct hub_events_query *q, struct berth_buf *b,
                       struct berth_arena *memory, uint64_t *next, uint64_t *missed)
 {
@@ -199,7 +209,7 @@ size_t hub_events_put(struct hub_events *e, const struct hub_events_query *q, st
     for (const struct kept *k = r->first; k != NULL; k = k->next) {
         if (k->event.sequence <= *next)
             continue;
-        if (q->device_id.p == NULL || berth_str_eq(q->device_id, k->event.device_id)) {
+        if (is_wanted(q, &k->event)) {
             if (!put(k, count > 0, b, memory))
                 break;
             count++;

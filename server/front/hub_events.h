@@ -24,6 +24,7 @@ struct hub_watch {
 struct hub_events_query {
     berth_str hub;
     berth_str device_id; /* absent: all */
+    bool audit;          /* audit events too, not messages alone */
     uint64_t after;      /* sequence of the last one seen; one beyond the last there is, as it may
                             stem from a process before, counts as 0 */
 };

@@ -160,14 +160,16 @@ static void on_message(void *owner, const struct session_message *message)
 /* Tokens are renewed by connecting again, so that a second session is nothing by itself. */
 static void audit_join(struct hub_session *s, const struct session_prior *prior, int64_t now_ms)
 {
-    if (!prior->other_peer)
-        return;
-    if (prior->in_turn)
-        audit_add(s->f->common->audit, AUDIT_PEERS_IN_TURN, now_ms, s->hub, s->device_id,
-                  peer_of(s), prior->peer);
-    else if (prior->live)
-        audit_add(s->f->common->audit, AUDIT_SESSION_FROM_OTHER_PEER, now_ms, s->hub, s->device_id,
-                  peer_of(s), prior->peer);
+    struct audit_note n = { .event = prior->in_turn ? AUDIT_PEERS_IN_TURN
+                                                    : AUDIT_SESSION_FROM_OTHER_PEER,
+                            .time_ms = now_ms,
+                            .hub = s->hub,
+                            .device_id = s->device_id,
+                            .peer = peer_of(s),
+                            .other_peer = prior->peer };
+
+    if (prior->other_peer && (prior->in_turn || prior->live))
+        audit_add(s->f->common->audit, &n);
 }
 
 /* False when memory is out; all is as before then. */

@@ -162,6 +162,17 @@ static bool take_numbers(struct call *c, struct monitor *m)
     return true;
 }
 
+static bool take_audit(struct call *c, struct monitor *m)
+{
+    berth_str audit = berth_query_get(c->x->query, BERTH_STR("audit"));
+
+    m->q.audit = berth_str_eq(audit, BERTH_STR("true"));
+    if (audit.p == NULL || m->q.audit || berth_str_eq(audit, BERTH_STR("false")))
+        return true;
+    call_refuse(c, BERTH_WHY_REQUEST_INVALID, BERTH_STR("audit must be true or false."));
+    return false;
+}
+
 static bool take_hub(struct call *c, struct monitor *m)
 {
     const struct berth_hub *hub;
@@ -197,7 +208,7 @@ void api_hub_events(struct call *c)
     m->c = c;
     c->state = m;
     berth_arena_init(&m->names, names, NAMES_MEMORY);
-    if (!take_hub(c, m) || !take_numbers(c, m) ||
+    if (!take_hub(c, m) || !take_numbers(c, m) || !take_audit(c, m) ||
         !take_device(c, berth_query_get(c->x->query, BERTH_STR("deviceId")), m))
         return;
     m->mark = c->arena.n;

@@ -11,7 +11,7 @@
 #define FREE_MAX 64 /* operations kept for reuse: their memory is warm */
 
 /* Which reply a slot waits for. */
-enum { SLOT_FIRST, SLOT_SECOND, SLOTS };
+enum { SLOT_FIRST, SLOT_SECOND, SLOT_OTHER, SLOT_OTHER_ENROLLMENT, SLOTS };
 
 struct slot {
     struct registration *g;
@@ -176,13 +176,17 @@ static void tell(struct registration *g, const struct berth_answer *a)
 static void event_done(struct registration *g)
 {
     struct berth_event ev = { .type = g->loading_devices ? BERTH_EV_DEVICES : BERTH_EV_LOADED };
-    bool failed = g->slots[SLOT_FIRST].failed || g->slots[SLOT_SECOND].failed;
+    bool failed = false;
 
+    for (int i = 0; i < SLOTS; i++)
+        failed |= g->slots[i].failed;
     if (failed) {
         ev.type = BERTH_EV_FAILED;
     } else if (g->loading_devices) {
         ev.device_there = g->slots[SLOT_FIRST].record;
         ev.device_before = g->slots[SLOT_SECOND].record;
+        ev.other = g->slots[SLOT_OTHER].record;
+        ev.other_enrollment = g->slots[SLOT_OTHER_ENROLLMENT].record;
     } else {
         ev.enrollment = g->slots[SLOT_FIRST].record;
         ev.registration = g->slots[SLOT_SECOND].record;
@@ -243,6 +247,20 @@ static void read_into(struct registration *g, int slot, enum berth_kind kind, be
 
 /* ---- the machine's side ---- */
 
+static void load_devices(struct registration *g, const struct berth_action *a)
+{
+    bool before = a->before.hub.n > 0, other = a->other.n > 0;
+
+    start_reading(g, true, 1u + (before ? 1u : 0u) + (other ? 2u : 0u));
+    read_into(g, SLOT_FIRST, BERTH_KIND_DEVICE, a->there.hub, a->there.device_id);
+    if (before)
+        read_into(g, SLOT_SECOND, BERTH_KIND_DEVICE, a->before.hub, a->before.device_id);
+    if (!other)
+        return;
+    read_into(g, SLOT_OTHER, BERTH_KIND_REGISTRATION, BERTH_STR(""), a->other);
+    read_into(g, SLOT_OTHER_ENROLLMENT, BERTH_KIND_ENROLLMENT, BERTH_STR(""), a->other);
+}
+
 static void carry_out(struct registration *g, const struct berth_action *a)
 {
     switch (a->type) {
@@ -252,15 +270,15 @@ static void carry_out(struct registration *g, const struct berth_action *a)
         read_into(g, SLOT_SECOND, BERTH_KIND_REGISTRATION, BERTH_STR(""), a->key);
         return;
     case BERTH_DO_LOAD_DEVICES:
-        start_reading(g, true, a->before.hub.n > 0 ? 2 : 1);
-        read_into(g, SLOT_FIRST, BERTH_KIND_DEVICE, a->there.hub, a->there.device_id);
-        if (a->before.hub.n > 0)
-            read_into(g, SLOT_SECOND, BERTH_KIND_DEVICE, a->before.hub, a->before.device_id);
+        load_devices(g, a);
         return;
     case BERTH_DO_COMMIT:
         g->waiting = 1;
         store_commit(g->r->f->store, a->changes, a->change_count, loop_now_ms(g->r->f->loop),
                      commit_done, g);
+        return;
+    case BERTH_DO_SHARED:
+        registration_shared(g->r->f, &a->shared, g->tracking, &g->peer, g->transport);
         return;
     case BERTH_DO_ANSWER:
         tell(g, &a->answer);

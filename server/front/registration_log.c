@@ -47,8 +47,12 @@ static void audit(struct front *f, const struct registration_line *l)
 
     if (sessions_find(f->common->sessions, hub, device_id, &v) &&
         !sessions_same_party(&v.peer, l->peer))
-        audit_add(f->common->audit, AUDIT_REGISTERED_ELSEWHERE, loop_now_ms(f->loop), hub,
-                  device_id, l->peer->text, v.peer.text);
+        audit_add(f->common->audit, &(struct audit_note){ .event = AUDIT_REGISTERED_ELSEWHERE,
+                                                          .time_ms = loop_now_ms(f->loop),
+                                                          .hub = hub,
+                                                          .device_id = device_id,
+                                                          .peer = l->peer->text,
+                                                          .other_peer = v.peer.text });
 }
 
 struct refusal_handle registration_log(struct front *f, const struct registration_line *l)
@@ -118,4 +122,41 @@ void registration_warn(struct front *f, const struct berth_operation *op,
         warn(f, l, m, off_s);
     if (before.n > 0 && group.n > 0 && !berth_str_ieq(before, group))
         warn(f, l, BERTH_MISTAKE_GROUP_CHANGED, 0);
+}
+
+/* Under ID, of a device that OTHER has too. */
+static void warn_shared(struct front *f, const struct refusal_note *like, berth_str id,
+                        berth_str other)
+{
+    struct refusal_note n = *like;
+    char text[REFUSAL_TEXT_SIZE];
+    struct berth_buf b;
+
+    berth_buf_init(&b, text, sizeof text);
+    berth_buf_put(&b, BERTH_STR("the other registration is \""));
+    berth_buf_put(&b, other);
+    berth_buf_put_char(&b, '"');
+    n.registration_id = id;
+    n.detail = berth_buf_str(&b);
+    (void)refusals_add(f->refusals, &n, loop_now_ms(f->loop));
+}
+
+void registration_shared(struct front *f, const struct berth_shared *s, const char *tracking,
+                         const struct peer *peer, const char *transport)
+{
+    struct refusal_note n = { .kind = REFUSAL_WARNING, .warning = BERTH_MISTAKE_DEVICE_SHARED };
+
+    warn_shared(f, &n, s->other, s->registration);
+    n.tracking = tracking;
+    n.peer = peer->text;
+    n.transport = transport;
+    warn_shared(f, &n, s->registration, s->other);
+    if (s->changed_hands)
+        audit_add(f->common->audit, &(struct audit_note){ .event = AUDIT_DEVICE_SHARED,
+                                                          .time_ms = loop_now_ms(f->loop),
+                                                          .hub = s->hub,
+                                                          .device_id = s->device_id,
+                                                          .registration = s->registration,
+                                                          .other_registration = s->other,
+                                                          .peer = peer->text });
 }

@@ -25,4 +25,9 @@ struct refusal_handle registration_log(struct front *f, const struct registratio
 void registration_warn(struct front *f, const struct berth_operation *op,
                        const struct registration_line *l);
 
+/* Two registrations stand for one device: kept as a warning of both, and an audit event when the
+ * device has changed hands. */
+void registration_shared(struct front *f, const struct berth_shared *s, const char *tracking,
+                         const struct peer *peer, const char *transport);
+
 #endif

@@ -58,6 +58,7 @@ void api_ca_rollover(struct call *c);
 void api_refusal_list(struct call *c);
 /* monitor.c */
 void api_hub_events(struct call *c);
+void api_device_provisioning(struct call *c);
 void api_audit_list(struct call *c);
 
 #endif

@@ -155,6 +155,8 @@ static void load_devices(struct run *run, const struct berth_action *a)
 {
     struct door *d = &run->r->door;
     struct answer there = { 0 }, before = { 0 };
+
+    MUST(a->other.n == 0); /* no two racers share a device */
     char hub[128], id[128];
 
     door_get(d, BERTH_KIND_DEVICE, text_of(a->there.hub, hub), text_of(a->there.device_id, id),
@@ -209,6 +211,9 @@ static bool carry_out(struct run *run, const struct berth_action *a)
         return true;
     case BERTH_DO_COMMIT:
         commit(run, a);
+        return true;
+    case BERTH_DO_SHARED:
+        MUST(false);
         return true;
     case BERTH_DO_ANSWER:
         note(run->told, &a->answer);

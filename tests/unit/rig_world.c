@@ -284,11 +284,17 @@ static bool carry_out(struct world_op *o, const struct berth_action *a, bool sto
                     .registration = lookup(w, BERTH_KIND_REGISTRATION, BERTH_STR(""), a->key) });
         return true;
     case BERTH_DO_LOAD_DEVICES:
-        give(o, &(struct berth_event){
-                    .type = BERTH_EV_DEVICES,
-                    .device_there = lookup(w, BERTH_KIND_DEVICE, a->there.hub, a->there.device_id),
-                    .device_before =
-                        lookup(w, BERTH_KIND_DEVICE, a->before.hub, a->before.device_id) });
+        give(o,
+             &(struct berth_event){
+                 .type = BERTH_EV_DEVICES,
+                 .device_there = lookup(w, BERTH_KIND_DEVICE, a->there.hub, a->there.device_id),
+                 .device_before = lookup(w, BERTH_KIND_DEVICE, a->before.hub, a->before.device_id),
+                 .other = lookup(w, BERTH_KIND_REGISTRATION, BERTH_STR(""), a->other),
+                 .other_enrollment = lookup(w, BERTH_KIND_ENROLLMENT, BERTH_STR(""), a->other) });
+        return true;
+    case BERTH_DO_SHARED:
+        o->shared = a->shared;
+        o->shares++;
         return true;
     case BERTH_DO_COMMIT:
         if (stop_at_commit)

@@ -56,6 +56,8 @@ struct world_op {
     struct berth_actions actions;
     struct berth_answer answer;
     int answers;
+    struct berth_shared shared;
+    int shares;
     bool ended;
     char token[1024];
     char operation_id[BERTH_OPERATION_ID_SIZE];

@@ -356,8 +356,10 @@ static void test_every_mistake(void **state)
 /* Each row of the table of mistakes that a token can prove is in the table above. */
 static void test_nothing_is_left_out(void **state)
 {
-    static const enum berth_mistake elsewhere[] = { M(ENROLLMENT_KEY_DERIVED), M(SE_MILLISECONDS),
-                                                    M(SE_AHEAD), M(SE_LONG), M(GROUP_CHANGED) };
+    static const enum berth_mistake elsewhere[] = {
+        M(ENROLLMENT_KEY_DERIVED), M(SE_MILLISECONDS), M(SE_AHEAD), M(SE_LONG),
+        M(GROUP_CHANGED),          M(DEVICE_SHARED)
+    };
 
     (void)state;
     for (unsigned m = BERTH_MISTAKE_NONE + 1; m < BERTH_MISTAKE_COUNT; m++) {

@@ -245,9 +245,14 @@ static void test_audit(void **state)
     uint64_t last;
 
     (void)state;
-    assert_int_equal(audit_new(&a), BERTH_OK);
+    assert_int_equal(audit_new(NULL, &a), BERTH_OK);
     assert_int_equal(audit_ask(a, 0, sizeof text, &last, &list), 0);
-    audit_add(a, AUDIT_PEERS_IN_TURN, 1, HUB, BERTH_STR("dev"), "10.0.0.1:1", "10.0.0.2:2");
+    audit_add(a, &(struct audit_note){ .event = AUDIT_PEERS_IN_TURN,
+                                       .time_ms = 1,
+                                       .hub = HUB,
+                                       .device_id = BERTH_STR("dev"),
+                                       .peer = "10.0.0.1:1",
+                                       .other_peer = "10.0.0.2:2" });
     assert_int_equal(audit_ask(a, 0, sizeof text, &last, &list), 1);
     assert_int_equal(last, 1);
     assert_true(berth_json_next(list, &it, NULL, &e));
@@ -257,11 +262,54 @@ static void test_audit(void **state)
     assert_true(berth_json_is(berth_json_get(e, BERTH_STR("otherPeer")), BERTH_STR("10.0.0.2:2")));
     assert_int_equal(audit_ask(a, 1, sizeof text, &last, &list), 0);
     for (int i = 0; i < AUDIT_MAX; i++)
-        audit_add(a, AUDIT_REGISTERED_ELSEWHERE, 1, HUB, BERTH_STR("dev"), "a", "b");
+        audit_add(a, &(struct audit_note){ .event = AUDIT_REGISTERED_ELSEWHERE,
+                                           .time_ms = 1,
+                                           .hub = HUB,
+                                           .device_id = BERTH_STR("dev"),
+                                           .peer = "a",
+                                           .other_peer = "b" });
     assert_int_equal(audit_ask(a, 0, sizeof text, &last, &list), AUDIT_MAX);
     assert_int_equal(last, AUDIT_MAX + 1);
     assert_in_range(audit_ask(a, 0, 1000, &last, &list), 1, 5); /* as many as fit */
     assert_in_range(last, 2, 6);
+    audit_free(a);
+}
+
+/* Whoever watches the hub is shown it, if it asks. */
+static void test_audit_is_shown(void **state)
+{
+    struct hub_events_query q = { .hub = HUB, .audit = true };
+    static unsigned char memory[65536];
+    struct berth_arena shown;
+    struct audit_note n = { .event = AUDIT_DEVICE_SHARED,
+                            .time_ms = 1,
+                            .hub = HUB,
+                            .device_id = BERTH_STR("dev"),
+                            .registration = BERTH_STR("new-board"),
+                            .other_registration = BERTH_STR("old-board"),
+                            .peer = "10.0.0.1:1" };
+    static const char want[] =
+        "\"audit\":{\"sequence\":1,\"time\":\"1970-01-01T00:00:00.0010000Z\","
+        "\"event\":\"deviceShared\"";
+    uint64_t next, missed;
+    struct berth_buf b;
+    struct audit *a;
+
+    (void)state;
+    berth_arena_init(&shown, memory, sizeof memory);
+    assert_int_equal(audit_new(events, &a), BERTH_OK);
+    audit_add(a, &n);
+    berth_buf_init(&b, text, sizeof text);
+    assert_int_equal(hub_events_put(events, &q, &b, &shown, &next, &missed), 1);
+    text[b.n] = '\0';
+    assert_non_null(strstr(text, want));
+    assert_non_null(strstr(text, "\"registrationId\":\"new-board\""));
+    assert_non_null(strstr(text, "\"otherRegistrationId\":\"old-board\""));
+    assert_null(strstr(text, "payload"));
+    q.audit = false;
+    berth_buf_init(&b, text, sizeof text);
+    assert_int_equal(hub_events_put(events, &q, &b, &shown, &next, &missed), 0);
+    assert_int_equal(next, 1);
     audit_free(a);
 }
 
@@ -271,7 +319,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ROW(test_order), ROW(test_one_device), ROW(test_count_bound), ROW(test_bytes_bound),
-        ROW(test_watch), ROW(test_watches),    ROW(test_audit),
+        ROW(test_watch), ROW(test_watches),    ROW(test_audit),       ROW(test_audit_is_shown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

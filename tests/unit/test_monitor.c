@@ -215,8 +215,12 @@ static void test_audit(void **state)
     a = ask(r, "GET /berth/v1/audit?x=");
     assert_string_equal(a->body, "[]");
     assert_string_equal(rig_header(r, "x-ms-continuation"), "0");
-    audit_add(common_of(r)->audit, AUDIT_PEERS_IN_TURN, 1, BERTH_STR(RIG_HUB), BERTH_STR("dev"),
-              "a", "b");
+    audit_add(common_of(r)->audit, &(struct audit_note){ .event = AUDIT_PEERS_IN_TURN,
+                                                         .time_ms = 1,
+                                                         .hub = BERTH_STR(RIG_HUB),
+                                                         .device_id = BERTH_STR("dev"),
+                                                         .peer = "a",
+                                                         .other_peer = "b" });
     a = ask(r, "GET /berth/v1/audit?after=0");
     assert_true(has(a, "\"event\":\"peersInTurn\""));
     assert_string_equal(rig_header(r, "x-ms-continuation"), "1");

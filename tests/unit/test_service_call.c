@@ -61,6 +61,8 @@ static const struct {
     { "GET", "berth/v1/ca", "ServiceConfig" },
     { "POST", "berth/v1/ca/rollover", "ServiceConfig" },
     { "GET", "berth/v1/hubs/+/events", "ServiceConfig" },
+    { "GET", "berth/v1/hubs/+/devices/+/provisioning",
+      "ServiceConfig EnrollmentRead RegistrationStatusRead" },
     { "GET", "berth/v1/audit", "ServiceConfig" },
     { "GET", "berth/v1/registrations", "RegistrationStatusRead" },
     { "GET", "berth/v1/refusals", "RegistrationStatusRead" },
@@ -122,7 +124,7 @@ static void put_single_rights(struct rig *r)
 static void try_row(struct rig *r, const struct route *row)
 {
     const char *rights = golden_rights(row);
-    char line[128], name[8];
+    char line[256], name[8];
 
     line_of(row, "x1", line, sizeof line);
     for (unsigned i = 0; i < RIGHT_COUNT; i++) {
@@ -425,7 +427,7 @@ static void test_broken_store(void **state)
                 strstr(row->path, "statistics/service") != NULL;
             const char *id =
                 row->method == HTTP_GET && strstr(row->path, "hubs") != NULL ? RIG_HUB : "x1.y";
-            char line[128];
+            char line[256];
             line_of(row, id, line, sizeof line);
             const struct rig_answer *a =
                 rig_ask(r, &(struct rig_request){ .line = line, .body = body_for(row) });
@@ -441,7 +443,7 @@ static void test_broken_store(void **state)
 static void abandon(const struct route *row, int steps)
 {
     struct rig *r = rig_new();
-    char line[128];
+    char line[256];
 
     rig_ask(
         r, &(struct rig_request){ .line = "PUT /devices/x1.y", .body = "{\"deviceId\":\"x1.y\"}" });
@@ -485,7 +487,7 @@ static void test_dropped(void **state)
         for (size_t i = 0; i < tables[t]->count; i++) {
             const struct route *row = &tables[t]->rows[i];
             struct rig *r = rig_new();
-            char line[128];
+            char line[256];
 
             line_of(row, "x1.y", line, sizeof line);
             rig_send(r, &(struct rig_request){ .line = line, .body = body_for(row) });
