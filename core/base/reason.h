@@ -75,7 +75,7 @@
       "something did not fit where berth keeps it, or memory ran out",                             \
       "look at the memory that is left; else it is a fault of berth: report it")                   \
     X(OVERLOADED, 503, 503001, "", "ServiceUnavailable", "Try again later.",                       \
-      "too many registrations were open at once",                                                  \
+      "too many registrations were open, or searched for their group, at once",                    \
       "add cores or daemons; the client may try again")                                            \
     X(STOPPING, 503, 503001, "", "ServiceUnavailable", "Try again later.",                         \
       "the daemon is stopping", "the client may try again when it is back")                        \

@@ -1,5 +1,7 @@
 #include "prov/attest.h"
 
+#include <string.h>
+
 #include "base/ascii.h"
 #include "berth/derive.h"
 #include "berth/sas.h"
@@ -13,6 +15,22 @@ struct attempt {
     struct berth_sas token;
     struct berth_attestation *out;
 };
+
+/* The ID as the device spells it, and in lower case. */
+struct names {
+    berth_str given, folded;
+    bool same;
+    char lower[BERTH_ID_MAX];
+};
+
+static void fold(struct names *n, berth_str id)
+{
+    n->given = id;
+    n->folded = (berth_str){ n->lower, id.n };
+    for (size_t i = 0; i < id.n; i++)
+        n->lower[i] = ascii_lower(id.p[i]);
+    n->same = berth_str_eq(n->given, n->folded);
+}
 
 static berth_err refuse(struct berth_attestation *out, enum berth_reason reason)
 {
@@ -83,39 +101,69 @@ static berth_err try_group(struct attempt *t, const struct berth_group *g, berth
     return e;
 }
 
-/* The group of the last registration first: nearly always the right one. */
-static berth_err try_groups(struct attempt *t, const struct berth_catalog *catalog,
-                            berth_str last_group, berth_str id, bool *ok)
+/* The group of the last registration: nearly always the right one. */
+static berth_err try_last(struct attempt *t, const struct berth_catalog *catalog,
+                          berth_str last_group, const struct names *n, bool *ok)
 {
-    const struct berth_group *first =
+    const struct berth_group *g =
         last_group.n == 0 ? NULL : berth_catalog_group(catalog, last_group);
     berth_err e = BERTH_OK;
 
     *ok = false;
-    if (first != NULL)
-        e = try_group(t, first, id, ok);
-    for (size_t i = 0; e == BERTH_OK && !*ok && i < catalog->group_count; i++)
-        if (&catalog->groups[i] != first)
-            e = try_group(t, &catalog->groups[i], id, ok);
+    if (g != NULL)
+        e = try_group(t, g, n->given, ok);
+    if (g != NULL && e == BERTH_OK && !*ok && !n->same)
+        e = try_group(t, g, n->folded, ok);
+    return e;
+}
+
+/* Goes through the groups behind those that S has tried, under one name, until MOST are tried. */
+static berth_err try_on(struct attempt *t, const struct berth_catalog *catalog,
+                        struct berth_search *s, berth_str id, size_t *tried, bool *ok)
+{
+    berth_str after = { s->after, s->after_n };
+    size_t i = berth_catalog_group_from(catalog, after);
+    berth_err e = BERTH_OK;
+
+    if (after.n > 0 && i < catalog->group_count && berth_str_eq(catalog->groups[i].key, after))
+        i++;
+    for (; e == BERTH_OK && !*ok && i < catalog->group_count; i++) {
+        const struct berth_group *g = &catalog->groups[i];
+        if (s->most > 0 && *tried >= s->most)
+            return e;
+        ++*tried;
+        e = try_group(t, g, id, ok);
+        memcpy(s->after, g->key.p, g->key.n);
+        s->after_n = g->key.n;
+    }
+    s->done = true;
     return e;
 }
 
 /* Keys are derived from the ID as the device spells it; the service keeps IDs in lower case, so a
- * key derived from that form counts as well. */
+ * key derived from that form counts as well. S says whether all has been tried. */
 static berth_err by_group(struct attempt *t, const struct berth_catalog *catalog,
-                          berth_str last_group, berth_str id, bool *ok)
+                          berth_str last_group, struct berth_search *s, const struct names *n,
+                          bool *ok)
 {
-    char lower[BERTH_ID_MAX];
-    berth_str folded = { lower, id.n };
-    berth_err e = try_groups(t, catalog, last_group, id, ok);
+    size_t tried = 0;
+    berth_err e = BERTH_OK;
 
-    if (e != BERTH_OK || *ok)
-        return e;
-    for (size_t i = 0; i < id.n; i++)
-        lower[i] = ascii_lower(id.p[i]);
-    if (berth_str_eq(folded, id))
-        return BERTH_OK;
-    return try_groups(t, catalog, last_group, folded, ok);
+    *ok = false;
+    if (!s->started)
+        e = try_last(t, catalog, last_group, n, ok);
+    s->started = true;
+    while (e == BERTH_OK && !*ok && !s->done) {
+        e = try_on(t, catalog, s, s->folded ? n->folded : n->given, &tried, ok);
+        if (!s->done)
+            return e;
+        if (*ok || s->folded || n->same)
+            return e;
+        s->folded = true;
+        s->done = false;
+        s->after_n = 0;
+    }
+    return e;
 }
 
 static berth_err by_individual(struct attempt *t, const struct berth_enrollment *individual,
@@ -152,9 +200,11 @@ static enum berth_reason judge_form(const struct berth_registration_request *req
 berth_err berth_attest(const struct berth_crypto *c, const struct berth_registration_request *req,
                        const struct berth_catalog *catalog,
                        const struct berth_enrollment *individual, berth_str last_group,
-                       int64_t now_s, struct berth_attestation *out)
+                       struct berth_search *search, int64_t now_s, struct berth_attestation *out)
 {
     struct attempt t = { .c = c, .out = out };
+    struct berth_search whole = { 0 };
+    struct names names;
     enum berth_reason why;
     bool ok = false;
     berth_err e;
@@ -166,8 +216,11 @@ berth_err berth_attest(const struct berth_crypto *c, const struct berth_registra
     if (individual != NULL && individual->attestation != BERTH_ATTEST_SYMMETRIC_KEY)
         return refuse(out, BERTH_WHY_ATTESTATION_OTHER);
 
+    if (search == NULL)
+        search = &whole;
+    fold(&names, req->registration_id);
     e = individual != NULL ? by_individual(&t, individual, &ok)
-                           : by_group(&t, catalog, last_group, req->registration_id, &ok);
+                           : by_group(&t, catalog, last_group, search, &names, &ok);
     if (e != BERTH_OK || !ok) {
         c->wipe(c->ctx, &out->device_keys, sizeof out->device_keys);
         out->enrollment = NULL;
@@ -176,6 +229,10 @@ berth_err berth_attest(const struct berth_crypto *c, const struct berth_registra
         return e;
     if (!ok && individual != NULL)
         return refuse(out, BERTH_WHY_SIGNATURE_WRONG);
+    if (!ok && !search->done) {
+        out->verdict = BERTH_UNDECIDED;
+        return BERTH_OK;
+    }
     if (!ok)
         return refuse(out, has_symmetric_group(catalog) ? BERTH_WHY_SIGNATURE_UNKNOWN
                                                         : BERTH_WHY_NOT_ENROLLED);

@@ -34,6 +34,7 @@ enum berth_verdict {
     BERTH_REFUSE = 0,
     BERTH_ACCEPT,
     BERTH_CHALLENGE, /* the device must prove more (TPM) */
+    BERTH_UNDECIDED, /* there are more groups to try: call again */
 };
 
 enum berth_key_slot { BERTH_SLOT_PRIMARY, BERTH_SLOT_SECONDARY };
@@ -48,14 +49,27 @@ struct berth_attestation {
     struct berth_key_pair device_keys; /* the enrollment's, or derived from the group's */
 };
 
+/* A search for the group that vouches. A device does not name its group, so that a token which no
+ * group made costs a try of each: it is made a part at a time. Zeroed at first but for MOST. */
+struct berth_search {
+    size_t most;              /* groups tried in one call; 0: all */
+    bool started;             /* the group of the last registration has been tried */
+    bool done;                /* all have been tried */
+    bool folded;              /* under the ID in lower case */
+    char after[BERTH_ID_MAX]; /* key of the last group tried */
+    size_t after_n;
+};
+
 /* INDIVIDUAL: the enrollment with this registration ID, or NULL; it wins over every group.
- * LAST_GROUP: key of the group of the last registration, tried first; may be empty. Errors are
- * crypto failures only: a bad token is a refusal. Wipe OUT->device_keys after use. */
+ * LAST_GROUP: key of the group of the last registration, tried first; may be empty. After
+ * BERTH_UNDECIDED the call is repeated with the same SEARCH; groups may come and go in between.
+ * NULL: everything in one call. Errors are crypto failures only: a bad token is a refusal. Wipe
+ * OUT->device_keys after use. */
 BERTH_MUST_USE berth_err berth_attest(const struct berth_crypto *c,
                                       const struct berth_registration_request *req,
                                       const struct berth_catalog *catalog,
                                       const struct berth_enrollment *individual,
-                                      berth_str last_group, int64_t now_s,
-                                      struct berth_attestation *out);
+                                      berth_str last_group, struct berth_search *search,
+                                      int64_t now_s, struct berth_attestation *out);
 
 #endif

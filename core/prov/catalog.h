@@ -16,13 +16,15 @@ struct berth_group {
 
 struct berth_catalog {
     berth_str id_scope;
-    const struct berth_group *groups;
+    const struct berth_group *groups; /* by key, ascending */
     size_t group_count;
     const struct berth_hub *hubs;
     size_t hub_count;
 };
 
 const struct berth_group *berth_catalog_group(const struct berth_catalog *c, berth_str key);
+/* Index of the first group whose key is not below KEY; group_count when there is none. */
+size_t berth_catalog_group_from(const struct berth_catalog *c, berth_str key);
 const struct berth_hub *berth_catalog_hub(const struct berth_catalog *c, berth_str host_name);
 
 #endif

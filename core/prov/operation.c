@@ -132,20 +132,17 @@ static berth_err take_enrollment(struct berth_operation *op, const struct berth_
     return e == BERTH_OK ? berth_enrollment_decode(&mine, op->arena, &op->enrollment) : e;
 }
 
-static berth_err attest(struct berth_operation *op, const struct berth_event *ev,
+static berth_err attest(struct berth_operation *op, const struct berth_enrollment *individual,
                         const struct berth_catalog *catalog, int64_t now_ms)
 {
     berth_str last_group = BERTH_STR("");
     berth_err e = BERTH_OK;
 
-    if (ev->enrollment != NULL)
-        e = take_enrollment(op, ev->enrollment);
-    if (e == BERTH_OK && op->has_previous)
+    if (op->has_previous && !op->search.started)
         e = berth_arena_lower(op->arena, op->previous.group, &last_group);
     if (e == BERTH_OK)
-        e = berth_attest(op->crypto, &op->req, catalog,
-                         ev->enrollment != NULL ? &op->enrollment : NULL, last_group, now_ms / 1000,
-                         &op->attested);
+        e = berth_attest(op->crypto, &op->req, catalog, individual, last_group, &op->search,
+                         now_ms / 1000, &op->attested);
     if (e != BERTH_OK || op->attested.group == NULL)
         return e;
     op->group_version = op->attested.enrollment->version;
@@ -307,16 +304,14 @@ static void allocate(struct berth_operation *op, const struct berth_catalog *cat
         fail(op, e, out);
 }
 
-static void loaded(struct berth_operation *op, const struct berth_event *ev,
-                   const struct berth_catalog *catalog, int64_t now_ms, struct berth_actions *out)
+static void decide(struct berth_operation *op, const struct berth_catalog *catalog, int64_t now_ms,
+                   struct berth_actions *out)
 {
     int64_t started_ms = now_ms;
-    berth_err e = take_registration(op, ev->registration);
 
-    if (e == BERTH_OK)
-        e = attest(op, ev, catalog, now_ms);
-    if (e != BERTH_OK) {
-        fail(op, e, out);
+    if (op->attested.verdict == BERTH_UNDECIDED) {
+        op->phase = BERTH_PHASE_ATTESTING;
+        add(out, BERTH_DO_PAUSE);
         return;
     }
     if (op->attested.verdict != BERTH_ACCEPT) {
@@ -346,6 +341,33 @@ static void loaded(struct berth_operation *op, const struct berth_event *ev,
         return;
     }
     allocate(op, catalog, now_ms, out);
+}
+
+static void loaded(struct berth_operation *op, const struct berth_event *ev,
+                   const struct berth_catalog *catalog, int64_t now_ms, struct berth_actions *out)
+{
+    berth_err e = take_registration(op, ev->registration);
+
+    op->search = (struct berth_search){ .most = BERTH_SEARCH_STEP };
+    if (e == BERTH_OK && ev->enrollment != NULL)
+        e = take_enrollment(op, ev->enrollment);
+    if (e == BERTH_OK)
+        e = attest(op, ev->enrollment != NULL ? &op->enrollment : NULL, catalog, now_ms);
+    if (e == BERTH_OK)
+        decide(op, catalog, now_ms, out);
+    else
+        fail(op, e, out);
+}
+
+static void search_on(struct berth_operation *op, const struct berth_catalog *catalog,
+                      int64_t now_ms, struct berth_actions *out)
+{
+    berth_err e = attest(op, NULL, catalog, now_ms);
+
+    if (e == BERTH_OK)
+        decide(op, catalog, now_ms, out);
+    else
+        fail(op, e, out);
 }
 
 static void decide_again(struct berth_operation *op, struct berth_actions *out)
@@ -519,6 +541,10 @@ void berth_operation_step(struct berth_operation *op, const struct berth_event *
         assert(op->phase == BERTH_PHASE_LOADING);
         loaded(op, ev, catalog, now_ms, out);
         return;
+    case BERTH_EV_CONTINUE:
+        assert(op->phase == BERTH_PHASE_ATTESTING);
+        search_on(op, catalog, now_ms, out);
+        return;
     case BERTH_EV_DEVICES:
         assert(op->phase == BERTH_PHASE_DEVICES);
         devices(op, ev, catalog, now_ms, out);
@@ -540,6 +566,11 @@ void berth_operation_step(struct berth_operation *op, const struct berth_event *
         refuse(op, BERTH_WHY_STORE_FAILED, out);
         return;
     case BERTH_EV_DEADLINE:
+        /* nobody knows who it is: it is not kept waiting for what others want as well */
+        if (op->phase == BERTH_PHASE_ATTESTING) {
+            refuse(op, BERTH_WHY_OVERLOADED, out);
+            return;
+        }
         answer(op,
                &(struct berth_answer){
                    .operation_id = op->req.operation_id,

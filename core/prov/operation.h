@@ -10,12 +10,14 @@
 #define BERTH_OPERATION_TRIES_MAX 8 /* decisions taken again because a record had changed */
 #define BERTH_OPERATION_LIFE_MS   (600 * 1000) /* an operation ID stays pollable for this long */
 #define BERTH_OPERATION_ID_SIZE   56           /* "5." 16 hex of the start "." UUID, and NUL */
-#define BERTH_RETRY_AFTER_S       3            /* what Azure sends; good for every SDK */
+#define BERTH_SEARCH_STEP         64 /* groups tried before others have their turn: 0.1 ms */
+#define BERTH_RETRY_AFTER_S       3  /* what Azure sends; good for every SDK */
 
 enum berth_event_type {
     BERTH_EV_START = 1,
-    BERTH_EV_LOADED,  /* individual enrollment and registration */
-    BERTH_EV_DEVICES, /* the device in the chosen and in the present hub */
+    BERTH_EV_LOADED,   /* individual enrollment and registration */
+    BERTH_EV_CONTINUE, /* others have had their turn */
+    BERTH_EV_DEVICES,  /* the device in the chosen and in the present hub */
     BERTH_EV_COMMITTED,
     BERTH_EV_STALE,    /* the store refused: a record changed since it was read */
     BERTH_EV_FAILED,   /* the store could not */
@@ -36,6 +38,7 @@ struct berth_event {
 
 enum berth_action_type {
     BERTH_DO_LOAD = 1,     /* read enrollment and registration KEY, then LOADED */
+    BERTH_DO_PAUSE,        /* more groups are to be tried: CONTINUE, after others had their turn */
     BERTH_DO_LOAD_DEVICES, /* read DEVICE_THERE and, unless its hub is empty, DEVICE_BEFORE, then
                               DEVICES; with OTHER also that registration and its enrollment */
     BERTH_DO_COMMIT,       /* commit CHANGES, then COMMITTED, STALE or FAILED */
@@ -90,6 +93,7 @@ struct berth_actions {
 enum berth_phase {
     BERTH_PHASE_NEW = 0,
     BERTH_PHASE_LOADING,
+    BERTH_PHASE_ATTESTING,
     BERTH_PHASE_DEVICES,
     BERTH_PHASE_COMMITTING,
     BERTH_PHASE_DONE,
@@ -109,6 +113,7 @@ struct berth_operation {
 
     /* one decision; taken anew after BERTH_EV_STALE */
     struct berth_attestation attested;  /* its views are valid within one step only */
+    struct berth_search search;         /* for the group */
     struct berth_enrollment enrollment; /* an individual one, in the arena */
     berth_str group_key;                /* or the group's key and version */
     uint64_t group_version;

@@ -150,11 +150,27 @@ static struct group_entry *make_group(struct catalog *c, const struct berth_reco
 
 static void drop_group(struct catalog *c, size_t at)
 {
-    size_t last = --c->view.group_count;
+    size_t after = --c->view.group_count - at;
 
     free_group(c, c->group_entries[at]);
-    c->groups[at] = c->groups[last];
-    c->group_entries[at] = c->group_entries[last];
+    memmove(&c->groups[at], &c->groups[at + 1], after * sizeof *c->groups);
+    memmove(&c->group_entries[at], &c->group_entries[at + 1], after * sizeof *c->group_entries);
+}
+
+static void insert_group(struct catalog *c, size_t at, const struct berth_group *g,
+                         struct group_entry *e)
+{
+    size_t after = c->view.group_count - at, max = c->group_max;
+
+    c->groups = grow(c, c->groups, c->view.group_count, &max, sizeof *c->groups);
+    c->group_entries =
+        grow(c, c->group_entries, c->view.group_count, &c->group_max, sizeof *c->group_entries);
+    memmove(&c->groups[at + 1], &c->groups[at], after * sizeof *c->groups);
+    memmove(&c->group_entries[at + 1], &c->group_entries[at], after * sizeof *c->group_entries);
+    c->groups[at] = *g;
+    c->group_entries[at] = e;
+    c->view.group_count++;
+    c->view.groups = c->groups;
 }
 
 static void watch_group(struct catalog *c, const struct berth_record *rec, bool deleted)
@@ -162,7 +178,6 @@ static void watch_group(struct catalog *c, const struct berth_record *rec, bool 
     const struct berth_group *old = berth_catalog_group(&c->view, rec->key);
     struct group_entry *e;
     struct berth_group g;
-    size_t max = c->group_max;
 
     if (old != NULL)
         drop_group(c, (size_t)(old - c->groups));
@@ -171,12 +186,7 @@ static void watch_group(struct catalog *c, const struct berth_record *rec, bool 
     e = make_group(c, rec, &g);
     if (e == NULL)
         return;
-    c->groups = grow(c, c->groups, c->view.group_count, &max, sizeof *c->groups);
-    c->group_entries =
-        grow(c, c->group_entries, c->view.group_count, &c->group_max, sizeof *c->group_entries);
-    c->groups[c->view.group_count] = g;
-    c->group_entries[c->view.group_count++] = e;
-    c->view.groups = c->groups;
+    insert_group(c, berth_catalog_group_from(&c->view, g.key), &g, e);
 }
 
 static void watch_hub(struct catalog *c, const struct berth_record *rec, bool deleted)

@@ -3,7 +3,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/ascii.h"
 #include "base/bucket.h"
@@ -14,6 +16,7 @@
 #include "prov/registration.h"
 
 #define DECODE_ARENA (2 * BERTH_RECORD_BODY_MAX)
+#define NICE         19 /* 15 parts of the processor where a loop has 1024 */
 #define NO_VIEW      ((berth_str){ 0 })
 
 struct job {
@@ -384,6 +387,9 @@ static void *run(void *user)
 {
     struct forensics *f = user;
 
+    /* What it does nobody waits for. Not SCHED_IDLE: that may not run for long while it holds a lock
+     * that a loop wants. */
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
     fill(f);
     while (next_job(f)) {
         if (f->job.refusal.number == 0)

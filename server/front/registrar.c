@@ -6,6 +6,7 @@
 #include "front/dev.h"
 #include "front/record_copy.h"
 #include "front/registration_log.h"
+#include "front/search.h"
 #include "ops/log.h"
 
 #define FREE_MAX 64 /* operations kept for reuse: their memory is warm */
@@ -29,6 +30,8 @@ struct registration {
     bool loading_devices;
     bool over; /* the machine has ended, the last reply frees */
     struct deadline deadline;
+    struct search search;
+    bool searching;           /* has had a step */
     registrar_answer *answer; /* NULL: answered or forgotten */
     void *user;
     struct berth_answer early; /* what could not even start */
@@ -44,6 +47,7 @@ struct registrar {
     struct front *f;
     struct registration *open;
     struct registration *free;
+    struct searches searches;
     size_t open_count, free_count;
 };
 
@@ -55,6 +59,7 @@ berth_err registrar_new(struct front *f, struct registrar **out)
     if (*out == NULL)
         return BERTH_E_MEMORY;
     (*out)->f = f;
+    searches_init(&(*out)->searches, f->loop);
     return BERTH_OK;
 }
 
@@ -102,6 +107,7 @@ static void give_back(struct registration *g)
     struct registrar *r = g->r;
 
     deadline_clear(&g->deadline);
+    search_leave(&r->searches, &g->search);
     drop_records(g);
     if (g->op.crypto != NULL)
         berth_operation_deinit(&g->op);
@@ -125,6 +131,7 @@ void registrar_free(struct registrar *r)
         return;
     while (r->open != NULL)
         give_back(r->open);
+    searches_deinit(&r->searches);
     while (r->free != NULL) {
         struct registration *next = r->free->next;
         free(r->free);
@@ -261,6 +268,26 @@ static void load_devices(struct registration *g, const struct berth_action *a)
     read_into(g, SLOT_OTHER_ENROLLMENT, BERTH_KIND_ENROLLMENT, BERTH_STR(""), a->other);
 }
 
+static void search_on(struct search *s)
+{
+    struct registration *g =
+        (struct registration *)(void *)((char *)s - offsetof(struct registration, search));
+
+    step(g, &(struct berth_event){ .type = BERTH_EV_CONTINUE });
+}
+
+/* One that has begun goes on before the others: half done, all of them would come too late. False:
+ * it has been turned away. */
+static bool pause_search(struct registration *g)
+{
+    bool begun = g->searching;
+
+    g->searching = true;
+    g->search.peer = &g->peer;
+    g->search.go_on = search_on;
+    return search_wait(&g->r->searches, &g->search, begun);
+}
+
 static void carry_out(struct registration *g, const struct berth_action *a)
 {
     switch (a->type) {
@@ -268,6 +295,13 @@ static void carry_out(struct registration *g, const struct berth_action *a)
         start_reading(g, false, 2);
         read_into(g, SLOT_FIRST, BERTH_KIND_ENROLLMENT, BERTH_STR(""), a->key);
         read_into(g, SLOT_SECOND, BERTH_KIND_REGISTRATION, BERTH_STR(""), a->key);
+        return;
+    case BERTH_DO_PAUSE:
+        if (pause_search(g))
+            return;
+        metrics_add(g->r->f->metrics, throttled, 1);
+        tell(g, &(struct berth_answer){ .reason = BERTH_WHY_OVERLOADED });
+        g->over = true;
         return;
     case BERTH_DO_LOAD_DEVICES:
         load_devices(g, a);
@@ -295,7 +329,8 @@ static unsigned over_its_rate(struct registration *g, const struct berth_event *
 {
     struct front *f = g->r->f;
 
-    if (ev->type != BERTH_EV_LOADED || g->op.tries > 0 || g->op.attested.verdict != BERTH_ACCEPT)
+    if ((ev->type != BERTH_EV_LOADED && ev->type != BERTH_EV_CONTINUE) || g->op.tries > 0 ||
+        g->op.attested.verdict != BERTH_ACCEPT)
         return 0;
     return limits_device(f->limits, g->op.key, loop_mono_ms(f->loop));
 }

@@ -206,6 +206,9 @@ static bool carry_out(struct run *run, const struct berth_action *a)
     case BERTH_DO_LOAD:
         load(run, a->key);
         return true;
+    case BERTH_DO_PAUSE:
+        give(run, &(struct berth_event){ .type = BERTH_EV_CONTINUE });
+        return true;
     case BERTH_DO_LOAD_DEVICES:
         load_devices(run, a);
         return true;

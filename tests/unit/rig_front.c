@@ -12,6 +12,7 @@
 #include "prov/enrollment.h"
 #include "unit/check.h"
 
+#define OTHER_KEY "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 #define GROUP_KEY                                                                                  \
     "8isrFI1sGsIlvvFSSFRiMfCNzv21fjbE/+ah/lSh3lF8e2YG1Te7w1KpZhJFFXJrqYKi9yegxkqIChbqOS9Egw=="
 #define TURNS_MAX 100000 /* who has not answered by then never will */
@@ -93,7 +94,7 @@ static void put(struct front_rig *r, const struct berth_record *rec)
     await(r, &w);
 }
 
-void front_rig_put_group(struct front_rig *r, const char *more)
+static void put_group(struct front_rig *r, const char *id, const char *key, const char *more)
 {
     static unsigned char memory[256 * 1024];
     static char text[8192];
@@ -101,20 +102,32 @@ void front_rig_put_group(struct front_rig *r, const char *more)
     struct berth_refusal why;
     struct berth_record rec;
     struct berth_arena a;
-    struct berth_buf b;
+    int n = snprintf(text, sizeof text,
+                     "{\"enrollmentGroupId\":\"%s\",\"attestation\":{\"type\":\"symmetricKey\","
+                     "\"symmetricKey\":{\"primaryKey\":\"%s\",\"secondaryKey\":\"%s\"}}%s}",
+                     id, key, key, more);
 
-    berth_buf_init(&b, text, sizeof text);
-    berth_buf_put(&b, BERTH_STR("{\"enrollmentGroupId\":\"" FRONT_RIG_GROUP
-                                "\",\"attestation\":{\"type\":\"symmetricKey\",\"symmetricKey\":{"
-                                "\"primaryKey\":\"" GROUP_KEY "\",\"secondaryKey\":\"" GROUP_KEY
-                                "\"}}"));
-    berth_buf_put(&b, berth_str_of(more));
-    berth_buf_put(&b, BERTH_STR("}"));
+    CHECK(more, n > 0 && (size_t)n < sizeof text);
     berth_arena_init(&a, memory, sizeof memory);
-    CHECK(more, berth_enrollment_parse(true, BERTH_STR(FRONT_RIG_GROUP), berth_buf_str(&b), &a, &e,
-                                       &why) == BERTH_OK);
+    CHECK(more, berth_enrollment_parse(true, berth_str_of(id), berth_str_of(text), &a, &e, &why) ==
+                    BERTH_OK);
     CHECK(more, berth_enrollment_encode(&e, &a, &rec) == BERTH_OK);
     put(r, &rec);
+}
+
+void front_rig_put_group(struct front_rig *r, const char *more)
+{
+    put_group(r, FRONT_RIG_GROUP, GROUP_KEY, more);
+}
+
+void front_rig_put_groups(struct front_rig *r, size_t count)
+{
+    char id[32];
+
+    for (size_t i = 0; i < count; i++) {
+        (void)snprintf(id, sizeof id, "before-%05zu", i);
+        put_group(r, id, OTHER_KEY, "");
+    }
 }
 
 static unsigned char device_memory[1024 * 1024];

@@ -37,6 +37,8 @@ void front_rig_settle(struct front_rig *r);
 
 /* The group's document: MORE are further members, from a comma on. */
 void front_rig_put_group(struct front_rig *r, const char *more);
+/* COUNT groups more, all of one other key, which come before it in the catalog. */
+void front_rig_put_groups(struct front_rig *r, size_t count);
 size_t front_rig_count(struct front_rig *r, enum berth_kind kind, const char *scope);
 
 /* The device ID in FRONT_RIG_HUB, enabled or not, whose keys are 32 bytes of KEY and of KEY + 1;

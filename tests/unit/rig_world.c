@@ -163,6 +163,8 @@ void world_add_group(struct world *w, const char *id, const char *json)
 
     view_group(w, w->group_count++, rec);
     w->catalog.group_count = w->group_count;
+    if (w->group_count > 1) /* as the catalog has them */
+        assert_true(berth_str_cmp(w->group_views[w->group_count - 2].key, rec->key) < 0);
 }
 
 void world_change_group(struct world *w, const char *id, const char *json)
@@ -282,6 +284,9 @@ static bool carry_out(struct world_op *o, const struct berth_action *a, bool sto
                     .type = BERTH_EV_LOADED,
                     .enrollment = lookup(w, BERTH_KIND_ENROLLMENT, BERTH_STR(""), a->key),
                     .registration = lookup(w, BERTH_KIND_REGISTRATION, BERTH_STR(""), a->key) });
+        return true;
+    case BERTH_DO_PAUSE:
+        give(o, &(struct berth_event){ .type = BERTH_EV_CONTINUE });
         return true;
     case BERTH_DO_LOAD_DEVICES:
         give(o,

@@ -117,7 +117,7 @@ static enum berth_reason attest(struct world *w, const char *id, const char *tok
     struct berth_registration_request req = request(id, token);
 
     assert_int_equal(
-        berth_attest(&w->crypto, &req, &w->catalog, individual, BERTH_STR(""), NOW_S, out),
+        berth_attest(&w->crypto, &req, &w->catalog, individual, BERTH_STR(""), NULL, NOW_S, out),
         BERTH_OK);
     if (out->verdict == BERTH_ACCEPT) {
         assert_int_equal(out->reason, BERTH_WHY_NONE);
@@ -284,16 +284,19 @@ static void test_request_forms(void **state)
     assert_int_equal(attest(w, "a b", token, NULL, &a), BERTH_WHY_REGISTRATION_ID_INVALID);
     assert_int_equal(attest(w, "sn-008", token, NULL, &a), BERTH_WHY_TOKEN_FOR_OTHER);
     req.id_scope = BERTH_STR("0NE00000001"); /* the device may spell it so */
-    assert_int_equal(berth_attest(&w->crypto, &req, &w->catalog, NULL, BERTH_STR(""), NOW_S, &a),
-                     BERTH_OK);
+    assert_int_equal(
+        berth_attest(&w->crypto, &req, &w->catalog, NULL, BERTH_STR(""), NULL, NOW_S, &a),
+        BERTH_OK);
     assert_int_equal(a.verdict, BERTH_ACCEPT);
     req.id_scope = BERTH_STR("0ne00000002");
-    assert_int_equal(berth_attest(&w->crypto, &req, &w->catalog, NULL, BERTH_STR(""), NOW_S, &a),
-                     BERTH_OK);
+    assert_int_equal(
+        berth_attest(&w->crypto, &req, &w->catalog, NULL, BERTH_STR(""), NULL, NOW_S, &a),
+        BERTH_OK);
     assert_int_equal(a.reason, BERTH_WHY_WRONG_ID_SCOPE);
     req.id_scope = BERTH_STR("");
-    assert_int_equal(berth_attest(&w->crypto, &req, &w->catalog, NULL, BERTH_STR(""), NOW_S, &a),
-                     BERTH_OK);
+    assert_int_equal(
+        berth_attest(&w->crypto, &req, &w->catalog, NULL, BERTH_STR(""), NULL, NOW_S, &a),
+        BERTH_OK);
     assert_int_equal(a.reason, BERTH_WHY_WRONG_ID_SCOPE);
 }
 
@@ -424,7 +427,7 @@ static void test_last_group_first(void **state)
     } cases[] = {
         { "known", "g8", 0 },
         { "never registered", "", 7 },
-        { "moved from another group", "g3", 7 },
+        { "moved from another group", "g3", 8 }, /* g3 is met again */
         { "its group is gone", "g9", 7 },
     };
     struct world *w = *state;
@@ -435,12 +438,78 @@ static void test_last_group_first(void **state)
         struct failing_crypto f;
         struct berth_attestation a;
         failing_crypto_init(&f, &w->crypto, 0);
-        CHECK(cases[i].name, berth_attest(&f.seam, &req, &w->catalog, NULL,
-                                          berth_str_of(cases[i].last), NOW_S, &a) == BERTH_OK);
+        CHECK(cases[i].name,
+              berth_attest(&f.seam, &req, &w->catalog, NULL, berth_str_of(cases[i].last), NULL,
+                           NOW_S, &a) == BERTH_OK);
         CHECK(cases[i].name, a.verdict == BERTH_ACCEPT && a.group == &w->group_views[7]);
         CHECK(cases[i].name, f.calls == cases[i].wrong_before * wrong + right);
         CHECK(cases[i].name, f.prepared == 0);
     }
+}
+
+/* Three groups a call, whoever is asked for: what one call would have said, and no call does more.
+ */
+static void test_a_part_at_a_time(void **state)
+{
+    static const struct {
+        const char *name, *id, *derived_from;
+        int calls;
+        enum berth_verdict verdict;
+    } cases[] = {
+        { "the last group", LOWER, LOWER, 3, BERTH_ACCEPT },
+        { "nobody's", LOWER, "somebody-else", 3, BERTH_REFUSE },
+        { "the last group, the ID in lower case", UPPER, LOWER, 6, BERTH_ACCEPT },
+        { "nobody's, two spellings", UPPER, "somebody-else", 6, BERTH_REFUSE },
+    };
+    struct world *w = *state;
+
+    add_eight_groups(w);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char sr[256];
+        struct berth_search search = { .most = 3 };
+        struct berth_registration_request req;
+        struct failing_crypto f;
+        struct berth_attestation a;
+        int calls = 0;
+        (void)snprintf(sr, sizeof sr, WORLD_SCOPE "/registrations/%s", cases[i].id);
+        req = request(cases[i].id,
+                      good_token(w, world_derive(w, WORLD_GROUP_KEY, cases[i].derived_from), sr));
+        do {
+            failing_crypto_init(&f, &w->crypto, 0);
+            CHECK(cases[i].name, berth_attest(&f.seam, &req, &w->catalog, NULL, BERTH_STR(""),
+                                              &search, NOW_S, &a) == BERTH_OK);
+            CHECK(cases[i].name, f.calls <= 3 * 6);
+            CHECK(cases[i].name, a.verdict != BERTH_UNDECIDED || no_key_in(&a));
+        } while (++calls < 100 && a.verdict == BERTH_UNDECIDED);
+        CHECK(cases[i].name, a.verdict == cases[i].verdict);
+        CHECK(cases[i].name, calls == cases[i].calls);
+    }
+}
+
+/* Groups that come and go in between: none that stays is passed over. */
+static void test_groups_change_during_a_search(void **state)
+{
+    struct world *w = *state;
+    struct berth_registration_request req = request(WORLD_ID, good_token(w, DEVICE_KEY, SR));
+    struct berth_search search = { .most = 3 };
+    struct berth_attestation a;
+
+    add_eight_groups(w);
+    assert_int_equal(
+        berth_attest(&w->crypto, &req, &w->catalog, NULL, BERTH_STR(""), &search, NOW_S, &a),
+        BERTH_OK);
+    assert_int_equal(a.verdict, BERTH_UNDECIDED);
+    w->catalog.groups += 4; /* g1 to g4, the last one tried among them, are gone */
+    w->catalog.group_count -= 4;
+    assert_int_equal(
+        berth_attest(&w->crypto, &req, &w->catalog, NULL, BERTH_STR(""), &search, NOW_S, &a),
+        BERTH_OK);
+    assert_int_equal(a.verdict, BERTH_UNDECIDED);
+    assert_int_equal(
+        berth_attest(&w->crypto, &req, &w->catalog, NULL, BERTH_STR(""), &search, NOW_S, &a),
+        BERTH_OK);
+    assert_int_equal(a.verdict, BERTH_ACCEPT);
+    assert_ptr_equal(a.group, &w->group_views[7]);
 }
 
 /* ---- a crypto library that fails ---- */
@@ -457,7 +526,7 @@ static void check_failures(struct world *w, const char *name,
     do {
         memset(&a, 0x5a, sizeof a);
         failing_crypto_init(&f, &w->crypto, ++n);
-        e = berth_attest(&f.seam, req, &w->catalog, individual, BERTH_STR(""), NOW_S, &a);
+        e = berth_attest(&f.seam, req, &w->catalog, individual, BERTH_STR(""), NULL, NOW_S, &a);
         CHECK(name, f.prepared == 0);
         if (f.calls < n)
             break;
@@ -503,6 +572,8 @@ int main(void)
         TEST(test_absent_keys_vouch_for_nobody),
         TEST(test_upper_case_ids),
         TEST(test_last_group_first),
+        TEST(test_a_part_at_a_time),
+        TEST(test_groups_change_during_a_search),
         TEST(test_failing_crypto),
     };
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "front/refusals.h"
+#include "front/search.h"
 #include "ops/log.h"
 #include "unit/check.h"
 #include "unit/rig_front.h"
@@ -482,9 +483,104 @@ static void test_log_lines(void **state)
     front_rig_close(&r);
 }
 
+/* ---- the search for a group ---- */
+
+#define MANY (5 * BERTH_SEARCH_STEP) /* groups before the right one */
+#define STRANGER(n)                                                                                \
+    &(struct ask)                                                                                  \
+    {                                                                                              \
+        .id = "stranger-" #n, .key = WRONG_KEY                                                     \
+    }
+
+static void test_search_among_many_groups(void **state)
+{
+    struct front_rig r;
+    struct asker k;
+
+    (void)state;
+    front_rig_open(&r, &moody, no_limits);
+    front_rig_put_groups(&r, MANY);
+    assert_int_equal(ask(&r, &k, &(struct ask){ .id = "Sn-007" }), BERTH_WHY_NONE);
+    assert_int_equal(k.status, BERTH_ASSIGNED);
+    assert_int_equal(ask(&r, &k, STRANGER(1)), BERTH_WHY_SIGNATURE_UNKNOWN);
+    assert_int_equal(registrar_open(r.front.registrar), 0);
+    front_rig_close(&r);
+}
+
+/* Whoever is known needs no search, and so does not wait for those of others. */
+static void test_known_devices_do_not_wait(void **state)
+{
+    struct asker strangers[SEARCHES_OF_PEER], k;
+    struct front_rig r;
+
+    (void)state;
+    front_rig_open(&r, &prompt, no_limits);
+    front_rig_put_groups(&r, MANY);
+    assert_int_equal(ask(&r, &k, &(struct ask){ .id = ID }), BERTH_WHY_NONE);
+    for (size_t i = 0; i < ARRAY_LEN(strangers); i++)
+        assert_true(start(&r, &strangers[i], STRANGER(1)));
+    assert_int_equal(ask(&r, &k, &(struct ask){ .id = ID, .peer = "192.0.2.2" }), BERTH_WHY_NONE);
+    for (size_t i = 1; i < ARRAY_LEN(strangers); i++)
+        assert_int_equal(strangers[i].answers, 0);
+    for (size_t i = 0; i < ARRAY_LEN(strangers); i++) {
+        await(&r, &strangers[i]);
+        assert_int_equal(strangers[i].reason, BERTH_WHY_SIGNATURE_UNKNOWN);
+    }
+    front_rig_close(&r);
+}
+
+static void test_too_many_searches_of_one_address(void **state)
+{
+    struct asker strangers[SEARCHES_OF_PEER], one_more, other;
+    struct front_rig r;
+
+    (void)state;
+    front_rig_open(&r, &prompt, no_limits);
+    front_rig_put_groups(&r, 10 * MANY);
+    for (size_t i = 0; i < ARRAY_LEN(strangers); i++)
+        assert_true(start(&r, &strangers[i], STRANGER(1)));
+    assert_int_equal(ask(&r, &one_more, STRANGER(2)), BERTH_WHY_OVERLOADED);
+    assert_int_equal(strangers[0].answers, 0);
+    assert_true(start(&r, &other, &(struct ask){ .id = "a", .peer = "192.0.2.2" }));
+    await(&r, &other); /* after those before it */
+    assert_int_equal(other.reason, BERTH_WHY_NONE);
+    for (size_t i = 0; i < ARRAY_LEN(strangers); i++)
+        assert_int_equal(strangers[i].reason, BERTH_WHY_SIGNATURE_UNKNOWN);
+    front_rig_close(&r);
+}
+
+/* Those that wait too long are told to come back, not that they are being assigned: nobody knows who
+ * they are. */
+static void test_too_many_searches(void **state)
+{
+    struct asker strangers[SEARCHES_MAX], one_more;
+    struct front_rig r;
+    char peer[32];
+
+    (void)state;
+    front_rig_open(&r, &prompt, no_limits);
+    front_rig_put_groups(&r, 10 * MANY);
+    for (size_t i = 0; i < ARRAY_LEN(strangers); i++) {
+        (void)snprintf(peer, sizeof peer, "198.51.100.%zu", i);
+        assert_true(
+            start(&r, &strangers[i], &(struct ask){ .id = ID, .key = WRONG_KEY, .peer = peer }));
+    }
+    assert_int_equal(ask(&r, &one_more, STRANGER(1)), BERTH_WHY_OVERLOADED);
+    for (size_t i = 0; i < ARRAY_LEN(strangers); i++)
+        assert_int_equal(strangers[i].answers, 0);
+    loop_skip(r.front.loop, REGISTRAR_DEADLINE_MS + 1);
+    front_rig_settle(&r);
+    assert_int_equal(strangers[SEARCHES_MAX - 1].reason, BERTH_WHY_OVERLOADED);
+    front_rig_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_search_among_many_groups),
+        cmocka_unit_test(test_known_devices_do_not_wait),
+        cmocka_unit_test(test_too_many_searches_of_one_address),
+        cmocka_unit_test(test_too_many_searches),
         cmocka_unit_test(test_assigned),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_refusals_are_kept),
