@@ -73,7 +73,7 @@ void mqtt_link_send(struct mqtt_link *l, const struct berth_buf *packet)
 
 static bool is_waiting(const struct mqtt_link *l)
 {
-    return l->layer.answering || l->tail.n > 0;
+    return l->layer.answering || l->tail.n > 0 || l->turn.prev != NULL;
 }
 
 /* ---- receiving ---- */
@@ -87,6 +87,18 @@ static void take_packet(struct mqtt_link *l, const struct berth_mqtt_packet *p)
         l->ops->packet(l, p);
     else
         mqtt_link_refuse(l, BERTH_WHY_MQTT_MALFORMED);
+}
+
+static void on_turn(struct deadline *d);
+
+/* A peer may send thousands of packets in one flight. Those of several flights are counted
+ * together: one event of the socket may bring some of them. */
+static void end_turn(struct mqtt_link *l)
+{
+    if (++l->taken < MQTT_TURN_MAX || l->closing)
+        return;
+    l->taken = 0;
+    deadline_set(l->f->loop, &l->turn, 0, on_turn);
 }
 
 /* Takes whole packets until none is left, or one has to be waited for. Returns the bytes used. */
@@ -108,6 +120,7 @@ static size_t take_packets(struct mqtt_link *l, berth_str bytes)
         if (used == 0)
             break;
         take_packet(l, &p);
+        end_turn(l);
         bytes = berth_str_sub(bytes, used, bytes.n);
         total += used;
     }
@@ -120,13 +133,27 @@ static void take_held(struct mqtt_link *l)
 }
 
 /* Packets held here come first, then what the layer below kept. */
-void mqtt_link_go_on(struct mqtt_link *l)
+static void go_on(struct mqtt_link *l)
 {
-    l->layer.answering = false;
     if (l->held.n > 0)
         take_held(l);
     if (!is_waiting(l) && !l->closing)
         layer_resume(l->layer.below);
+}
+
+void mqtt_link_go_on(struct mqtt_link *l)
+{
+    l->layer.answering = false;
+    go_on(l);
+}
+
+static void on_turn(struct deadline *d)
+{
+    struct mqtt_link *l =
+        (struct mqtt_link *)(void *)((char *)d - offsetof(struct mqtt_link, turn));
+
+    if (!is_waiting(l)) /* else whoever it waits for goes on */
+        go_on(l);
 }
 
 static void on_writable(struct layer *layer)
@@ -192,6 +219,7 @@ void mqtt_link_init(struct mqtt_link *l, struct front *f, struct layer *below,
 void mqtt_link_deinit(struct mqtt_link *l)
 {
     deadline_clear(&l->quiet);
+    deadline_clear(&l->turn);
     bytes_free(&l->held);
     bytes_free(&l->tail);
 }

@@ -14,6 +14,8 @@
                                     */
 #define MQTT_TAIL_MAX (256 * 1024) /* unsent bytes; beyond it the device does not read */
 
+#define MQTT_TURN_MAX 16 /* packets of one connection before others have their turn */
+
 struct mqtt_link;
 
 struct mqtt_link_ops {
@@ -34,6 +36,8 @@ struct mqtt_link {
     const char *transport; /* for what is kept of refusals; static */
     size_t bytes_max;      /* of a packet after CONNECT */
     bool connected, closing;
+    unsigned taken;       /* packets, since others had their turn */
+    struct deadline turn; /* set: no packet is taken until then */
     uint16_t keep_alive_s;
     struct deadline quiet;
     struct bytes held; /* an unfinished packet */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "front/mqtt_link.h"
 #include "prov/dps_device.h"
 #include "unit/check.h"
 #include "unit/rig_dev.h"
@@ -66,6 +67,51 @@ static void greet(struct dev *l)
     dev_send(l, 0);
     dev_expect_connack(l, BERTH_MQTT_ACCEPTED);
     assert_int_equal(dev_expect(l, BERTH_MQTT_SUBACK).code, 1);
+}
+
+/* ---- turns ---- */
+
+static unsigned answers_to_pings(struct dev *l)
+{
+    struct berth_mqtt_packet p;
+    unsigned n = 0;
+
+    while (dev_hear(l, &p))
+        n += p.type == BERTH_MQTT_PINGRESP;
+    return n;
+}
+
+/* Thousands of packets in one flight, whole or in pieces, leave the loop to others between. */
+static void test_turns(void **state)
+{
+    enum { PINGS = 1000 };
+    static const size_t steps[] = { 0, 3 };
+
+    (void)state;
+    for (size_t s = 0; s < ARRAY_LEN(steps); s++) {
+        struct dev l, other;
+        unsigned heard, turns = 0;
+        dev_open(&l, &prompt);
+        dev_join(&other, &l);
+        greet(&l);
+        greet(&other);
+        for (int i = 0; i < PINGS; i++)
+            berth_mqtt_put_empty(&l.out, BERTH_MQTT_PINGREQ);
+        dev_send(&l, steps[s]);
+        heard = answers_to_pings(&l);
+        assert_in_range(heard, 1, MQTT_TURN_MAX);
+        berth_mqtt_put_empty(&other.out, BERTH_MQTT_PINGREQ);
+        dev_send(&other, 0); /* is served meanwhile */
+        assert_int_equal(answers_to_pings(&other), 1);
+        for (; heard < PINGS && turns < PINGS; turns++) {
+            front_rig_turn(l.front);
+            rig_turn(&l.socket);
+            heard += answers_to_pings(&l);
+        }
+        assert_int_equal(heard, PINGS); /* and nothing is lost */
+        dev_close(&other);
+        dev_close(&l);
+    }
 }
 
 /* ---- the way it goes ---- */
@@ -640,6 +686,7 @@ static void test_daemon_is_stopping(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_turns),
         cmocka_unit_test(test_registration),
         cmocka_unit_test(test_pipelined),
         cmocka_unit_test(test_qos_0),

@@ -226,11 +226,11 @@ static void test_bound_of_tries(void **state)
     for (int i = 3; i <= FORENSICS_TRIES_MAX / 2 + 1; i++) {
         char id[8];
 
-        snprintf(id, sizeof id, "g%d", i);
+        snprintf(id, sizeof id, "h%02d", i); /* after group-1 and group-2 */
         put_enrollment(&f, true, id, (char)(2 * i + 100), (char)(2 * i + 101));
     }
     look(&f, "the last that is tried", (char)(FORENSICS_TRIES_MAX + 101), ID "\n",
-         BERTH_WHY_SIGNATURE_UNKNOWN, BERTH_MISTAKE_ID_LINE_FEED, "g48");
+         BERTH_WHY_SIGNATURE_UNKNOWN, BERTH_MISTAKE_ID_LINE_FEED, "h48");
     look(&f, "one beyond", (char)(FORENSICS_TRIES_MAX + 102), ID "\n", BERTH_WHY_SIGNATURE_UNKNOWN,
          BERTH_MISTAKE_NONE, "");
     close_all(&f);
