@@ -79,11 +79,13 @@ void connection_tls_up(struct front *f, const struct layer *tls, const struct tl
 void connection_http_refused(struct front *f, const struct layer *l, int status, const char *why)
 {
     bool mqtt = strcmp(why, HTTP_WHY_MQTT) == 0;
+    enum berth_reason reason = mqtt            ? BERTH_WHY_MQTT_ON_HTTPS_PORT
+                               : status == 503 ? BERTH_WHY_OVERLOADED
+                                               : BERTH_WHY_HTTP_MALFORMED;
     char detail[REFUSAL_TEXT_SIZE];
 
     (void)snprintf(detail, sizeof detail, "%d: %s", status, why);
-    connection_refused(f, l, mqtt ? BERTH_WHY_MQTT_ON_HTTPS_PORT : BERTH_WHY_HTTP_MALFORMED,
-                       "https", berth_str_of(mqtt ? "" : detail), (berth_str){ 0 });
+    connection_refused(f, l, reason, "https", berth_str_of(mqtt ? "" : detail), (berth_str){ 0 });
 }
 
 bool connection_is_http(berth_str bytes)

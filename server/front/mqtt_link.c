@@ -127,9 +127,30 @@ static size_t take_packets(struct mqtt_link *l, berth_str bytes)
     return total;
 }
 
+/* Only what is not taken yet; a packet may end the link. */
+static void drop_held(struct mqtt_link *l, size_t n)
+{
+    bytes_drop(&l->held, n);
+    loop_let_go(l->f->loop, n);
+}
+
 static void take_held(struct mqtt_link *l)
 {
-    bytes_drop(&l->held, take_packets(l, (berth_str){ (const char *)l->held.p, l->held.n }));
+    drop_held(l, take_packets(l, (berth_str){ (const char *)l->held.p, l->held.n }));
+}
+
+/* False when the link had to end. */
+static bool hold(struct mqtt_link *l, const uint8_t *p, size_t n)
+{
+    if (!loop_hold(l->f->loop, n)) {
+        mqtt_link_refuse(l, BERTH_WHY_OVERLOADED);
+        return false;
+    }
+    if (bytes_append(&l->held, p, n))
+        return true;
+    loop_let_go(l->f->loop, n);
+    mqtt_link_end(l, "out of memory");
+    return false;
 }
 
 /* Packets held here come first, then what the layer below kept. */
@@ -183,9 +204,7 @@ static size_t on_input(struct layer *layer, const uint8_t *p, size_t n)
         return used;
     if (l->closing || used == n)
         return n;
-    if (!bytes_append(&l->held, p + used, n - used))
-        mqtt_link_end(l, "out of memory");
-    else if (used == 0)
+    if (hold(l, p + used, n - used) && used == 0)
         take_held(l);
     return n;
 }
@@ -220,6 +239,6 @@ void mqtt_link_deinit(struct mqtt_link *l)
 {
     deadline_clear(&l->quiet);
     deadline_clear(&l->turn);
-    bytes_free(&l->held);
+    drop_held(l, l->held.n);
     bytes_free(&l->tail);
 }

@@ -213,7 +213,7 @@ static void on_body_slow(struct deadline *d)
 
 static bool begin(struct http *h)
 {
-    h->r = http_request_new(h);
+    h->r = http_request_new(h, h->l.loop);
     if (h->r == NULL) {
         hang_up(h);
         return false;
@@ -230,7 +230,6 @@ static void call_handler(struct http *h)
     h->taken++;
     h->state = HTTP_ANSWERING;
     h->l.answering = true;
-    x->loop = h->l.loop;
     x->layer = &h->l;
     h->o->handler(h->o->user, x);
 }

@@ -56,7 +56,7 @@ struct http_request {
 };
 
 /* NULL when memory is out. */
-struct http_request *http_request_new(struct http *h);
+struct http_request *http_request_new(struct http *h, struct loop *loop);
 void http_request_free(struct http_request *r);
 /* Takes up to N bytes at P, none beyond the request's end; R->phase tells what it came to. */
 size_t http_request_feed(struct http_request *r, const uint8_t *p, size_t n);

@@ -33,15 +33,27 @@ static void rebase(berth_str *s, const char *from, const char *to)
         s->p = to + (s->p - from);
 }
 
+static void let_go(struct http_request *r)
+{
+    if (r->text != NULL)
+        explicit_bzero(r->text, r->text_cap);
+    free(r->text);
+    loop_let_go(r->x.loop, r->text_cap);
+}
+
 static bool grow(struct http_request *r, size_t need)
 {
     size_t cap = r->text_cap == 0 ? TEXT_FIRST : r->text_cap;
 
     while (cap < need)
         cap *= 2;
-    char *text = malloc(cap);
-    if (text == NULL)
+    if (!loop_hold(r->x.loop, cap))
         return false;
+    char *text = malloc(cap);
+    if (text == NULL) {
+        loop_let_go(r->x.loop, cap);
+        return false;
+    }
     if (r->text_n > 0)
         memcpy(text, r->text, r->text_n);
     rebase(&r->x.target, r->text, text);
@@ -51,9 +63,7 @@ static bool grow(struct http_request *r, size_t need)
         rebase(&r->headers[i].name, r->text, text);
         rebase(&r->headers[i].value, r->text, text);
     }
-    if (r->text != NULL)
-        explicit_bzero(r->text, r->text_cap);
-    free(r->text);
+    let_go(r);
     r->text = text;
     r->text_cap = cap;
     return true;
@@ -63,7 +73,7 @@ static bool grow(struct http_request *r, size_t need)
 static int append(struct http_request *r, berth_str *view, const char *p, size_t n)
 {
     if (n > r->text_cap - r->text_n && !grow(r, r->text_n + n))
-        return refuse(r, 503, "out of memory");
+        return refuse(r, 503, "too much waits for its rest; try again later");
     if (view->p == NULL)
         view->p = r->text != NULL ? r->text + r->text_n : "";
     if (n > 0)
@@ -291,13 +301,14 @@ static const llhttp_settings_t settings = {
     .on_message_complete = on_message_complete,
 };
 
-struct http_request *http_request_new(struct http *h)
+struct http_request *http_request_new(struct http *h, struct loop *loop)
 {
     struct http_request *r = calloc(1, sizeof *r);
 
     if (r == NULL)
         return NULL;
     r->h = h;
+    r->x.loop = loop;
     r->at_line_start = true;
     llhttp_init(&r->parser, HTTP_REQUEST, &settings);
     r->parser.data = r;
@@ -308,9 +319,7 @@ void http_request_free(struct http_request *r)
 {
     if (r == NULL)
         return;
-    if (r->text != NULL)
-        explicit_bzero(r->text, r->text_cap);
-    free(r->text);
+    let_go(r);
     free(r);
 }
 

@@ -205,6 +205,22 @@ void loop_before_sleep(struct loop *l, void (*fn)(void))
     uv_unref((uv_handle_t *)&l->turn_end);
 }
 
+bool loop_hold(struct loop *l, size_t n)
+{
+    size_t max = n > LOOP_HELD_SMALL ? LOOP_HELD_LARGE_MAX : LOOP_HELD_MAX;
+
+    if (l->held > max || n > max - l->held)
+        return false;
+    l->held += n;
+    return true;
+}
+
+void loop_let_go(struct loop *l, size_t n)
+{
+    assert(n <= l->held);
+    l->held -= n;
+}
+
 void loop_join(struct loop *l, struct loop_member *m, void (*drop)(struct loop_member *m))
 {
     m->drop = drop;

@@ -57,6 +57,16 @@ struct loop_member {
 void loop_join(struct loop *l, struct loop_member *m, void (*drop)(struct loop_member *m));
 void loop_leave(struct loop_member *m);
 
+/* What peers have sent of requests and packets whose rest is still to come, and requests under way:
+ * memory that strangers fill. HOLD counts N bytes more, or says false and whoever asked is turned
+ * away: over LOOP_HELD_MAX, or before that when it is no small piece, so that what a device says
+ * finds room though large bodies have filled theirs. */
+#define LOOP_HELD_MAX       ((size_t)64 * 1024 * 1024)
+#define LOOP_HELD_LARGE_MAX ((size_t)48 * 1024 * 1024)
+#define LOOP_HELD_SMALL     4096 /* bytes of a small piece */
+bool loop_hold(struct loop *l, size_t n);
+void loop_let_go(struct loop *l, size_t n);
+
 /* A coarse one-shot timer, embedded in its owner. All on the loop's thread. A wheel with one
  * uv_timer, that only runs while a deadline is set. */
 struct deadline {

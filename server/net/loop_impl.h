@@ -37,6 +37,7 @@ struct loop {
     void *after_arg;
     void (*before_sleep)(void);
     struct loop_member *members;
+    size_t held;
     int64_t skipped_ms; /* loop_skip */
     int64_t wall_ms;    /* as read at WALL_AT_MS */
     int64_t wall_at_ms;

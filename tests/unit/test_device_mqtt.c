@@ -114,6 +114,33 @@ static void test_turns(void **state)
     }
 }
 
+/* ---- the budget for what waits for its rest ---- */
+
+static void test_budget_of_packets(void **state)
+{
+    enum { PART = 10000 };
+    static char payload[20000];
+
+    (void)state;
+    for (size_t lacking = 0; lacking < 2; lacking++) {
+        struct dev l;
+        struct loop *loop;
+        dev_open(&l, &prompt);
+        loop = l.front->front.loop;
+        greet(&l);
+        memset(payload, 'x', sizeof payload - 1);
+        say_publish(&l, "devices/x", payload, 0);
+        assert_true(loop_hold(loop, LOOP_HELD_LARGE_MAX - PART + lacking));
+        l.out.n = PART;
+        dev_send(&l, 0);
+        rig_turn(&l.socket);
+        assert_int_equal(l.socket.closed, lacking == 1);
+        assert_int_equal(l.front->metrics.reasons[BERTH_WHY_OVERLOADED], lacking);
+        loop_let_go(loop, LOOP_HELD_LARGE_MAX - PART + lacking);
+        dev_close(&l);
+    }
+}
+
 /* ---- the way it goes ---- */
 
 static void test_registration(void **state)
@@ -686,6 +713,7 @@ static void test_daemon_is_stopping(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_budget_of_packets),
         cmocka_unit_test(test_turns),
         cmocka_unit_test(test_registration),
         cmocka_unit_test(test_pipelined),

@@ -735,9 +735,81 @@ static void test_turns(void **state)
     stop(&f);
 }
 
+/* ---- the budget for what waits for its rest ---- */
+
+/* Half a request of 100 KiB takes room for 128 KiB, and while that is filled for the first 1 KiB. */
+#define LARGE_ROOM ((size_t)(1 + 128) * 1024)
+
+static void offer_half(struct fixture *f)
+{
+    static char body[90 * 1024];
+
+    memset(body, 'x', sizeof body);
+    offer(f, "PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 102400\r\n\r\n");
+    rig_offer(&f->rig, body, sizeof body);
+}
+
+static void test_budget_of_bodies(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t room;
+        bool served;
+    } cases[] = {
+        { "just enough", LARGE_ROOM, true },
+        { "one byte too little", LARGE_ROOM - 1, false },
+        { "none", 0, false },
+    };
+    static char rest[10 * 1024];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        size_t others = LOOP_HELD_LARGE_MAX - cases[i].room;
+        struct fixture f;
+        start(&f);
+        for (size_t n = others; n > 0; n -= n < 4096 ? n : 4096)
+            CHECK(cases[i].name, loop_hold(f.loop, n < 4096 ? n : 4096));
+        offer_half(&f);
+        CHECK(cases[i].name, wrote(&f, "HTTP/1.1 503 ") == !cases[i].served);
+        if (cases[i].served)
+            rig_offer(&f.rig, rest, sizeof rest);
+        CHECK(cases[i].name, f.seen.requests == cases[i].served);
+        CHECK(cases[i].name, f.seen.refused == !cases[i].served);
+        rig_close(&f.rig);
+        CHECK("given back",
+              loop_hold(f.loop, LOOP_HELD_SMALL) == (others <= LOOP_HELD_MAX - LOOP_HELD_SMALL));
+        loop_let_go(f.loop, LOOP_HELD_SMALL);
+        loop_let_go(f.loop, others); /* and not a byte more is there */
+        CHECK("all of it", loop_hold(f.loop, LOOP_HELD_LARGE_MAX));
+        rig_deinit(&f.rig);
+        loop_free(f.loop);
+    }
+}
+
+/* Large bodies have filled their share: a device's request is served. */
+static void test_small_requests_have_room(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f);
+    CHECK("filled", loop_hold(f.loop, LOOP_HELD_LARGE_MAX));
+    CHECK("to the brim", !loop_hold(f.loop, LOOP_HELD_SMALL + 1));
+    offer(&f, OK_GET);
+    CHECK("served", f.seen.requests == 1);
+    for (size_t n = LOOP_HELD_LARGE_MAX; n < LOOP_HELD_MAX; n += LOOP_HELD_SMALL)
+        (void)loop_hold(f.loop, LOOP_HELD_SMALL);
+    offer(&f, OK_GET);
+    CHECK("no more", wrote(&f, "HTTP/1.1 503 ") && f.seen.requests == 1);
+    loop_let_go(f.loop, LOOP_HELD_MAX);
+    stop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_budget_of_bodies),
+        cmocka_unit_test(test_small_requests_have_room),
         cmocka_unit_test(test_turns),
         cmocka_unit_test(test_talks),
         cmocka_unit_test(test_expect),
