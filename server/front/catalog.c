@@ -315,11 +315,11 @@ static const enum berth_kind fill_order[] = { BERTH_KIND_SETTING, BERTH_KIND_HUB
 
 static void filled(void *user, const struct store_reply *reply);
 
-static void fill_from(struct catalog *c, berth_str after)
+static void fill_from(struct catalog *c, berth_str scope, berth_str after)
 {
     enum berth_kind kind = fill_order[c->kind];
     struct store_query q = { .kind = kind,
-                             .scope = BERTH_STR(""),
+                             .scope = scope,
                              .after = after,
                              .limit = STORE_LIST_MAX,
                              .all_scopes = kind == BERTH_KIND_POLICY };
@@ -337,15 +337,15 @@ static void filled(void *user, const struct store_reply *reply)
     }
     for (size_t i = 0; i < reply->count; i++)
         catalog_watch(c, &reply->records[i], false);
-    if (reply->more && fill_order[c->kind] != BERTH_KIND_POLICY) {
-        fill_from(c, reply->records[reply->count - 1].key);
+    if (reply->more) {
+        fill_from(c, reply->records[reply->count - 1].scope, reply->records[reply->count - 1].key);
         return;
     }
     if (++c->kind == sizeof fill_order / sizeof fill_order[0]) {
         c->done(c->user, c->view.id_scope.n > 0);
         return;
     }
-    fill_from(c, BERTH_STR(""));
+    fill_from(c, BERTH_STR(""), BERTH_STR(""));
 }
 
 void catalog_fill(struct catalog *c, struct store_port *port, void (*done)(void *user, bool ok),
@@ -355,7 +355,7 @@ void catalog_fill(struct catalog *c, struct store_port *port, void (*done)(void 
     c->done = done;
     c->user = user;
     c->kind = 0;
-    fill_from(c, BERTH_STR(""));
+    fill_from(c, BERTH_STR(""), BERTH_STR(""));
 }
 
 const struct berth_catalog *catalog_view(const struct catalog *c)

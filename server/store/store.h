@@ -46,7 +46,7 @@ struct store_query {
     berth_str owner; /* p == NULL: any */
     berth_str after; /* empty: from the first */
     size_t limit;    /* 1 to STORE_LIST_MAX */
-    bool all_scopes; /* ignore SCOPE; order is by scope, then key. AFTER is then not used */
+    bool all_scopes; /* of all scopes, by scope, then key, behind SCOPE and AFTER */
 };
 
 /* Arguments are borrowed for the call only: what is needed later is copied. A read's reply is never

@@ -114,6 +114,18 @@ void test_list_all_scopes(void **state)
     CHECK("limited", strcmp(keys_of(&b.door, &q), "m b z +") == 0);
     q.owner = BERTH_STR("y");
     CHECK("with an owner", strcmp(keys_of(&b.door, &q), "m b ") == 0);
+    q.scope = BERTH_STR("hub1");
+    CHECK("with an owner, the next page", strcmp(keys_of(&b.door, &q), "b ") == 0);
+    q.owner = (berth_str){ 0 };
+    q.after = BERTH_STR("b");
+    CHECK("within a scope", strcmp(keys_of(&b.door, &q), "z a ") == 0);
+    q.limit = 1;
+    CHECK("within a scope, limited", strcmp(keys_of(&b.door, &q), "z +") == 0);
+    q.after = BERTH_STR("z");
+    CHECK("at a scope's end", strcmp(keys_of(&b.door, &q), "a ") == 0);
+    q.scope = BERTH_STR("hub2");
+    q.after = BERTH_STR("a");
+    CHECK("at the end", strcmp(keys_of(&b.door, &q), "") == 0);
     one_close(&b);
 }
 

@@ -194,8 +194,9 @@ static bool asked_for(const struct berth_record *r, const struct store_query *q)
 {
     if (r->kind != q->kind || (q->owner.p != NULL && !berth_str_eq(r->owner, q->owner)))
         return false;
-    return q->all_scopes ||
-           (berth_str_eq(r->scope, q->scope) && berth_str_cmp(r->key, q->after) > 0);
+    if (q->all_scopes && berth_str_cmp(r->scope, q->scope) > 0)
+        return true;
+    return berth_str_eq(r->scope, q->scope) && berth_str_cmp(r->key, q->after) > 0;
 }
 
 size_t fake_table_list(const struct fake_table *t, const struct store_query *q,

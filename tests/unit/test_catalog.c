@@ -323,6 +323,7 @@ static void test_filled(void **state)
                                 .key = BERTH_STR(SETTING_ID_SCOPE),
                                 .name = BERTH_STR("0ne00112233"),
                                 .body = BERTH_STR("{}") };
+    size_t policies;
 
     assert_int_equal(fill(d, s, &prompt), -1); /* a store without an ID scope is none of ours */
     assert_int_equal(fake_store_attach(s, &attach, &port), BERTH_OK);
@@ -335,14 +336,22 @@ static void test_filled(void **state)
     }
     rec = hub_record("a.example", "{\"weight\":2}");
     put(s, port, &rec);
-    rec = policy_record("a.example", "owner", 'k');
-    put(s, port, &rec);
+    for (int i = 0; i < MANY; i++) { /* the page's end lies within a hub */
+        char name[16];
+        (void)snprintf(name, sizeof name, "p-%d", i);
+        rec = policy_record(i % 2 == 0 ? "a.example" : "b.example", name, 'k');
+        put(s, port, &rec);
+    }
     store_detach(port);
     assert_int_equal(fill(d, s, &(struct fake_options){ .fail_percent = 100 }), -1);
     assert_int_equal(fill(d, s, &(struct fake_options){ .seed = 1, .delay_max = 3 }), 1);
     assert_true(berth_str_eq(catalog_view(d->catalog)->id_scope, BERTH_STR("0ne00112233")));
     assert_int_equal(catalog_view(d->catalog)->group_count, MANY);
     assert_int_equal(catalog_view(d->catalog)->hubs[0].weight, 2);
+    (void)catalog_policies(d->catalog, BERTH_STR("a.example"), &policies);
+    assert_int_equal(policies, (MANY + 1) / 2);
+    (void)catalog_policies(d->catalog, BERTH_STR("b.example"), &policies);
+    assert_int_equal(policies, MANY / 2);
     fake_store_free(s);
 }
 

@@ -21,8 +21,10 @@ static const char *const forms[READER_STATEMENTS] = {
     [LIST] = "SELECT " COLUMNS " FROM %s WHERE scope=?1 AND key>?2 ORDER BY key LIMIT ?3",
     [LIST_OWNER] =
         "SELECT " COLUMNS " FROM %s WHERE scope=?1 AND owner=?4 AND key>?2 ORDER BY key LIMIT ?3",
-    [LIST_ALL] = "SELECT " COLUMNS " FROM %s ORDER BY scope, key LIMIT ?3",
-    [LIST_ALL_OWNER] = "SELECT " COLUMNS " FROM %s WHERE owner=?4 ORDER BY scope, key LIMIT ?3",
+    [LIST_ALL] =
+        "SELECT " COLUMNS " FROM %s WHERE (scope, key)>(?1, ?2) ORDER BY scope, key LIMIT ?3",
+    [LIST_ALL_OWNER] = "SELECT " COLUMNS " FROM %s WHERE owner=?4 AND (scope, key)>(?1, ?2) "
+                       "ORDER BY scope, key LIMIT ?3",
     [COUNT] = "SELECT count(*) FROM %s WHERE scope=?1",
     [COUNT_TAG] = "SELECT count(*) FROM %s WHERE scope=?1 AND tag=?3",
 };
@@ -209,9 +211,9 @@ void reader_list(struct reader *r, const struct store_query *q, struct store_rep
 
     assert(q->limit >= 1 && q->limit <= STORE_LIST_MAX);
     int rc = prepare(r, q->kind, form, &s);
-    if (rc == SQLITE_OK && !q->all_scopes)
+    if (rc == SQLITE_OK)
         rc = engine_bind(s, 1, q->scope);
-    if (rc == SQLITE_OK && !q->all_scopes)
+    if (rc == SQLITE_OK)
         rc = engine_bind(s, 2, q->after);
     if (rc == SQLITE_OK) /* one more tells whether others follow */
         rc = sqlite3_bind_int64(s, 3, (sqlite3_int64)q->limit + 1);
