@@ -11,7 +11,7 @@
 #include "wire/json.h"
 
 #define API_PATH_MAX   2048
-#define API_BODY_MAX   (96u << 10)         /* what the service takes */
+#define API_BODY_MAX   (104u << 10)        /* what the service takes */
 #define API_ANSWER_MAX BERTH_JSON_TEXT_MAX /* what is taken from it */
 #define API_DPS        "?api-version=2021-10-01"
 #define API_HUB        "?api-version=2021-04-12"

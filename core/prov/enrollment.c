@@ -83,8 +83,9 @@ static void put_policies(struct berth_json_out *j, const struct berth_enrollment
     berth_json_close(j, '}');
 }
 
-/* All that a client may set: what goes to rest and into every answer. */
-static void put_members(struct berth_json_out *j, const struct berth_enrollment *e, bool with_keys)
+/* What goes to rest and into every answer. */
+void berth__enrollment_put_members(struct berth_json_out *j, const struct berth_enrollment *e,
+                                   bool with_keys)
 {
     berth_json_member(j, e->is_group ? "enrollmentGroupId" : "registrationId", e->id);
     put_optional(j, "deviceId", e->device_id);
@@ -111,7 +112,7 @@ void berth_enrollment_put(struct berth_buf *b, const struct berth_enrollment *e,
     berth_etag_put(&etag, e->version);
     berth_json_begin(&j, b);
     berth_json_open(&j, '{');
-    put_members(&j, e, with_keys);
+    berth__enrollment_put_members(&j, e, with_keys);
     put_optional_raw(&j, "registrationState", registration_state);
     berth_json_member(&j, "etag", berth_buf_str(&etag));
     berth_json_member_time(&j, "createdDateTimeUtc", e->created_ms);
@@ -202,7 +203,7 @@ berth_err berth_enrollment_encode(const struct berth_enrollment *e, struct berth
     berth_arena_lend(a, &body);
     berth_json_begin(&j, &body);
     berth_json_open(&j, '{');
-    put_members(&j, e, false);
+    berth__enrollment_put_members(&j, e, false);
     if (e->assigning_first) {
         berth_json_name(&j, BERTH_STR("berth"));
         berth_json_open(&j, '{');

@@ -11,9 +11,13 @@
 #include "berth/registration_id.h"
 #include "crypto/key_pair.h"
 
-#define BERTH_ENROLLMENT_HUBS_MAX 50    /* as many as can be linked */
-#define BERTH_HOST_NAME_MAX       253   /* bytes of a hub's host name */
-#define BERTH_ENROLLMENT_BODY_MAX 98304 /* bytes of the JSON document */
+#define BERTH_ENROLLMENT_HUBS_MAX 50  /* as many as can be linked */
+#define BERTH_HOST_NAME_MAX       253 /* bytes of a hub's host name */
+/* Bytes of what a client may set, written as in an answer. DPS takes documents of 96 KiB; members
+ * left out come back with their defaults. */
+#define BERTH_ENROLLMENT_MAX (97 * 1024)
+/* Bytes of a document: what GET gives is taken by PUT, with etag, times and registration. */
+#define BERTH_ENROLLMENT_BODY_MAX (104 * 1024)
 
 enum berth_attestation_type {
     BERTH_ATTEST_NONE = 0,

@@ -14,6 +14,10 @@ BERTH_MUST_USE berth_err berth__enrollment_read(bool is_group, berth_str id, str
                                                 struct berth_arena *a, struct berth_enrollment *out,
                                                 struct berth_refusal *why);
 
+/* All that a client may set, as members of the object under way. */
+void berth__enrollment_put_members(struct berth_json_out *j, const struct berth_enrollment *e,
+                                   bool with_keys);
+
 /* "hashed" and its kin. */
 bool berth__allocation_of(berth_str word, enum berth_allocation *out);
 

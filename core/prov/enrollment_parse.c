@@ -276,6 +276,21 @@ static berth_err check_twin(struct parse *p)
     return e;
 }
 
+static berth_err check_size(struct parse *p)
+{
+    struct berth_json_out j;
+    struct berth_buf b;
+
+    berth_arena_lend(p->a, &b); /* and not kept */
+    berth_json_begin(&j, &b);
+    berth_json_open(&j, '{');
+    berth__enrollment_put_members(&j, p->e, false);
+    berth_json_close(&j, '}');
+    if (b.over)
+        return BERTH_E_FULL;
+    return b.n <= BERTH_ENROLLMENT_MAX ? BERTH_OK : refuse(p, BERTH_WHY_BODY_TOO_LARGE, NULL);
+}
+
 berth_err berth_enrollment_parse(bool is_group, berth_str id, berth_str json, struct berth_arena *a,
                                  struct berth_enrollment *out, struct berth_refusal *why)
 {
@@ -289,5 +304,7 @@ berth_err berth_enrollment_parse(bool is_group, berth_str id, berth_str json, st
     if (berth_json_check(json, &doc, NULL) != BERTH_OK)
         return invalid(&p, "the body is not valid JSON");
     e = berth__enrollment_read(is_group, id, doc, a, out, why);
+    if (e == BERTH_OK)
+        e = check_size(&p);
     return e == BERTH_OK ? check_twin(&p) : e;
 }

@@ -4,7 +4,7 @@
 
 #include "front/call.h"
 
-#define ROUTE_BODY_MAX (96 * 1024) /* bytes of a request document: what DPS allows */
+#define ROUTE_BODY_MAX (104 * 1024) /* bytes of a request document: BERTH_ENROLLMENT_BODY_MAX */
 
 struct route {
     enum http_method method;

@@ -459,11 +459,43 @@ static void test_body_bound(void **state)
         char *json = padded(ONE(""), ' ', more + over, "");
         struct parsed p;
         parse(&p, false, json);
-        CHECK("96 KiB", (p.err == BERTH_OK) == (over == 0));
+        CHECK("104 KiB", (p.err == BERTH_OK) == (over == 0));
         CHECK("a byte more", over == 0 || p.why.reason == BERTH_WHY_BODY_TOO_LARGE);
         end(&p);
         free(json);
     }
+}
+
+#define INFORMATION ",\"optionalDeviceInformation\":{\"a\":\""
+
+/* Bytes that an enrollment with N of information keeps. */
+static size_t kept_with(size_t n, struct parsed *p)
+{
+    char *json = padded("{" ONE_ID "," SYMMETRIC INFORMATION, 'x', n, "\"}}");
+    struct berth_record rec;
+
+    parse(p, false, json);
+    free(json);
+    if (p->err != BERTH_OK)
+        return 0;
+    assert_int_equal(berth_enrollment_encode(&p->e, &p->arena, &rec), BERTH_OK);
+    return rec.body.n;
+}
+
+/* What is kept is bound apart from what a document adds. */
+static void test_bound_of_what_is_kept(void **state)
+{
+    struct parsed p;
+    size_t fits;
+
+    (void)state;
+    fits = BERTH_ENROLLMENT_MAX - kept_with(1, &p) + 1;
+    end(&p);
+    assert_int_equal(kept_with(fits, &p), BERTH_ENROLLMENT_MAX);
+    end(&p);
+    assert_int_equal(kept_with(fits + 1, &p), 0);
+    assert_int_equal(p.why.reason, BERTH_WHY_BODY_TOO_LARGE);
+    end(&p);
 }
 
 /* ---- damage ---- */
@@ -717,6 +749,7 @@ int main(void)
         cmocka_unit_test(test_id_bounds),
         cmocka_unit_test(test_hub_count_bound),
         cmocka_unit_test(test_body_bound),
+        cmocka_unit_test(test_bound_of_what_is_kept),
         cmocka_unit_test(test_every_prefix),
         cmocka_unit_test(test_small_arenas),
         cmocka_unit_test(test_round_trip),
