@@ -117,7 +117,7 @@ static berth_err put_device(struct writer *w, struct load_script *s, size_t i)
     e = put_token(w, scope, id, &token);
     if (e != BERTH_OK)
         return e;
-    if (s->mode == LOAD_HTTP) {
+    if (s->mode != LOAD_MQTT) {
         s->says[i].first = put_http(w, scope, id, berth_buf_str(&token));
     } else {
         s->says[i].first = put_connect(w, scope, id, berth_buf_str(&token));
@@ -209,7 +209,15 @@ static enum load_progress hear_mqtt(const struct load_script *s, size_t i, unsig
     return LOAD_SAY;
 }
 
-static enum load_progress hear_http(berth_str heard, size_t *used, berth_str *reply)
+static bool is_wanted(berth_str heard, berth_str body, bool refused)
+{
+    if (refused)
+        return strncmp(heard.p, "HTTP/1.1 401 ", 13) == 0;
+    return strncmp(heard.p, "HTTP/1.1 202 ", 13) == 0 &&
+           memmem(body.p, body.n, "\"status\":\"assigned\"", 19) != NULL;
+}
+
+static enum load_progress hear_http(berth_str heard, bool refused, size_t *used, berth_str *reply)
 {
     static const char field[] = "\r\ncontent-length: ";
     const char *end = memmem(heard.p, heard.n, "\r\n\r\n", 4), *at = NULL;
@@ -227,10 +235,7 @@ static enum load_progress hear_http(berth_str heard, size_t *used, berth_str *re
     if (heard.n < head + body)
         return LOAD_WAIT;
     *used = heard.n;
-    if (strncmp(heard.p, "HTTP/1.1 202 ", 13) != 0 ||
-        memmem(heard.p + head, body, "\"status\":\"assigned\"", 19) == NULL)
-        return LOAD_WRONG;
-    return LOAD_DONE;
+    return is_wanted(heard, (berth_str){ heard.p + head, body }, refused) ? LOAD_DONE : LOAD_WRONG;
 }
 
 enum load_progress load_script_hear(const struct load_script *s, size_t i, unsigned *step,
@@ -246,7 +251,8 @@ enum load_progress load_script_hear(const struct load_script *s, size_t i, unsig
             return LOAD_WRONG;
         return *used == 0 ? LOAD_WAIT : hear_mqtt(s, i, step, &p, reply);
     case LOAD_HTTP:
-        return hear_http(heard, used, reply);
+    case LOAD_REFUSED:
+        return hear_http(heard, s->mode == LOAD_REFUSED, used, reply);
     case LOAD_ECHO:
         if (heard.n < ECHO_SIZE)
             return LOAD_WAIT;

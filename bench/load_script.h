@@ -6,10 +6,11 @@
 #include "berth/buf.h"
 
 enum load_mode {
-    LOAD_CLOSE, /* nothing: handshake and close */
-    LOAD_ECHO,  /* 300 bytes, to be echoed */
-    LOAD_MQTT,  /* CONNECT, SUBSCRIBE, register with QoS 1 each, DISCONNECT */
-    LOAD_HTTP,  /* one register request */
+    LOAD_CLOSE,   /* nothing: handshake and close */
+    LOAD_ECHO,    /* 300 bytes, to be echoed */
+    LOAD_MQTT,    /* CONNECT, SUBSCRIBE, register with QoS 1 each, DISCONNECT */
+    LOAD_HTTP,    /* one register request */
+    LOAD_REFUSED, /* the same, to be told 401 */
     LOAD_MODES
 };
 

@@ -16,6 +16,7 @@ const ATTEMPTS = 5;
 let repeated = 0;
 const SHELL_KEYS = 200;
 const CLI_KEYS = 1000000;
+const REFUSAL_ROUNDS = 7;
 const PROGRAM_ROUNDS = 7; // of bench_store and bench_derive, which interleave their own
 
 // Many short rounds rather than few long ones: what a virtual machine's host does to one is then soon over.
@@ -117,6 +118,78 @@ function serverRows(raw) {
         { target: '-', what: 'HTTPS registration, all CPU', against: 'hs', ...compare(raw, 'https', 'hs', 'all') },
         { target: '-', what: "client's CPU, MQTT", figure: median(raw.mqtt.map((m) => m.client)), unit: 'us' },
     ];
+}
+
+// ---- refusals: what a flood of them costs those who are served ----
+
+const FLOOD = 300; // a second, open loop
+const FLOOD_PEERS = 60; // so many addresses, so that none is over its bound on failures
+const SERVED = 100; // registrations a second whose latency is looked at
+const SERVED_COUNT = 300;
+
+// Quiet twice: what two quiet runs differ by is noise. "Served" is the same flood with right keys, of devices that are known: what any
+// flood of handshakes does to those beside it, on the server's core as on the client's.
+async function measureRefusals(dir) {
+    const berth = opt.berth ?? path.join(opt.build, 'cli/berth');
+    const daemon = await servers.startDaemon(berth, path.join(dir, 'refusals'), false);
+    await servers.putGroup(daemon, 'bench', GROUP_KEY);
+    let serial = 0;
+    const load = (more) => ({ port: daemon.https, mode: 'http', count: SERVED_COUNT, atOnce: 512, tls: 13, scope: daemon.scope,
+        key: GROUP_KEY, rate: SERVED, prefix: `dev-${serial++}`, ...more });
+    const flood = (more) => load({ count: FLOOD * (SERVED_COUNT / SERVED + 1), rate: FLOOD, peers: FLOOD_PEERS, prefix: 'flood', ...more });
+    const floods = {
+        'quiet': () => null, 'quiet again': () => null,
+        'refusals': () => flood({ mode: 'refused', key: Buffer.alloc(64, 9).toString('base64') }),
+        'served': () => flood({ mode: 'http' }),
+    };
+    const run = (name) => servers.measureBeside(daemon, program('tlsload'), load(), floods[name]());
+    await servers.findLoop(daemon, () => run('served')); // from now on the flood's devices are known
+    const raw = Object.fromEntries(Object.keys(floods).map((name) => [name, []]));
+    for (let round = 0; round < REFUSAL_ROUNDS; round++) {
+        note(`refusals, round ${round + 1} of ${REFUSAL_ROUNDS}`);
+        const names = Object.keys(floods);
+        for (let i = 0; i < names.length; i++) {
+            const name = names[(i + round) % names.length];
+            await servers.sleep(SETTLE_MS);
+            raw[name].push(await run(name));
+        }
+    }
+    await servers.stop(daemon);
+    return raw;
+}
+
+function refusalRows(raw) {
+    const beside = (name, clock) => {
+        const of = raw[name].map((m) => m[clock]), base = raw.quiet.map((m) => m[clock]);
+        return { figure: median(of), baseline: median(base), unit: 'us', ratio: median(of.map((v, i) => v / base[i])), against: 'quiet' };
+    };
+    const each = (name, clock) => median(raw[name].map((m, i) => (m[clock] / m.seconds - raw.quiet[i][clock] / raw.quiet[i].seconds) / 1000 / FLOOD));
+    const rows = [];
+    for (const clock of ['p50', 'p99']) {
+        rows.push({ target: 'r', what: `${clock} of a registration, quiet again`, ...beside('quiet again', clock) });
+        rows.push({ target: 'r', what: `${clock}, beside ${FLOOD} refusals a second`, ...beside('refusals', clock) });
+        rows.push({ target: 'r', what: `${clock}, beside ${FLOOD} served a second`, ...beside('served', clock) });
+    }
+    for (const clock of ['loop', 'all']) {
+        const refused = each('refusals', clock), served = each('served', clock);
+        rows.push({ target: 'r', what: `a refusal, ${clock === 'all' ? 'all CPU' : clock}`, figure: refused, against: 'served', baseline: served,
+            unit: 'us', ratio: refused / served });
+    }
+    return rows;
+}
+
+// ---- who it is, by how many groups there are ----
+
+function attestRows() {
+    note('attest');
+    const text = execFileSync('taskset', ['-c', '0', program('bench_attest'), String(PROGRAM_ROUNDS)], { encoding: 'utf8' });
+    const took = JSON.parse(text);
+    return [1, 100, 10000].flatMap((n) => [
+        { target: 'a', what: `a known device attested, ${n} groups`, figure: took[`known${n}`], against: '1 group', baseline: took.known1, unit: 'us',
+            ratio: took[`known${n}`] / took.known1 },
+        { target: 'a', what: `a token of nobody's, ${n} groups`, figure: took[`refused${n}`], against: 'a group', baseline: took[`refused${n}`] / n,
+            unit: 'us', ratio: n },
+    ]);
 }
 
 // ---- target 11: the store ----
@@ -251,6 +324,8 @@ async function main() {
         raw = await measureServers(dir);
         rows = serverRows(raw);
     }
+    if (wanted('refusals')) rows.push(...refusalRows(await measureRefusals(dir)));
+    if (wanted('attest')) rows.push(...attestRows());
     if (wanted('store')) rows.push(...storeRows(dir));
     if (wanted('derive')) rows.push(...deriveRows(dir));
     if (opt.json) {

@@ -79,9 +79,9 @@ function busy() {
     });
 }
 
-function runLoad(program, args, key) {
+function runLoad(program, args, key, nice = 0) {
     return new Promise((resolve, reject) => {
-        const child = spawn('taskset', ['-c', CLIENT_CORE, program, ...args.map(String)], {
+        const child = spawn('nice', ['-n', nice, 'taskset', '-c', CLIENT_CORE, program, ...args].map(String), {
             env: { ...process.env, TLSLOAD_KEY: key ?? '' }, stdio: ['ignore', 'pipe', 'inherit'],
         });
         let out = '';
@@ -120,6 +120,24 @@ export async function measure(server, program, load, settleMs) {
         others: Math.max(0, used - ours) / seconds / 2,
         rate: load.count / (result.wallUs / 1e6),
     };
+}
+
+const argsOf = (load) => ['-p', load.port, '-m', load.mode, '-n', load.count, '-k', load.atOnce, '-t', load.tls, '-s', load.scope,
+    '-r', load.prefix, '-e', load.rate, '-f', load.peers ?? 0];
+
+// LOAD at its rate, with FLOOD (or null) around it: its latency, and what the server's threads used meanwhile, in ns. The flood's
+// client gives way to the other on their core.
+export async function measureBeside(server, program, load, flood) {
+    const beside = flood === null ? null : runLoad(program, argsOf(flood), flood.key, 19);
+    await sleep(flood === null ? 0 : 300); // it makes its tokens first
+    const before = clocks(server.pid), began = performance.now();
+    const result = await runLoad(program, argsOf(load), load.key);
+    const seconds = (performance.now() - began) / 1000;
+    const after = clocks(server.pid);
+    if (beside !== null) await beside;
+    const used = Object.entries(after).map(([tid, ns]) => [tid, ns - (before[tid] ?? 0)]);
+    return { p50: result.p50Us, p99: result.p99Us, seconds, loop: Object.fromEntries(used)[server.loop],
+        all: used.reduce((sum, [, ns]) => sum + ns, 0) };
 }
 
 function readProfile(dir) {

@@ -1,5 +1,6 @@
-/* tlsload - opens COUNT new TLS connections to a server on this machine, a number of them at once,
- * each with a full handshake, and has each say its script. Prints one line of JSON. */
+/* tlsload - opens COUNT new TLS connections to a server on this machine, a number of them at once
+ * or so many a second whatever becomes of the others, each with a full handshake, and has each say
+ * its script. Prints one line of JSON. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +23,8 @@
 #define EVENTS_MAX 64
 #define COUNT_MAX  100000
 #define ONCE_MAX   1024
+#define PEERS_MAX  250
+#define RATE_MAX   10000
 #define QUIET_MS   10000 /* without any event for so long: the server hangs */
 
 struct conn {
@@ -40,13 +44,17 @@ struct load {
     struct load_script script;
     struct conn *conns;
     size_t at_once, started, open, done, errors;
+    size_t peers;    /* addresses that connections come from; 0: any */
+    int64_t step_ns; /* between two starts; 0: as soon as one has ended */
+    int64_t began_us;
+    int64_t *took_us; /* from when each was due to its answer */
     char first_error[160];
 };
 
 struct options {
     int port;
     enum load_mode mode;
-    size_t count, at_once;
+    size_t count, at_once, rate, peers;
     int tls;
     struct load_who who;
 };
@@ -72,6 +80,19 @@ static void end_conn(struct load *l, struct conn *c, const char *error)
     ERR_clear_error();
 }
 
+/* From one of PEERS addresses: limits count by them. */
+static bool bind_conn(const struct load *l, const struct conn *c)
+{
+    uint32_t address = INADDR_LOOPBACK + 256 + (uint32_t)(c->index % (l->peers > 0 ? l->peers : 1));
+    struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(address) };
+    int on = 1;
+
+    if (l->peers == 0)
+        return true;
+    return setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) == 0 &&
+           bind(c->fd, (struct sockaddr *)&from, sizeof from) == 0;
+}
+
 static bool begin_conn(struct load *l, struct conn *c)
 {
     struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c };
@@ -87,7 +108,7 @@ static bool begin_conn(struct load *l, struct conn *c)
     l->open++;
     if (c->ssl == NULL || c->fd < 0 || SSL_set_fd(c->ssl, c->fd) != 1 ||
         setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
-        SSL_set_tlsext_host_name(c->ssl, name) != 1 ||
+        SSL_set_tlsext_host_name(c->ssl, name) != 1 || !bind_conn(l, c) ||
         (connect(c->fd, (struct sockaddr *)&l->to, sizeof l->to) != 0 && errno != EINPROGRESS) ||
         epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &ev) != 0) {
         end_conn(l, c, strerror(errno));
@@ -130,6 +151,8 @@ static const char *hear(struct load *l, struct conn *c)
         if (!say(c, reply))
             return "cannot write";
         if (p == LOAD_DONE) {
+            l->took_us[c->index] =
+                clock_us(CLOCK_MONOTONIC) - l->began_us - (int64_t)c->index * l->step_ns / 1000;
             leave(c);
             return NULL;
         }
@@ -213,6 +236,61 @@ static void run(struct load *l)
     }
 }
 
+/* Begins those that have become due; false when so many are open that the server hangs. */
+static bool begin_due(struct load *l, uint64_t due)
+{
+    for (size_t i = 0; due > 0 && l->started < l->script.count; i++) {
+        if (i == l->at_once)
+            return false;
+        if (l->conns[i].ssl != NULL)
+            continue;
+        (void)begin_conn(l, &l->conns[i]);
+        due--;
+    }
+    return true;
+}
+
+static int start_clock(struct load *l)
+{
+    struct itimerspec every = { 0 };
+    struct epoll_event ev = { .events = EPOLLIN };
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+
+    every.it_interval.tv_nsec = l->step_ns;
+    every.it_value.tv_nsec = 1;
+    if (fd < 0 || epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev) != 0 ||
+        timerfd_settime(fd, 0, &every, NULL) != 0) {
+        l->errors++;
+        return -1;
+    }
+    l->began_us = clock_us(CLOCK_MONOTONIC);
+    return fd;
+}
+
+/* Open loop: what a slow answer delays is itself alone. */
+static void run_at_rate(struct load *l)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int clock = start_clock(l);
+    bool keeps_up = true;
+
+    while (clock >= 0 && keeps_up && (l->open > 0 || l->started < l->script.count)) {
+        uint64_t due = 0;
+        int n = epoll_wait(l->epoll, events, EVENTS_MAX, QUIET_MS);
+        for (int i = 0; i < n; i++)
+            if (events[i].data.ptr != NULL)
+                on_event(l, events[i].data.ptr);
+        if (read(clock, &due, sizeof due) == (ssize_t)sizeof due)
+            keeps_up = begin_due(l, due);
+    }
+    if (!keeps_up) {
+        l->errors += l->open;
+        (void)snprintf(l->first_error, sizeof l->first_error, "%zu connections at once", l->open);
+    }
+    if (clock >= 0)
+        (void)close(clock);
+}
+
 /* The server's chain is not verified: what that costs the client is no part of the comparison. */
 static bool open_load(struct load *l, const struct options *o)
 {
@@ -222,10 +300,13 @@ static bool open_load(struct load *l, const struct options *o)
                                   .sin_port = htons((uint16_t)o->port),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     l->at_once = o->at_once;
+    l->peers = o->peers;
+    l->step_ns = o->rate == 0 ? 0 : 1000000000 / (int64_t)o->rate;
+    l->took_us = calloc(o->count, sizeof *l->took_us);
     l->ctx = SSL_CTX_new(TLS_client_method());
     l->epoll = epoll_create1(EPOLL_CLOEXEC);
     l->conns = calloc(o->at_once, sizeof *l->conns);
-    if (l->ctx == NULL || l->epoll < 0 || l->conns == NULL)
+    if (l->ctx == NULL || l->epoll < 0 || l->conns == NULL || l->took_us == NULL)
         return false;
     SSL_CTX_set_session_cache_mode(l->ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_verify(l->ctx, SSL_VERIFY_NONE, NULL);
@@ -234,29 +315,38 @@ static bool open_load(struct load *l, const struct options *o)
            load_script_init(&l->script, o->mode, o->count, &o->who) == BERTH_OK;
 }
 
+static int by_value(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+
+    return *x < *y ? -1 : *x > *y;
+}
+
 static void report(const struct load *l, int64_t wall_us, int64_t cpu_us)
 {
     (void)printf("{\"done\":%zu,\"errors\":%zu,\"firstError\":\"%s\",\"wallUs\":%lld,"
-                 "\"cpuUs\":%lld,\"totalCpuUs\":%lld}\n",
+                 "\"cpuUs\":%lld,\"totalCpuUs\":%lld,\"p50Us\":%lld,\"p99Us\":%lld}\n",
                  l->done, l->errors, l->first_error, (long long)wall_us, (long long)cpu_us,
-                 (long long)clock_us(CLOCK_PROCESS_CPUTIME_ID)); /* with the making of scripts */
+                 (long long)clock_us(CLOCK_PROCESS_CPUTIME_ID), /* with the making of scripts */
+                 (long long)l->took_us[l->script.count / 2],
+                 (long long)l->took_us[l->script.count * 99 / 100]);
 }
 
 static int usage(void)
 {
-    (void)fprintf(stderr,
-                  "usage: tlsload -p PORT [-m close|echo|mqtt|http] [-n COUNT] [-k AT-ONCE] "
-                  "[-t 12|13] [-s ID-SCOPE -r ID-PREFIX]\n"
-                  "The group's key, for mqtt and http, is TLSLOAD_KEY of the environment.\n");
+    (void)fprintf(
+        stderr, "usage: tlsload -p PORT [-m close|echo|mqtt|http|refused] [-n COUNT] [-k AT-ONCE] "
+                "[-e STARTS-PER-SECOND] [-f PEERS] [-t 12|13] [-s ID-SCOPE -r ID-PREFIX]\n"
+                "The group's key, for mqtt and http, is TLSLOAD_KEY of the environment.\n");
     return 2;
 }
 
 static bool parse_options(struct options *o, int argc, char **argv)
 {
-    static const char *const modes[LOAD_MODES] = { "close", "echo", "mqtt", "http" };
+    static const char *const modes[LOAD_MODES] = { "close", "echo", "mqtt", "http", "refused" };
     int c;
 
-    while ((c = getopt(argc, argv, "p:m:n:k:t:s:r:")) != -1) {
+    while ((c = getopt(argc, argv, "p:m:n:k:e:f:t:s:r:")) != -1) {
         switch (c) {
         case 'p':
             o->port = atoi(optarg);
@@ -270,6 +360,12 @@ static bool parse_options(struct options *o, int argc, char **argv)
             break;
         case 'k':
             o->at_once = strtoul(optarg, NULL, 10);
+            break;
+        case 'e':
+            o->rate = strtoul(optarg, NULL, 10);
+            break;
+        case 'f':
+            o->peers = strtoul(optarg, NULL, 10);
             break;
         case 't':
             o->tls = atoi(optarg);
@@ -287,6 +383,7 @@ static bool parse_options(struct options *o, int argc, char **argv)
     o->who.group_key = getenv("TLSLOAD_KEY");
     return optind == argc && o->port > 0 && o->port < 65536 && o->mode < LOAD_MODES &&
            o->count > 0 && o->count <= COUNT_MAX && o->at_once > 0 && o->at_once <= ONCE_MAX &&
+           o->rate <= RATE_MAX && o->rate != 1 && o->peers <= PEERS_MAX &&
            (o->tls == 12 || o->tls == 13) &&
            (o->mode < LOAD_MQTT || (o->who.id_scope != NULL && o->who.group_key != NULL));
 }
@@ -307,8 +404,13 @@ int main(int argc, char **argv)
     }
     wall = clock_us(CLOCK_MONOTONIC);
     cpu = clock_us(CLOCK_PROCESS_CPUTIME_ID);
-    run(&l);
+    if (l.step_ns > 0)
+        run_at_rate(&l);
+    else
+        run(&l);
+    qsort(l.took_us, l.script.count, sizeof *l.took_us, by_value);
     report(&l, clock_us(CLOCK_MONOTONIC) - wall, clock_us(CLOCK_PROCESS_CPUTIME_ID) - cpu);
     load_script_deinit(&l.script);
+    free(l.took_us);
     return l.errors == 0 ? 0 : 1;
 }
