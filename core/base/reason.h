@@ -148,7 +148,8 @@
     X(TWIN_TOO_LARGE, 413, 413001, "", "MessageTooLarge", "The twin is too large.",                \
       "a twin section is over its bound", "tags 8 KiB; desired and reported 32 KiB each")          \
     X(BODY_TOO_LARGE, 413, 413001, "", "MessageTooLarge", "The request body is too large.",        \
-      "the request body is over its bound", "send at most 104 KiB, of which an enrollment may keep 97 KiB")                                 \
+      "the request body is over its bound",                                                        \
+      "send at most 104 KiB, of which an enrollment may keep 97 KiB")                              \
     /* the opening handshake of a WebSocket, and its frames */                                     \
     X(WEBSOCKET_EXPECTED, 426, 426001, "", "", "A WebSocket is expected here.",                    \
       "a request to the path of WebSockets does not ask for one",                                  \

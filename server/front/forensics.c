@@ -387,8 +387,8 @@ static void *run(void *user)
 {
     struct forensics *f = user;
 
-    /* What it does nobody waits for. Not SCHED_IDLE: that may not run for long while it holds a lock
-     * that a loop wants. */
+    /* What it does nobody waits for. Not SCHED_IDLE: that may not run for long while it holds a
+     * lock that a loop wants. */
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
     fill(f);
     while (next_job(f)) {

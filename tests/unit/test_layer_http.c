@@ -737,7 +737,8 @@ static void test_turns(void **state)
 
 /* ---- the budget for what waits for its rest ---- */
 
-/* Half a request of 100 KiB takes room for 128 KiB, and while that is filled for the first 1 KiB. */
+/* Half a request of 100 KiB takes room for 128 KiB, and while that is filled for the first 1 KiB.
+ */
 #define LARGE_ROOM ((size_t)(1 + 128) * 1024)
 
 static void offer_half(struct fixture *f)

@@ -549,8 +549,8 @@ static void test_too_many_searches_of_one_address(void **state)
     front_rig_close(&r);
 }
 
-/* Those that wait too long are told to come back, not that they are being assigned: nobody knows who
- * they are. */
+/* Those that wait too long are told to come back, not that they are being assigned: nobody knows
+ * who they are. */
 static void test_too_many_searches(void **state)
 {
     struct asker strangers[SEARCHES_MAX], one_more;
