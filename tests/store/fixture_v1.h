@@ -3,6 +3,10 @@
 #ifndef TESTS_STORE_FIXTURE_V1_H
 #define TESTS_STORE_FIXTURE_V1_H
 
+#include <sys/stat.h>
+
+#include "tests/store/opened.h"
+
 #define FIXTURE_V1_TABLE(name)                                                                     \
     "CREATE TABLE " name " (id INTEGER PRIMARY KEY, scope TEXT NOT NULL, key TEXT NOT NULL,"       \
     " name TEXT NOT NULL, owner TEXT NOT NULL, tag INTEGER NOT NULL, version INTEGER NOT NULL,"    \
@@ -36,5 +40,18 @@ static const char *const fixture_v1[] = {
 #define FIXTURE_V1_LAST_VERSION  41
 #define FIXTURE_V1_GROUP_SECRET  "an old group's key pair"
 #define FIXTURE_V1_DEVICE_SECRET "an old device's key pair"
+
+static inline void fixture_v1_make(struct scratch *dir)
+{
+    uint8_t key[32];
+
+    scratch_make(dir);
+    for (size_t i = 0; i < sizeof key; i++)
+        key[i] = (uint8_t)i;
+    scratch_write(scratch_file(dir, "store.key"), key, sizeof key);
+    MUST(chmod(scratch_file(dir, "store.key"), 0600) == 0);
+    for (size_t i = 0; i < sizeof fixture_v1 / sizeof fixture_v1[0]; i++)
+        opened_sql(dir, fixture_v1[i]);
+}
 
 #endif

@@ -2,7 +2,6 @@
  * that cannot be written, a disk that is full. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +12,11 @@
 #include <unistd.h>
 
 #include "tests/store/opened.h"
+#include "tests/store/small_disk.h"
 #include "tests/store/test_crypto.h"
 #include "tests/unit/check.h"
 
 #define KIND BERTH_KIND_REGISTRATION
-
-enum { SKIPPED = 77 };
 
 static void name_key(char key[16], int i)
 {
@@ -115,24 +113,6 @@ static void test_kill_would_be_seen(void **state)
     CHECK("at least once", rounds_with_losses(true, 10, 3) > 0);
 }
 
-/* Runs TEST in a process of its own, which may give up rights or mount things. */
-static void in_child(int (*test)(const struct scratch *dir))
-{
-    struct scratch dir;
-    int status;
-
-    scratch_make(&dir);
-    pid_t child = fork();
-    MUST(child >= 0);
-    if (child == 0)
-        _exit(test(&dir));
-    MUST(waitpid(child, &status, 0) == child);
-    scratch_remove(&dir);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == SKIPPED)
-        skip();
-    CHECK("in the child", WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
 static int read_only(const struct scratch *dir)
 {
     struct sqlite_store_problem problem;
@@ -140,7 +120,7 @@ static int read_only(const struct scratch *dir)
 
     MUST(chmod(dir->path, 0555) == 0);
     if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
-        return SKIPPED;
+        return SMALL_DISK_SKIPPED;
     MUST(opened_try(dir->path, &s, &problem) == BERTH_E_IO);
     MUST(strstr(problem.text, "let the user that berth runs as own it") != NULL);
     return 0;
@@ -149,50 +129,7 @@ static int read_only(const struct scratch *dir)
 static void test_read_only_directory(void **state)
 {
     (void)state;
-    in_child(read_only);
-}
-
-static void write_text(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY);
-
-    if (fd < 0)
-        return;
-    MUST(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-    close(fd);
-}
-
-/* A small file system that nobody else sees and that goes with the process. */
-static bool mount_small(const struct scratch *dir, const char *size)
-{
-    char map[64];
-    unsigned uid = geteuid(), gid = getegid();
-
-    if (uid != 0) {
-        if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
-            return false;
-        (void)snprintf(map, sizeof map, "0 %u 1", uid);
-        write_text("/proc/self/uid_map", map);
-        write_text("/proc/self/setgroups", "deny");
-        (void)snprintf(map, sizeof map, "0 %u 1", gid);
-        write_text("/proc/self/gid_map", map);
-    } else if (unshare(CLONE_NEWNS) != 0) {
-        return false;
-    }
-    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-           mount("none", dir->path, "tmpfs", 0, size) == 0;
-}
-
-static void fill_up(const struct scratch *dir)
-{
-    static const char block[4096];
-    int fd = open(scratch_file(dir, "filler"), O_WRONLY | O_CREAT | O_APPEND, 0600);
-
-    MUST(fd >= 0);
-    while (write(fd, block, sizeof block) > 0)
-        continue;
-    MUST(errno == ENOSPC);
-    close(fd);
+    small_disk_child(read_only);
 }
 
 static int full_while_running(const struct scratch *dir)
@@ -203,12 +140,12 @@ static int full_while_running(const struct scratch *dir)
     struct answer a;
     struct door d;
 
-    if (!mount_small(dir, "size=4m"))
-        return SKIPPED;
+    if (!small_disk_mount(dir, "size=4m"))
+        return SMALL_DISK_SKIPPED;
     struct store *s = opened_must(dir->path);
     opened_door(&d, s);
     MUST(door_commit(&d, &c, 1, 1, NULL) == STORE_OK);
-    fill_up(dir);
+    small_disk_fill(dir);
     memset(body, 'x', sizeof body);
     big.rec.body = (berth_str){ body, sizeof body };
     for (int i = 0; i < 3; i++) {
@@ -235,9 +172,9 @@ static int full_at_open(const struct scratch *dir)
     struct sqlite_store_problem problem;
     struct store *s;
 
-    if (!mount_small(dir, "size=64k"))
-        return SKIPPED;
-    fill_up(dir);
+    if (!small_disk_mount(dir, "size=64k"))
+        return SMALL_DISK_SKIPPED;
+    small_disk_fill(dir);
     MUST(opened_try(dir->path, &s, &problem) == BERTH_E_IO);
     MUST(strstr(problem.text, "the disk is full") != NULL);
     return 0;
@@ -249,8 +186,8 @@ static int full_during_first_open(const struct scratch *dir)
     struct sqlite_store_problem problem;
     struct store *s;
 
-    if (!mount_small(dir, "size=80k"))
-        return SKIPPED;
+    if (!small_disk_mount(dir, "size=80k"))
+        return SMALL_DISK_SKIPPED;
     MUST(opened_try(dir->path, &s, &problem) == BERTH_E_IO);
     MUST(strstr(problem.text, "the disk is full") != NULL);
     MUST(mount(NULL, dir->path, NULL, MS_REMOUNT, "size=4m") == 0);
@@ -261,9 +198,9 @@ static int full_during_first_open(const struct scratch *dir)
 static void test_disk_full(void **state)
 {
     (void)state;
-    in_child(full_while_running);
-    in_child(full_at_open);
-    in_child(full_during_first_open);
+    small_disk_child(full_while_running);
+    small_disk_child(full_at_open);
+    small_disk_child(full_during_first_open);
 }
 
 int main(void)

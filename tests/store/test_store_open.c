@@ -294,19 +294,6 @@ static void test_no_directory(void **state)
     CHECK("path too long", opened_try(longer, &s, &problem) == BERTH_E_RANGE);
 }
 
-static void make_old(struct scratch *dir)
-{
-    uint8_t key[SEAL_KEY_SIZE];
-
-    scratch_make(dir);
-    for (size_t i = 0; i < sizeof key; i++)
-        key[i] = (uint8_t)i;
-    scratch_write(scratch_file(dir, "store.key"), key, sizeof key);
-    MUST(chmod(scratch_file(dir, "store.key"), 0600) == 0);
-    for (size_t i = 0; i < ARRAY_LEN(fixture_v1); i++)
-        opened_sql(dir, fixture_v1[i]);
-}
-
 static void check_old_records(struct door *d)
 {
     struct berth_change put = change_put(BERTH_KIND_SETTING, "", "s", BERTH_ANY, "{}");
@@ -335,7 +322,7 @@ static void test_migration(void **state)
     struct door d;
 
     (void)state;
-    make_old(&dir);
+    fixture_v1_make(&dir);
     struct store *s = opened_must(dir.path);
     opened_door(&d, s);
     check_old_records(&d);
@@ -357,7 +344,7 @@ static void test_migration_fails_whole(void **state)
     struct scratch dir;
 
     (void)state;
-    make_old(&dir);
+    fixture_v1_make(&dir);
     opened_sql(&dir, "CREATE TABLE device_tag (in_the_way)"); /* takes the second index's name */
     check_refused("in the way", &dir, BERTH_E_IO, "berth.db");
     CHECK("still version 1", opened_number(&dir, "PRAGMA user_version") == 1);
@@ -375,7 +362,7 @@ static void test_same_schema(void **state)
     struct scratch old, young;
 
     (void)state;
-    make_old(&old);
+    fixture_v1_make(&old);
     check_opens("old", &old);
     scratch_make(&young);
     check_opens("new", &young);

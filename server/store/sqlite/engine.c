@@ -78,6 +78,20 @@ int engine_number(sqlite3 *db, const char *sql, int64_t *out)
     return rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? SQLITE_NOTFOUND : rc;
 }
 
+int engine_judge(sqlite3 *db, const char *check)
+{
+    sqlite3_stmt *s;
+
+    int rc = sqlite3_prepare_v2(db, check, -1, &s, NULL);
+    if (rc != SQLITE_OK)
+        return rc;
+    rc = sqlite3_step(s);
+    if (rc == SQLITE_ROW)
+        rc = berth_str_eq(engine_column(s, 0), BERTH_STR("ok")) ? SQLITE_OK : SQLITE_CORRUPT;
+    (void)sqlite3_finalize(s);
+    return rc;
+}
+
 int engine_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **slot)
 {
     if (*slot != NULL)

@@ -18,6 +18,10 @@ void engine_close(sqlite3 *db);
 /* The first column of the first row of SQL; SQLITE_NOTFOUND when there is no row. */
 int engine_number(sqlite3 *db, const char *sql, int64_t *out);
 
+/* Runs CHECK, "PRAGMA quick_check(1)" or "PRAGMA integrity_check(1)". SQLITE_CORRUPT: it found
+ * damage. */
+int engine_judge(sqlite3 *db, const char *check);
+
 /* Kept statements: prepared at the first use. SQL is prepared once per slot. */
 int engine_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **slot);
 /* Runs a statement that gives no row, and resets it. */

@@ -12,12 +12,6 @@
 
 #define PID_TEXT_MAX 16
 
-static berth_err refuse_errno(const char *path, struct sqlite_store_problem *problem)
-{
-    problem_say(problem, "%s: %s", path, problem_of_errno(errno));
-    return BERTH_E_IO;
-}
-
 /* The lock stands; the number in the file is only for whoever meets it. */
 static void leave_pid(int fd)
 {
@@ -45,7 +39,7 @@ berth_err directory_lock(const char *directory, int *out, struct sqlite_store_pr
     }
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
-        return refuse_errno(path, problem);
+        return problem_say_errno(problem, path);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         bool taken = errno == EWOULDBLOCK;
         if (taken)
@@ -53,7 +47,7 @@ berth_err directory_lock(const char *directory, int *out, struct sqlite_store_pr
                         "another berth serve (pid %ld) uses %s; stop it, or give this one a data "
                         "directory of its own",
                         holder_pid(fd), directory);
-        berth_err e = taken ? BERTH_E_MISMATCH : refuse_errno(path, problem);
+        berth_err e = taken ? BERTH_E_MISMATCH : problem_say_errno(problem, path);
         close(fd);
         return e;
     }
@@ -67,7 +61,7 @@ berth_err database_file_touch(const char *path, struct sqlite_store_problem *pro
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
     if (fd < 0)
-        return refuse_errno(path, problem);
+        return problem_say_errno(problem, path);
     close(fd);
     return BERTH_OK;
 }
@@ -87,7 +81,7 @@ static berth_err read_key(int fd, const char *path, uint8_t key[SEAL_KEY_SIZE],
     struct stat st;
 
     if (fstat(fd, &st) != 0)
-        return refuse_errno(path, problem);
+        return problem_say_errno(problem, path);
     if ((st.st_mode & 077) != 0 && !is_systemd_credential(path)) {
         problem_say(problem, "others may read the key file %s; take that from them: chmod 600 %s",
                     path, path);
@@ -108,7 +102,7 @@ berth_err key_file_load(const char *path, const struct berth_crypto *crypto,
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
-        return errno == ENOENT ? BERTH_E_NOT_FOUND : refuse_errno(path, problem);
+        return errno == ENOENT ? BERTH_E_NOT_FOUND : problem_say_errno(problem, path);
     berth_err e = read_key(fd, path, key, problem);
     close(fd);
     if (e != BERTH_OK)
@@ -116,8 +110,7 @@ berth_err key_file_load(const char *path, const struct berth_crypto *crypto,
     return e;
 }
 
-/* A name is durable once its directory is. */
-static bool sync_directory_of(const char *path)
+bool sync_directory_of(const char *path)
 {
     char dir[PATH_MAX];
     const char *slash = strrchr(path, '/');
@@ -164,7 +157,7 @@ berth_err key_file_make(const char *path, const struct berth_crypto *crypto,
     /* A draft left by a crash was never in use. link() neither replaces nor shows half a key. */
     (void)unlink(draft);
     bool ok = write_new(draft, key) && link(draft, path) == 0 && sync_directory_of(path);
-    berth_err e = ok ? BERTH_OK : refuse_errno(path, problem);
+    berth_err e = ok ? BERTH_OK : problem_say_errno(problem, path);
     (void)unlink(draft);
     if (e != BERTH_OK)
         crypto->wipe(crypto->ctx, key, SEAL_KEY_SIZE);

@@ -14,6 +14,9 @@ BERTH_MUST_USE berth_err directory_lock(const char *directory, int *fd,
 BERTH_MUST_USE berth_err database_file_touch(const char *path,
                                              struct sqlite_store_problem *problem);
 
+/* A name is durable once its directory is. */
+BERTH_MUST_USE bool sync_directory_of(const char *path);
+
 /* BERTH_E_NOT_FOUND: no such file, the problem is left alone. BERTH_E_MISMATCH: others may read it,
  * or it is not a key. Files of systemd's credential directory are taken with any mode: systemd
  * guards them by other means. */

@@ -29,6 +29,12 @@ berth_err problem_say_engine(struct sqlite_store_problem *problem, const char *p
     return BERTH_E_IO;
 }
 
+berth_err problem_say_errno(struct sqlite_store_problem *problem, const char *path)
+{
+    problem_say(problem, "%s: %s", path, problem_of_errno(errno));
+    return BERTH_E_IO;
+}
+
 const char *problem_of_errno(int error)
 {
     switch (error) {

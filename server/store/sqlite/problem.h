@@ -15,6 +15,8 @@ const char *problem_of_engine(sqlite3 *db, int rc);
 /* "PATH: the engine's words"; BERTH_E_IO. */
 BERTH_MUST_USE berth_err problem_say_engine(struct sqlite_store_problem *problem, const char *path,
                                             sqlite3 *db, int rc);
+/* "PATH: words for errno"; BERTH_E_IO. */
+BERTH_MUST_USE berth_err problem_say_errno(struct sqlite_store_problem *problem, const char *path);
 /* For an errno on a file of the store. Static text. */
 const char *problem_of_errno(int error);
 

@@ -56,15 +56,17 @@ const char *schema_table(enum berth_kind kind)
     return names[kind];
 }
 
-static int take_step(sqlite3 *db, int from)
+/* All steps in one transaction: the copy made before (preserve.h) is then always what the older
+ * berth wrote, never a form between. */
+static int take_steps(sqlite3 *db, int from)
 {
     char stamp[96];
 
     (void)snprintf(stamp, sizeof stamp, "PRAGMA user_version=%d; PRAGMA application_id=%d; COMMIT",
-                   from + 1, SCHEMA_APPLICATION_ID);
+                   STEPS, SCHEMA_APPLICATION_ID);
     int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_exec(db, steps[from], NULL, NULL, NULL);
+    for (int at = from; at < STEPS && rc == SQLITE_OK; at++)
+        rc = sqlite3_exec(db, steps[at], NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(db, stamp, NULL, NULL, NULL);
     if (rc != SQLITE_OK && !sqlite3_get_autocommit(db))
@@ -110,7 +112,7 @@ berth_err schema_migrate(sqlite3 *db, const char *path, struct sqlite_store_prob
     int64_t version = 0;
 
     int rc = engine_number(db, "PRAGMA user_version", &version);
-    for (int at = (int)version; at < STEPS && rc == SQLITE_OK; at++)
-        rc = take_step(db, at);
+    if (rc == SQLITE_OK && version < STEPS)
+        rc = take_steps(db, (int)version);
     return rc == SQLITE_OK ? BERTH_OK : problem_say_engine(problem, path, db, rc);
 }

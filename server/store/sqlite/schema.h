@@ -15,8 +15,7 @@ const char *schema_table(enum berth_kind kind);
 /* Looks, and changes nothing. BERTH_E_MISMATCH: DB is newer than this code, or not berth's. */
 BERTH_MUST_USE berth_err schema_judge(sqlite3 *db, const char *path,
                                       struct sqlite_store_problem *problem);
-/* Takes DB, empty or of any older version, to the present one; each step happens whole or not at
- * all. */
+/* Takes DB, empty or of any older version, to the present one, whole or not at all. */
 BERTH_MUST_USE berth_err schema_migrate(sqlite3 *db, const char *path,
                                         struct sqlite_store_problem *problem);
 
