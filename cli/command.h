@@ -48,6 +48,7 @@ extern const struct command key_commands[];
 extern const struct command registration_commands[];
 extern const struct command registration_id_commands[];
 extern const struct command service_commands[];
+int backup_run(int argc, char **argv);
 int complete_run(int argc, char **argv);
 int dev_run(int argc, char **argv);
 int device_delete_run(int argc, char **argv);
@@ -64,6 +65,7 @@ int enrollment_group_enable_run(int argc, char **argv);
 int enrollment_group_update_run(int argc, char **argv);
 int explain_run(int argc, char **argv);
 int hub_monitor_run(int argc, char **argv);
+int restore_verb_run(int argc, char **argv);
 int serve_run(int argc, char **argv);
 
 #endif

@@ -2,71 +2,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/prompt.h"
 #include "cli/tell.h"
 #include "crypto/b64.h"
 #include "ops/file.h"
-
-static volatile sig_atomic_t caught;
-
-static void catch (int number)
-{
-    caught = number;
-}
-
-/* One line, without its end. BERTH_E_NOT_FOUND at the end of input; byte by byte, so that nothing
- * of what follows is taken away from the next reader. */
-static berth_err read_line(int fd, struct berth_buf *b)
-{
-    for (;;) {
-        char c;
-        ssize_t n = read(fd, &c, 1);
-
-        if (n < 0)
-            return errno == EINTR ? BERTH_E_CLOSED : BERTH_E_IO;
-        if (n == 0)
-            return b->n > 0 ? BERTH_OK : BERTH_E_NOT_FOUND;
-        if (c == '\n')
-            return BERTH_OK;
-        berth_buf_put_char(b, c);
-        if (b->over)
-            return BERTH_E_FULL;
-    }
-}
-
-/* A signal must find the terminal with its echo back on: it is caught, and raised again after. */
-static berth_err read_unseen(int fd, struct berth_buf *b)
-{
-    static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-    enum { COUNT = sizeof signals / sizeof signals[0] };
-    struct sigaction old[COUNT], now = { .sa_handler = catch };
-    struct termios shown, unseen;
-    berth_err e;
-
-    if (tcgetattr(fd, &shown) != 0)
-        return BERTH_E_IO;
-    unseen = shown;
-    unseen.c_lflag &= ~(tcflag_t)ECHO;
-    caught = 0;
-    for (size_t i = 0; i < COUNT; i++)
-        (void)sigaction(signals[i], &now, &old[i]);
-    (void)tcsetattr(fd, TCSAFLUSH, &unseen);
-    e = read_line(fd, b);
-    (void)tcsetattr(fd, TCSAFLUSH, &shown);
-    for (size_t i = 0; i < COUNT; i++)
-        (void)sigaction(signals[i], &old[i], NULL);
-    (void)fputc('\n', stderr);
-    if (caught != 0)
-        (void)raise(caught);
-    return e;
-}
 
 static int decode(const struct secret_source *s, const char *from, berth_str text,
                   struct berth_key *key)
@@ -120,7 +65,7 @@ static int prompt(const struct secret_source *s, struct berth_buf *b, struct ber
     berth_err e;
 
     (void)fprintf(stderr, "%s (base64): ", s->what);
-    e = fd >= 0 ? read_unseen(fd, b) : BERTH_E_IO;
+    e = fd >= 0 ? prompt_read_unseen(fd, b) : BERTH_E_IO;
     if (s->from_terminal && fd >= 0)
         (void)close(fd);
     return decode_read(s, "the terminal", e, b, key);
@@ -139,7 +84,7 @@ static int read_into(const struct secret_source *s, struct berth_buf *b, struct 
     if (s->file != NULL && s->given != NULL)
         return tell_failure(EXIT_CODE_USAGE, "%s: the %s has been given twice", s->option, s->what);
     if (s->file != NULL && strcmp(s->file, "-") == 0)
-        return decode_read(s, "standard input", read_line(STDIN_FILENO, b), b, key);
+        return decode_read(s, "standard input", prompt_read_line(STDIN_FILENO, b), b, key);
     if (s->file != NULL)
         return decode_read(s, s->file, file_read(s->file, b), b, key);
     if (s->given != NULL)

@@ -83,8 +83,7 @@ static berth_err write_new(const char *path, berth_str content, mode_t mode)
     return e;
 }
 
-/* A rename is only on the disk once its directory is. */
-static berth_err sync_directory_of(const char *path)
+berth_err file_sync_directory_of(const char *path)
 {
     char copy[FILE_PATH_MAX];
     berth_err e;
@@ -117,5 +116,5 @@ berth_err file_replace(const char *path, berth_str content, mode_t mode)
         errno = saved;
         return e;
     }
-    return sync_directory_of(path);
+    return file_sync_directory_of(path);
 }

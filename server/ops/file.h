@@ -16,6 +16,10 @@ BERTH_MUST_USE berth_err file_path(char out[FILE_PATH_MAX], const char *director
  * has left; BERTH_E_IO with errno kept. */
 BERTH_MUST_USE berth_err file_read(const char *path, struct berth_buf *b);
 
+/* What happened to the name PATH is on the disk: a name is only once its directory is. BERTH_E_IO
+ * with errno kept. */
+BERTH_MUST_USE berth_err file_sync_directory_of(const char *path);
+
 /* Replaces PATH by CONTENT: after a crash there is the old file or the new one, never a part. Both
  * file and name are on the disk when it returns. BERTH_E_IO with errno kept; PATH is then as it
  * was. */

@@ -173,3 +173,43 @@ berth_err sqlite_snapshot_verify(const struct snapshot_check *check, int *schema
     engine_close(db);
     return e;
 }
+
+static int walk_hubs(sqlite3 *db, void (*each)(void *user, berth_str name), void *user)
+{
+    char sql[64];
+    sqlite3_stmt *s;
+
+    (void)snprintf(sql, sizeof sql, "SELECT name FROM %s ORDER BY key",
+                   schema_table(BERTH_KIND_HUB));
+    int rc = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
+    if (rc != SQLITE_OK)
+        return rc;
+    while ((rc = sqlite3_step(s)) == SQLITE_ROW)
+        each(user, engine_column(s, 0));
+    (void)sqlite3_finalize(s);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+berth_err sqlite_snapshot_hubs(const char *path, void (*each)(void *user, berth_str name),
+                               void *user, struct sqlite_store_problem *problem)
+{
+    sqlite3 *db = NULL;
+
+    int rc = engine_open_reader(path, &db);
+    if (rc == SQLITE_OK)
+        rc = walk_hubs(db, each, user);
+    berth_err e = rc == SQLITE_OK ? BERTH_OK : say(problem, path, db, rc);
+    engine_close(db);
+    return e;
+}
+
+int sqlite_snapshot_schema(void)
+{
+    return schema_version();
+}
+
+berth_err sqlite_directory_lock(const char *directory, int *fd,
+                                struct sqlite_store_problem *problem)
+{
+    return directory_lock(directory, fd, problem);
+}

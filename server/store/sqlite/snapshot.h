@@ -36,4 +36,16 @@ struct snapshot_check {
 BERTH_MUST_USE berth_err sqlite_snapshot_verify(const struct snapshot_check *check, int *schema,
                                                 struct sqlite_store_problem *problem);
 
+/* The names of the hubs in a copy that was verified. */
+BERTH_MUST_USE berth_err sqlite_snapshot_hubs(const char *path,
+                                              void (*each)(void *user, berth_str name), void *user,
+                                              struct sqlite_store_problem *problem);
+
+/* The newest schema that this berth reads. */
+int sqlite_snapshot_schema(void);
+
+/* Keeps daemons away from DIRECTORY until *FD is closed. BERTH_E_MISMATCH: one is there. */
+BERTH_MUST_USE berth_err sqlite_directory_lock(const char *directory, int *fd,
+                                               struct sqlite_store_problem *problem);
+
 #endif
