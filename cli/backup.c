@@ -159,13 +159,13 @@ static int work(struct work *w)
         return code;
     interrupt_hold();
     code = take_all(w);
+    interrupt_release(); /* what follows has nothing to put in order but the sink's file */
     if (code == EXIT_CODE_OK)
         code = write_all(w);
     if (code == EXIT_CODE_OK)
         code = report(w);
     backup_free(w->backup);
     passphrase_wipe(&w->passphrase);
-    interrupt_release();
     return code;
 }
 

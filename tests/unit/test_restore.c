@@ -702,6 +702,69 @@ static void test_one_at_a_time(void **state)
     remove_rig(&r);
 }
 
+struct patience {
+    int asked, enough; /* ends at the ENOUGH-th question; < 0: never */
+};
+
+static bool lose_patience(void *user, uint64_t done, uint64_t whole)
+{
+    struct patience *p = user;
+
+    (void)done, (void)whole;
+    return p->asked++ != p->enough;
+}
+
+/* Ctrl-C at each moment where it is looked for. */
+static void test_interrupted_backup(void **state)
+{
+    struct patience p = { 0, -1 };
+    struct backup_watch watch = { lose_patience, &p };
+    struct backup_request request = { .crypto = &crypto, .watch = &watch };
+    struct backup_problem problem;
+    struct backup *b;
+    struct rig r;
+
+    (void)state;
+    make_rig(&r);
+    request.config = &r.config;
+    CHECK("not", backup_take(&request, &b, &problem) == BERTH_OK);
+    backup_free(b);
+    struct state_of before = look(r.dir);
+    int questions = p.asked;
+    CHECK("asked", questions > 0);
+    for (int i = 0; i < questions; i++) {
+        p = (struct patience){ 0, i };
+        CHECK("ended", backup_take(&request, &b, &problem) == BERTH_E_CLOSED && b == NULL);
+        CHECK("for that", problem.fault == BACKUP_INTERRUPTED);
+        CHECK("nothing left", same(before, look(r.dir)));
+    }
+    remove_rig(&r);
+}
+
+static void test_interrupted_restore(void **state)
+{
+    static struct restore_result out;
+    struct patience p = { 0, -1 };
+    struct backup_watch watch = { lose_patience, &p };
+    struct restore_request request = { .replace = true, .watch = &watch };
+    struct backup_problem problem;
+    struct rig r;
+
+    (void)state;
+    make_rig(&r);
+    request.data_dir = in_rig(&r, "aside");
+    CHECK("not", restore_with(&r, &request, &out, &problem) == BERTH_OK);
+    make_data(in_rig(&r, "live"));
+    int questions = p.asked;
+    CHECK("asked", questions > FILES);
+    for (int i = 0; i < questions; i++) {
+        p = (struct patience){ 0, i };
+        request.data_dir = NULL;
+        check_refused(&r, "interrupted", &request, BACKUP_INTERRUPTED, "interrupted");
+    }
+    remove_rig(&r);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -732,6 +795,8 @@ int main(void)
         cmocka_unit_test(test_owner),
         cmocka_unit_test(test_not_taken),
         cmocka_unit_test(test_one_at_a_time),
+        cmocka_unit_test(test_interrupted_backup),
+        cmocka_unit_test(test_interrupted_restore),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
