@@ -59,7 +59,7 @@ static int read_file(struct passphrase *p, const char *file)
 
     if (e != BERTH_OK && e != BERTH_E_FULL)
         return say(is_stdin ? "standard input" : file, e);
-    if (!is_stdin && stat(file, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077) != 0)
+    if (!is_stdin && stat(file, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 007) != 0)
         tell_warning("others may read the passphrase in %s; take that from them: chmod 600 %s",
                      file, file);
     trim(p);
