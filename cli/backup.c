@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/configure.h"
 #include "cli/interrupt.h"
+#include "cli/options.h"
 #include "cli/passphrase.h"
 #include "cli/sink.h"
 #include "cli/tell.h"
@@ -216,7 +217,7 @@ int backup_run(int argc, char **argv)
     char problem[CONFIGURE_PROBLEM_MAX] = "";
 
     configure_options(keys, names);
-    (void)argp_parse(&argp, argc, argv, 0, NULL, &in);
+    options_parse_alone(&argp, &in, argc, argv);
     if (configure(&in.given, &config, problem) != BERTH_OK)
         return tell_failure(EXIT_CODE_USAGE, "%s", problem);
     return run(&in, &config);

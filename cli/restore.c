@@ -262,8 +262,9 @@ int restore_verb_run(int argc, char **argv)
         { "list", KEY_LIST, NULL, 0, "check all of it and say what is in it; change nothing", 0 },
         { "replace", KEY_REPLACE, NULL, 0,
           "take the place of what the data directory holds, which is kept beside it", 0 },
-        { "owner", KEY_OWNER, "USER[:GROUP]", 0,
-          "give it to this user; else to the owner of the data directory there is", 0 },
+        { "owner", KEY_OWNER, "USER", 0,
+          "give it to this user (or USER:GROUP); else to the owner of the data directory there is",
+          0 },
         { "passphrase-file", KEY_PASSPHRASE, "FILE", 0,
           "read the passphrase from it (- is standard input) instead of asking", 0 },
         { "json", KEY_JSON, NULL, 0, "print JSON instead of text for people", 0 },
@@ -289,7 +290,7 @@ int restore_verb_run(int argc, char **argv)
     char problem[CONFIGURE_PROBLEM_MAX] = "";
 
     configure_options(keys, names);
-    (void)argp_parse(&argp, argc, argv, 0, NULL, &in);
+    options_parse_alone(&argp, &in, argc, argv);
     if (configure(&in.given, &config, problem) != BERTH_OK)
         return tell_failure(EXIT_CODE_USAGE, "%s", problem);
     return run(&in, &config);

@@ -52,6 +52,7 @@ static const struct row {
     { .placeholder = "TEXT" },
     { "TRACKING-ID", VALUES_WORDS, OF_SERVICE, "GET", "/berth/v1/refusals?last=20", NULL,
       "trackingId" },
+    { .placeholder = "USER" }, /* of this machine */
 };
 
 static const struct row *find(berth_str placeholder)

@@ -6,7 +6,14 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import tls from 'node:tls'
@@ -226,6 +233,7 @@ const table = verbs(names)
 const rows = tree.map((verb) => [verb, table[verb.name]])
 
 function fill() {
+  writeFileSync(join(work, 'passphrase'), 'correct horse battery\n', { mode: 0o600 })
   const group = ['--enrollment-group', names.group]
   exits(0, berth(['enrollment-group', 'create', names.group, '--initial-twin-tags', '{"line":2}']))
   exits(
@@ -316,6 +324,7 @@ await check('groff finds nothing wrong with the manual', () => {
 
 await daemon.start()
 env.BERTH_PROFILE = join(daemon.dir, 'data', 'profile.ini')
+env.BERTH_DATA_DIR = join(daemon.dir, 'data')
 try {
   const asking = rows.filter(([, row]) => row && row.asks !== false)
   for (const [verb, row] of asking) {

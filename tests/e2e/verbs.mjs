@@ -156,6 +156,27 @@ export const verbs = ({ work, group, enrollment: single, device, spare, unknown 
     more: [['--hub', 'localhost', '--key-type', 'secondary']],
     absent: ['--policy-name', 'none'],
   },
+  backup: {
+    args: (n) => ['--output', `${work}/${n}.berth`, '--passphrase-file', `${work}/passphrase`],
+    prints: /^backed up /,
+    asks: false,
+  },
+  // After backup: of what it wrote.
+  restore: {
+    args: () => ['--list', `${work}/0.berth`, '--passphrase-file', `${work}/passphrase`],
+    prints: /^made .*\nby berth/,
+    more: [
+      [
+        `${work}/0.berth`,
+        '--data-dir',
+        `${work}/restored`,
+        '--passphrase-file',
+        `${work}/passphrase`,
+      ],
+    ],
+    asks: false,
+    absent: [`${work}/none`],
+  },
   explain: {
     args: () => [unknown],
     prints: /^time .*\ntracking ID/,
