@@ -363,6 +363,27 @@ static void test_killed_where_data_was(void **state)
     kill_everywhere(FULL);
 }
 
+/* The first leaves its mark in the directory; with it the second one's old directory would look
+ * like something unpacked. */
+static void test_killed_twice(void **state)
+{
+    struct kill_at at = { RESTORE_EXCHANGED, 0 };
+    struct rig r;
+
+    (void)state;
+    make_rig(&r);
+    make_data(in_rig(&r, "live"));
+    struct state_of first = look(in_rig(&r, "live"));
+    CHECK("once", killed(&r, in_rig(&r, "live"), at));
+    scratch_write(in_rig(&r, "live/tls/later"), "made since");
+    struct state_of second = look(in_rig(&r, "live"));
+    CHECK("twice", killed(&r, in_rig(&r, "live"), at));
+    restore_must(&r, in_rig(&r, "live"), true);
+    CHECK("the first is kept", kept_ones(&r, first) == 1);
+    CHECK("the second too", kept_ones(&r, second) == 1);
+    remove_rig(&r);
+}
+
 /* ---- refused ---- */
 
 /* Neither DIR nor what is beside it changes. */
@@ -785,6 +806,7 @@ int main(void)
         cmocka_unit_test(test_killed_where_nothing_was),
         cmocka_unit_test(test_killed_where_empty),
         cmocka_unit_test(test_killed_where_data_was),
+        cmocka_unit_test(test_killed_twice),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_refused_to_a_daemon),
         cmocka_unit_test(test_refused_places),
