@@ -1,7 +1,9 @@
 #include "service_rig.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "auth/policy.h"
 #include "berth/openssl.h"
@@ -16,7 +18,8 @@
 #include "prov/registration.h"
 #include "tests/store/fake_store.h"
 
-#define OUT_MAX (2 * 1024 * 1024)
+#define OUT_MAX    (2 * 1024 * 1024)
+#define PATIENCE_S 60 /* a store of the caller's that has not answered by then never will */
 
 struct rig {
     struct front front;
@@ -24,7 +27,10 @@ struct rig {
     struct config config;
     struct metrics metrics;
     struct berth_crypto crypto;
-    struct fake_store *store;
+    struct fake_store *store; /* NULL: over a store of the caller's */
+    pthread_mutex_t lock;
+    pthread_cond_t cond;
+    bool woken;               /* under LOCK */
     struct store_port *inner; /* the store's own door; FRONT has WRAPPER */
     struct store_port wrapper;
     int stale;
@@ -124,17 +130,40 @@ static const struct store_ops door_ops = { .get = door_get,
                                            .deliver = door_deliver,
                                            .deliver_changes = door_deliver_changes };
 
-/* The rig looks by itself. */
 static void wake(void *user)
 {
-    (void)user;
+    struct rig *r = user;
+
+    pthread_mutex_lock(&r->lock);
+    r->woken = true;
+    pthread_cond_signal(&r->cond);
+    pthread_mutex_unlock(&r->lock);
+}
+
+static bool await_wake(struct rig *r)
+{
+    struct timespec until;
+    int rc = 0;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE_S;
+    pthread_mutex_lock(&r->lock);
+    while (!r->woken && rc == 0)
+        rc = pthread_cond_timedwait(&r->cond, &r->lock, &until);
+    bool woken = r->woken;
+    r->woken = false;
+    pthread_mutex_unlock(&r->lock);
+    return woken;
 }
 
 bool rig_step(struct rig *r)
 {
-    bool under_way = fake_store_under_way(r->store) > 0;
+    bool under_way = r->store == NULL ? await_wake(r) : fake_store_under_way(r->store) > 0;
 
-    fake_store_step(r->store);
+    if (r->store != NULL)
+        fake_store_step(r->store);
+    else
+        (void)uv_run(loop_uv(r->front.loop), UV_RUN_NOWAIT);
     return store_deliver(r->inner) > 0 || under_way;
 }
 
@@ -235,7 +264,7 @@ void rig_break_store(struct rig *r)
 
 /* ---- life ---- */
 
-static void open_store(struct rig *r)
+static berth_err open_store(struct rig *r, const struct rig_store *s)
 {
     struct fake_options o = { .seed = 1, .delay_max = 3, .reorder = true };
     struct store_attach attach = { .wake = wake,
@@ -244,10 +273,12 @@ static void open_store(struct rig *r)
                                    .watch_user = &r->front,
                                    .watch_kinds = FRONT_WATCH_KINDS };
 
+    r->wrapper.ops = &door_ops;
+    if (s != NULL)
+        return s->attach(s->store, &attach, &r->inner);
     r->store = fake_store_new(&o);
     assert_non_null(r->store);
-    CHECK("attached", fake_store_attach(r->store, &attach, &r->inner) == BERTH_OK);
-    r->wrapper.ops = &door_ops;
+    return fake_store_attach(r->store, &attach, &r->inner);
 }
 
 static void seed(struct rig *r)
@@ -273,7 +304,24 @@ static void connect_layers(struct rig *r)
     r->bottom.above = r->layer;
 }
 
-struct rig *rig_new(void)
+static void on_filled(void *user, bool ok)
+{
+    struct rig *r = user;
+
+    r->done = true;
+    r->ok = ok;
+}
+
+static bool fill(struct rig *r)
+{
+    catalog_fill(r->front.catalog, &r->wrapper, on_filled, r);
+    while (!r->done)
+        CHECK("the store answers", rig_step(r));
+    r->done = false;
+    return r->ok;
+}
+
+struct rig *rig_new_over(const struct rig_store *s)
 {
     struct rig *r = calloc(1, sizeof *r);
     struct limits_rates rates = { .device_requests_per_min = 120, .peer_failures_per_min = 20 };
@@ -297,9 +345,26 @@ struct rig *rig_new(void)
     CHECK("catalog", catalog_new(&r->crypto, &r->front.catalog) == BERTH_OK);
     CHECK("limits", limits_new(&rates, &r->front.limits) == BERTH_OK);
     CHECK("refusals", refusals_new(&r->front.refusals) == BERTH_OK);
-    open_store(r);
-    seed(r);
-    connect_layers(r);
+    pthread_mutex_init(&r->lock, NULL);
+    pthread_cond_init(&r->cond, NULL);
+    bool ok = open_store(r, s) == BERTH_OK;
+    if (ok && s != NULL && s->filled)
+        ok = fill(r);
+    else if (ok)
+        seed(r);
+    if (ok) {
+        connect_layers(r);
+        return r;
+    }
+    rig_free(r);
+    return NULL;
+}
+
+struct rig *rig_new(void)
+{
+    struct rig *r = rig_new_over(NULL);
+
+    assert_non_null(r);
     return r;
 }
 
@@ -320,15 +385,19 @@ void rig_free(struct rig *r)
 {
     rig_hang_up(r);
     front_stop(&r->front);
-    store_detach(r->inner);
+    if (r->inner != NULL)
+        store_detach(r->inner);
     calls_drop(&r->front);
-    fake_store_free(r->store);
+    if (r->store != NULL)
+        fake_store_free(r->store);
     catalog_free(r->front.catalog);
     limits_free(r->front.limits);
     refusals_free(r->front.refusals);
     loop_free(r->front.loop);
     common_deinit(&r->common);
     berth_openssl_deinit(&r->crypto);
+    pthread_cond_destroy(&r->cond);
+    pthread_mutex_destroy(&r->lock);
     free(r->out);
     free(r);
 }

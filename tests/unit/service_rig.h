@@ -34,6 +34,15 @@ struct rig_request {
 };
 
 struct rig *rig_new(void);
+/* The same over a store of the caller's, which answers in its own time: rig_step then waits for
+ * it. FILLED: what the rig would put there is there already, and the catalog reads it. NULL when
+ * the store cannot; nobody is left attached. */
+struct rig_store {
+    berth_err (*attach)(void *store, const struct store_attach *a, struct store_port **out);
+    void *store;
+    bool filled;
+};
+struct rig *rig_new_over(const struct rig_store *s);
 void rig_free(struct rig *r);
 struct front *rig_front(struct rig *r);
 /* The keys of every policy in the rig. */

@@ -98,6 +98,7 @@ static berth_err open_all(struct store *s, const struct sqlite_store_options *o,
         .key = s->key,
         .ports = &s->ports,
         .window_ms = o->window_ms,
+        .idle_ms = o->idle_ms,
         .answer_early = o->answer_before_commit,
     };
     return store_writer_start(&s->writer, &needs, problem);

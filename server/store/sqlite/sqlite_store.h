@@ -15,6 +15,7 @@ struct sqlite_store_options {
     const char *key_file;              /* NULL: SQLITE_STORE_KEYFILE in DIRECTORY */
     const struct berth_crypto *crypto; /* random and wipe; any thread */
     int window_ms;             /* how long a small batch waits for company; < 0: the default, 2 */
+    int idle_ms;               /* without work for so long: checkpoint; 0: the default, 1000 */
     bool answer_before_commit; /* tests only: completes commits before they are durable, to prove
                                   that the crash test sees it */
     uint32_t max_pages;        /* pages of 4 KiB the database may grow to; 0: as the disk allows */

@@ -53,7 +53,7 @@ static struct timespec from_now(int ms)
 /* With LOCK. False: there is none, and the WAL has waited long enough. */
 static bool await_work(struct store_writer *w)
 {
-    struct timespec idle = from_now(WRITER_IDLE_MS);
+    struct timespec idle = from_now(w->idle_ms);
 
     while (w->queued == 0 && !w->stopping) {
         if (w->wal_pages == 0)
@@ -303,6 +303,7 @@ berth_err store_writer_start(struct store_writer *w, const struct writer_needs *
         .crypto = needs->crypto,
         .ports = needs->ports,
         .window_ms = needs->window_ms < 0 ? WRITER_WINDOW_MS : needs->window_ms,
+        .idle_ms = needs->idle_ms <= 0 ? WRITER_IDLE_MS : needs->idle_ms,
         .answer_early = needs->answer_early,
         .wal_pages_limit = WRITER_WAL_PAGES,
     };

@@ -27,7 +27,7 @@ struct store_writer {
     const struct berth_crypto *crypto;
     struct port_set *ports;
     uint64_t version; /* last one given */
-    int window_ms;
+    int window_ms, idle_ms;
     bool answer_early;
     int wal_pages;       /* in the WAL after the last commit; 0: nothing to checkpoint */
     int wal_pages_limit; /* checkpoint when past it */
@@ -51,7 +51,7 @@ struct writer_needs {
     const struct berth_crypto *crypto;
     const uint8_t *key;
     struct port_set *ports;
-    int window_ms;
+    int window_ms, idle_ms;
     bool answer_early;
 };
 
