@@ -60,15 +60,13 @@ static bool device_is_there(struct trial *t, const struct device_story *d, const
 {
     struct berth_device device;
     struct answer a;
-    char text[64];
     struct berth_key key;
 
     const struct berth_record *rec = look_up(t, BERTH_KIND_DEVICE, hub, d->id, &a);
     bool there = rec != NULL;
     if (there && berth_device_decode(rec, &t->arena, &device) != BERTH_OK)
         blame(t, "device %s is damaged", d->id);
-    world_device_key(d, text);
-    MUST(berth_key_decode(berth_str_of(text), &key) == BERTH_OK);
+    MUST(berth_key_decode(berth_str_of(world_device_key(d)), &key) == BERTH_OK);
     if (there && (device.keys.primary.n != key.n ||
                   memcmp(device.keys.primary.bytes, key.bytes, key.n) != 0))
         blame(t, "device %s has another key", d->id);

@@ -184,25 +184,44 @@ unsigned world_device(struct story *s, const char *id, bool mover)
     return s->device_count++;
 }
 
-void world_device_key(const struct device_story *d, char out[64])
+/* Keys and tokens are the same in each of thousands of worlds, and OpenSSL takes its time. */
+struct credential {
+    char id[16], key[64], token[512];
+};
+
+static void make_credential(struct credential *c, const struct device_story *d)
 {
     berth_str group_key = d->mover ? BERTH_STR(WORLD_KEY_MOVERS) : BERTH_STR(WORLD_KEY_STICKY);
     struct berth_crypto crypto;
+    struct berth_key key;
+    char resource[64];
 
+    (void)snprintf(c->id, sizeof c->id, "%s", d->id);
     MUST(berth_openssl_init(&crypto) == BERTH_OK);
-    MUST(berth_derive_key_text(&crypto, group_key, berth_str_of(d->id), out) == BERTH_OK);
+    MUST(berth_derive_key_text(&crypto, group_key, berth_str_of(d->id), c->key) == BERTH_OK);
     berth_openssl_deinit(&crypto);
+    MUST(berth_key_decode(berth_str_of(c->key), &key) == BERTH_OK);
+    (void)snprintf(resource, sizeof resource, RIG_SCOPE "/registrations/%s", d->id);
+    (void)snprintf(c->token, sizeof c->token, "%s",
+                   rig_token(resource, "registration", &key, (int64_t)time(NULL) + 86400));
 }
 
-static const char *token_of(const struct device_story *d)
+static const struct credential *credential_of(const struct device_story *d)
 {
-    char key_text[64], resource[64];
-    struct berth_key key;
+    static struct credential known[STORY_DEVICES_MAX];
+    static unsigned count;
 
-    world_device_key(d, key_text);
-    MUST(berth_key_decode(berth_str_of(key_text), &key) == BERTH_OK);
-    (void)snprintf(resource, sizeof resource, RIG_SCOPE "/registrations/%s", d->id);
-    return rig_token(resource, "registration", &key, (int64_t)time(NULL) + 3600);
+    for (unsigned i = 0; i < count; i++)
+        if (strcmp(known[i].id, d->id) == 0)
+            return &known[i];
+    MUST(count < STORY_DEVICES_MAX);
+    make_credential(&known[count], d);
+    return &known[count++];
+}
+
+const char *world_device_key(const struct device_story *d)
+{
+    return credential_of(d)->key;
 }
 
 struct asker {
@@ -235,7 +254,8 @@ static void start(struct world *w, unsigned device)
     struct berth_registration_request req = {
         .id_scope = BERTH_STR(RIG_SCOPE),
         .registration_id = berth_str_of(d->id),
-        .credential = { .type = BERTH_CREDENTIAL_SAS, .u.sas = berth_str_of(token_of(d)) },
+        .credential = { .type = BERTH_CREDENTIAL_SAS,
+                        .u.sas = berth_str_of(credential_of(d)->token) },
     };
     struct peer peer = { .text = "192.0.2.1:1" };
     struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0xc0000201) };

@@ -40,6 +40,6 @@ void world_rest(struct world *w);
 void world_close_hub(struct world *w);
 
 /* The primary key, in text, that its group gives it. */
-void world_device_key(const struct device_story *d, char out[64]);
+const char *world_device_key(const struct device_story *d);
 
 #endif
