@@ -15,7 +15,7 @@
 
 #define ARENA (1024 * 1024)
 
-struct trial {
+struct look {
     enum scenario s;
     const struct story *story;
     size_t at;
@@ -25,7 +25,7 @@ struct trial {
     struct berth_arena arena;
 };
 
-__attribute__((format(printf, 2, 3))) static void blame(struct trial *t, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void blame(struct look *t, const char *format, ...)
 {
     va_list args;
 
@@ -36,14 +36,14 @@ __attribute__((format(printf, 2, 3))) static void blame(struct trial *t, const c
     va_end(args);
 }
 
-static void promise(struct trial *t, bool kept)
+static void promise(struct look *t, bool kept)
 {
     t->v->told++;
     t->v->kept += kept;
 }
 
 /* The record, decoded by the caller while *A lives; NULL: there is none. */
-static const struct berth_record *look_up(struct trial *t, enum berth_kind kind, const char *scope,
+static const struct berth_record *look_up(struct look *t, enum berth_kind kind, const char *scope,
                                           const char *key, struct answer *a)
 {
     door_get(&t->door, kind, scope, key, a);
@@ -56,7 +56,7 @@ static const struct berth_record *look_up(struct trial *t, enum berth_kind kind,
 /* ---- devices ---- */
 
 /* That the device is in HUB, once, and opens with the key it has. */
-static bool device_is_there(struct trial *t, const struct device_story *d, const char *hub)
+static bool device_is_there(struct look *t, const struct device_story *d, const char *hub)
 {
     struct berth_device device;
     struct answer a;
@@ -74,7 +74,7 @@ static bool device_is_there(struct trial *t, const struct device_story *d, const
     return there;
 }
 
-static bool is_as_told(struct trial *t, const struct device_story *d,
+static bool is_as_told(struct look *t, const struct device_story *d,
                        const struct berth_registration *r)
 {
     const struct turn *told = story_told(d, t->at);
@@ -85,7 +85,7 @@ static bool is_as_told(struct trial *t, const struct device_story *d,
            berth_str_eq(r->operation_id, berth_str_of(told->operation));
 }
 
-static void judge_device(struct trial *t, const struct device_story *d)
+static void judge_device(struct look *t, const struct device_story *d)
 {
     const struct turn *told = story_told(d, t->at);
     struct berth_registration r;
@@ -109,7 +109,7 @@ static void judge_device(struct trial *t, const struct device_story *d)
 
 /* ---- enrollments ---- */
 
-static bool enrollment_is(struct trial *t, unsigned i, struct enrollment_state want)
+static bool enrollment_is(struct look *t, unsigned i, struct enrollment_state want)
 {
     bool group = scenario_change_is_group(i);
     struct berth_enrollment e;
@@ -130,7 +130,7 @@ static bool enrollment_is(struct trial *t, unsigned i, struct enrollment_state w
     return same;
 }
 
-static void judge_change(struct trial *t, unsigned i)
+static void judge_change(struct look *t, unsigned i)
 {
     const struct change_story *c = &t->story->changes[i];
     bool after = enrollment_is(t, i, scenario_after(t->s));
@@ -143,7 +143,7 @@ static void judge_change(struct trial *t, unsigned i)
 
 /* ---- what was there before ---- */
 
-static bool has_secret(struct trial *t, enum berth_kind kind, const char *scope, const char *key,
+static bool has_secret(struct look *t, enum berth_kind kind, const char *scope, const char *key,
                        const char *secret)
 {
     struct answer a;
@@ -154,7 +154,7 @@ static bool has_secret(struct trial *t, enum berth_kind kind, const char *scope,
     return has;
 }
 
-static bool is_whole_legacy(struct trial *t, int i)
+static bool is_whole_legacy(struct look *t, int i)
 {
     struct answer a;
     char id[16], body[32];
@@ -167,7 +167,7 @@ static bool is_whole_legacy(struct trial *t, int i)
     return whole;
 }
 
-static void judge_legacy(struct trial *t)
+static void judge_legacy(struct look *t)
 {
     for (int i = 0; i < SCENARIO_LEGACY; i++)
         promise(t, is_whole_legacy(t, i));
@@ -175,7 +175,7 @@ static void judge_legacy(struct trial *t)
     promise(t, has_secret(t, BERTH_KIND_DEVICE, "hub.example", "sn-007", FIXTURE_V1_DEVICE_SECRET));
 }
 
-static void judge_records(struct trial *t)
+static void judge_records(struct look *t)
 {
     void *memory = malloc(ARENA);
 
@@ -199,7 +199,7 @@ static void judge_records(struct trial *t)
 /* ---- and on ---- */
 
 /* The hub that half of them have is closed to new ones: who was told it must come back to it. */
-static void register_again(struct trial *t)
+static void register_again(struct look *t)
 {
     struct story again = { 0 };
 
@@ -224,7 +224,7 @@ void oracle_judge(enum scenario s, const struct story *story, size_t at, const c
                   struct verdict *v)
 {
     struct story none = { 0 };
-    struct trial t = { .s = s, .story = story, .at = at, .v = v };
+    struct look t = { .s = s, .story = story, .at = at, .v = v };
 
     t.w = (struct world){ .story = &none,
                           .directory = directory,

@@ -7,7 +7,7 @@
 struct verdict {
     unsigned told, kept; /* promises made before the fault, and those that hold */
     unsigned doubled;    /* devices, registrations or operations that are there twice */
-    char problem[256];   /* does not open, is damaged, half of something: the first such thing */
+    char problem[288];   /* does not open, is damaged, half of something: the first such thing */
 };
 
 /* The files in DIRECTORY after a fault at step AT of S. Registers every device again: it gets the

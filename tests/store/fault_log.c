@@ -29,6 +29,7 @@ static struct {
     enum fault_op failing_op;
     char failing_file[16];
     int64_t room; /* < 0: without end */
+    int64_t used_first, used_most;
     struct fault_event *events;
     size_t count, capacity;
     struct step steps[STEPS_MAX];
@@ -147,8 +148,6 @@ static struct step *step_of(enum fault_op op, const char *phase, const char *fil
 
     if (op == FAULT_STATEMENT || op == FAULT_MARK)
         return step_named(phase);
-    if (phase[0] == '\0')
-        phase = op == FAULT_OPEN ? "open" : op == FAULT_DELETE ? "close" : "checkpoint";
     (void)snprintf(text, sizeof text, "%s: %s %s", phase, op_texts[op], file);
     return step_named(text);
 }
@@ -245,6 +244,8 @@ static void resize(const struct fault_event *e)
         log_.inodes[e->inode].size = end;
     if (e->op == FAULT_TRUNCATE)
         log_.inodes[e->inode].size = e->offset;
+    if (used() > log_.used_most)
+        log_.used_most = used();
 }
 
 int fault_log_call(struct fault_event *e, const char *phase, const char *file)
@@ -280,6 +281,7 @@ void fault_begin(const char *directory, const struct fault_plan *plan, bool sync
     log_.sync_off = sync_off;
     log_.happened = log_.lasting = false;
     log_.room = -1;
+    log_.used_first = log_.used_most = used();
     log_.watching = true;
 }
 
@@ -303,6 +305,11 @@ int64_t fault_used(void)
     int64_t n = used();
     pthread_mutex_unlock(&log_.lock);
     return n;
+}
+
+int64_t fault_grown(void)
+{
+    return log_.used_most - log_.used_first;
 }
 
 void fault_mend(void)

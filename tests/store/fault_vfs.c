@@ -9,7 +9,8 @@
 #include "tests/store/door.h"
 #include "tests/store/fault_impl.h"
 
-#define NAPS 1000 /* a wait for a lock is that many times shorter than asked */
+#define CHECKPOINT_LOCK 1    /* who holds that lock of the WAL's index writes it back */
+#define NAPS            1000 /* a wait for a lock is that many times shorter than asked */
 
 struct fault_file {
     sqlite3_file base;
@@ -20,7 +21,10 @@ struct fault_file {
 
 static sqlite3_vfs *real_vfs;
 static sqlite3_vfs vfs;
-static _Thread_local char phase[64];
+
+/* Of this thread: a connection is one thread's at a time. */
+static _Thread_local char statement[64];
+static _Thread_local bool checkpointing;
 
 static struct fault_file *mine(sqlite3_file *f)
 {
@@ -57,10 +61,20 @@ static const char *base_name(const char *path)
     return slash == NULL ? path : slash + 1;
 }
 
+/* What is under way: the last statement, for much of its work is done when it is reset. */
+static const char *phase_of(enum fault_op op, const char *kind)
+{
+    if (op == FAULT_OPEN && strcmp(kind, "database") == 0)
+        return "open";
+    if (op == FAULT_DELETE && strcmp(kind, "wal") == 0)
+        return "close";
+    return checkpointing ? "checkpoint" : statement;
+}
+
 static int call(sqlite3_file *f, struct fault_event *e)
 {
     e->inode = mine(f)->inode;
-    return fault_log_call(e, phase, mine(f)->kind);
+    return fault_log_call(e, phase_of(e->op, mine(f)->kind), mine(f)->kind);
 }
 
 static int plain_call(sqlite3_file *f, enum fault_op op)
@@ -173,8 +187,13 @@ static int file_shm_map(sqlite3_file *f, int page, int size, int extend, void vo
 
 static int file_shm_lock(sqlite3_file *f, int offset, int n, int flags)
 {
-    int rc = (flags & SQLITE_SHM_LOCK) != 0 ? plain_call(f, FAULT_SHM_LOCK) : SQLITE_OK;
+    bool lock = (flags & SQLITE_SHM_LOCK) != 0;
 
+    if (offset == CHECKPOINT_LOCK && n == 1 && (flags & SQLITE_SHM_EXCLUSIVE) != 0)
+        checkpointing = lock;
+    int rc = lock ? plain_call(f, FAULT_SHM_LOCK) : SQLITE_OK;
+    if (rc != SQLITE_OK && offset == CHECKPOINT_LOCK)
+        checkpointing = false;
     return rc != SQLITE_OK ? rc : real(f)->pMethods->xShmLock(real(f), offset, n, flags);
 }
 
@@ -226,7 +245,7 @@ static int vfs_open(sqlite3_vfs *v, sqlite3_filename path, sqlite3_file *f, int 
         if ((flags & SQLITE_OPEN_CREATE) != 0 || access(path, F_OK) == 0)
             e.inode = fault_log_open(e.name, &e.made);
     }
-    int rc = fault_log_call(&e, phase, mine(f)->kind);
+    int rc = fault_log_call(&e, phase_of(FAULT_OPEN, mine(f)->kind), mine(f)->kind);
     if (rc != SQLITE_OK) {
         if (e.made)
             fault_log_deleted(e.name);
@@ -245,7 +264,7 @@ static int vfs_delete(sqlite3_vfs *v, const char *path, int sync_names)
 
     (void)v;
     (void)snprintf(e.name, sizeof e.name, "%s", base_name(path));
-    int rc = fault_log_call(&e, phase, kind_of(path));
+    int rc = fault_log_call(&e, phase_of(FAULT_DELETE, kind_of(path)), kind_of(path));
     if (rc != SQLITE_OK)
         return rc;
     fault_log_deleted(e.name);
@@ -293,18 +312,15 @@ static void name_statement(const char *sql, char out[64])
     (void)snprintf(out, 64, "%s%s%s", verb, about[0] == '\0' ? "" : " ", about);
 }
 
-static int on_statement(unsigned type, void *user, void *statement, void *detail)
+static int on_statement(unsigned type, void *user, void *prepared, void *sql)
 {
     struct fault_event e = { .op = FAULT_STATEMENT, .inode = -1 };
 
     (void)user;
-    (void)statement;
-    if (type == SQLITE_TRACE_PROFILE) {
-        phase[0] = '\0';
-        return 0;
-    }
-    name_statement(detail, phase);
-    (void)fault_log_call(&e, phase, "");
+    (void)type;
+    (void)prepared;
+    name_statement(sql, statement);
+    (void)fault_log_call(&e, statement, "");
     return 0;
 }
 
@@ -315,7 +331,7 @@ static int on_connection(sqlite3 *db, char **error, const struct sqlite3_api_rou
     (void)api;
     if (fault_log_sync_off())
         (void)sqlite3_exec(db, "PRAGMA synchronous=OFF", NULL, NULL, NULL);
-    return sqlite3_trace_v2(db, SQLITE_TRACE_STMT | SQLITE_TRACE_PROFILE, on_statement, NULL);
+    return sqlite3_trace_v2(db, SQLITE_TRACE_STMT, on_statement, NULL);
 }
 
 void fault_vfs_install(void)

@@ -67,6 +67,8 @@ void fault_begin(const char *directory, const struct fault_plan *plan, bool sync
 /* The files may grow to BYTES altogether; < 0: without end. */
 void fault_room(int64_t bytes);
 int64_t fault_used(void);
+/* How much larger than at fault_begin they have been at most. */
+int64_t fault_grown(void);
 /* No call fails from now on. */
 void fault_mend(void);
 /* Nothing is watched any more; what was written down stays. */
