@@ -15,10 +15,12 @@ static int open_file(const char *path, sqlite3 **db)
     return sqlite3_exec(*db, "PRAGMA mmap_size=0; PRAGMA wal_autocheckpoint=0;", NULL, NULL, NULL);
 }
 
-/* Some file systems cannot do WAL; SQLite then quietly stays with what it had. */
+/* Some file systems cannot do WAL; SQLite then quietly stays with what it had. And it says "wal"
+ * before it has written so: whether that could be done shows when the statement ends. */
 int engine_use_wal(sqlite3 *db)
 {
     sqlite3_stmt *s;
+    int end;
 
     int rc = sqlite3_prepare_v2(db, "PRAGMA journal_mode=WAL", -1, &s, NULL);
     if (rc != SQLITE_OK)
@@ -26,8 +28,8 @@ int engine_use_wal(sqlite3 *db)
     rc = sqlite3_step(s);
     if (rc == SQLITE_ROW)
         rc = berth_str_eq(engine_column(s, 0), BERTH_STR("wal")) ? SQLITE_OK : SQLITE_IOERR;
-    (void)sqlite3_finalize(s);
-    return rc;
+    end = sqlite3_finalize(s);
+    return rc == SQLITE_OK ? end : rc;
 }
 
 int engine_open_writer(const char *path, uint32_t max_pages, sqlite3 **db)
