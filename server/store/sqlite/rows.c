@@ -197,6 +197,7 @@ static int make_changes(struct rows *r, struct store_job *j, uint64_t version)
 bool rows_apply(struct rows *r, struct store_job *j, uint64_t version)
 {
     j->result = STORE_OK;
+    j->problem = NULL; /* of a transaction that was given up before */
     j->version = version;
     for (size_t i = 0; i < j->count; i++)
         j->steps[i].happened = false;
