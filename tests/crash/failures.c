@@ -8,7 +8,7 @@
 enum column { ONCE, FULL, BUSY, LASTING, THEN_CUT, COLUMNS };
 
 static const char *const titles[COLUMNS] = { "fails once", "disk full", "busy", "fails on",
-                                             "once, then cut" };
+                                             "then a cut" };
 
 /* What the system says when the call fails. */
 static const int codes[] = {

@@ -23,7 +23,8 @@ struct matrix {
     unsigned lost, doubled, broken;
     unsigned runs; /* faults injected */
     uint64_t dice;
-    bool full; /* every place, not a sample */
+    bool full;  /* every place, not a sample */
+    bool quiet; /* cells that failed do not say why */
 };
 
 /* The rows that ACCEPT takes, in the order in which they first came up, of what has been recorded.

@@ -220,6 +220,20 @@ static void register_again(struct look *t)
     }
 }
 
+static unsigned count_told(const struct look *t)
+{
+    const struct story *s = t->story;
+    unsigned told = t->w.bare && s->ready < t->at;
+
+    if (t->s == SCENARIO_MIGRATION)
+        told += SCENARIO_LEGACY + 2;
+    for (unsigned i = 0; i < s->device_count; i++)
+        told += story_told(&s->devices[i], t->at) != NULL;
+    for (unsigned i = 0; i < s->change_count; i++)
+        told += s->changes[i].told < t->at;
+    return told;
+}
+
 void oracle_judge(enum scenario s, const struct story *story, size_t at, const char *directory,
                   struct verdict *v)
 {
@@ -231,6 +245,7 @@ void oracle_judge(enum scenario s, const struct story *story, size_t at, const c
                           .bare = s == SCENARIO_FIRST_START || s == SCENARIO_MIGRATION };
     if (!world_open(&t.w, false)) {
         blame(&t, "it does not open again: %s", t.w.problem);
+        v->told += count_told(&t); /* none of it is kept */
         return;
     }
     opened_door(&t.door, t.w.store);

@@ -168,7 +168,10 @@ static void put_record(struct world *w)
     struct door d;
 
     c.rec.secret = BERTH_STR(SCENARIO_SECRET);
-    opened_door(&d, w->store);
+    if (!opened_door_try(&d, w->store)) {
+        w->story->refused++;
+        return;
+    }
     (void)fault_mark("ask for the commit");
     if (door_commit(&d, &c, 1, 1, NULL) == STORE_OK)
         w->story->ready = fault_mark("tell ready");

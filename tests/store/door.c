@@ -109,7 +109,7 @@ static void wake(void *user)
     pthread_mutex_unlock(&d->lock);
 }
 
-void door_open(struct door *d, const struct conformance *of, void *store, unsigned watch_kinds)
+bool door_try(struct door *d, const struct conformance *of, void *store, unsigned watch_kinds)
 {
     *d = (struct door){ .of = of, .store = store, .thread = pthread_self() };
     pthread_mutex_init(&d->lock, NULL);
@@ -121,7 +121,16 @@ void door_open(struct door *d, const struct conformance *of, void *store, unsign
         .watch_user = d,
         .watch_kinds = watch_kinds,
     };
-    MUST(of->attach(store, &a, &d->port) == BERTH_OK);
+    if (of->attach(store, &a, &d->port) == BERTH_OK)
+        return true;
+    pthread_cond_destroy(&d->cond);
+    pthread_mutex_destroy(&d->lock);
+    return false;
+}
+
+void door_open(struct door *d, const struct conformance *of, void *store, unsigned watch_kinds)
+{
+    MUST(door_try(d, of, store, watch_kinds));
 }
 
 void door_close(struct door *d)

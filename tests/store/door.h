@@ -54,6 +54,8 @@ struct door {
 
 /* The door belongs to the calling thread. WATCH_KINDS 0: no watcher. */
 void door_open(struct door *d, const struct conformance *of, void *store, unsigned watch_kinds);
+/* False: the store lets nobody in. */
+bool door_try(struct door *d, const struct conformance *of, void *store, unsigned watch_kinds);
 void door_close(struct door *d);
 
 /* Waits for the wake (lets time pass until it comes), then delivers once. */

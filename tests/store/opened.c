@@ -27,11 +27,16 @@ static berth_err attach(void *store, const struct store_attach *a, struct store_
     return sqlite_store_attach(store, a, out);
 }
 
-void opened_door(struct door *d, struct store *s)
+bool opened_door_try(struct door *d, struct store *s)
 {
     static const struct conformance of = { .attach = attach };
 
-    door_open(d, &of, s, 0);
+    return door_try(d, &of, s, 0);
+}
+
+void opened_door(struct door *d, struct store *s)
+{
+    MUST(opened_door_try(d, s));
 }
 
 void opened_sql(const struct scratch *dir, const char *sql)

@@ -14,6 +14,7 @@ struct store *opened_must(const char *dir);
 
 /* A door to a store opened so. */
 void opened_door(struct door *d, struct store *s);
+bool opened_door_try(struct door *d, struct store *s);
 
 /* Runs SQL on the file behind the store's back. */
 void opened_sql(const struct scratch *dir, const char *sql);
