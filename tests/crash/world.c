@@ -155,7 +155,7 @@ void world_rest(struct world *w)
 
     sqlite_store_stats(w->store, &before);
     now = before;
-    for (int i = 0; i < 250 && now.checkpoints == before.checkpoints; i++) {
+    for (int i = 0; i < 50 && now.checkpoints == before.checkpoints; i++) {
         nanosleep(&moment, NULL);
         sqlite_store_stats(w->store, &now);
     }
