@@ -15,26 +15,26 @@
 
 static struct beginning beginnings[SCENARIO_COUNT];
 
-static struct trial trial_of(int s)
+static struct trial trial_of(enum scenario s)
 {
-    return (struct trial){ .s = (enum scenario)s, .from = &beginnings[s], .room = -1 };
+    return (struct trial){ .s = s, .from = &beginnings[s], .room = -1 };
 }
 
 static void try_all(struct matrix *m, int from, int below)
 {
     printf("\n== power cut and kill -9: what becomes of writes that were not synced\n");
     for (int s = from; s < below; s++) {
-        struct trial t = trial_of(s);
+        struct trial t = trial_of((enum scenario)s);
         cuts_try(m, &t, CUT_SAMPLES);
     }
     printf("\n== calls that fail, in the end mended; refused: who was told to come again\n");
     for (int s = from; s < below; s++) {
-        struct trial t = trial_of(s);
+        struct trial t = trial_of((enum scenario)s);
         failures_try(m, &t);
     }
     printf("\n== a disk that is full, and has room again\n");
     for (int s = from; s < below; s++) {
-        struct trial t = trial_of(s);
+        struct trial t = trial_of((enum scenario)s);
         room_try(m, &t, ROOM_SAMPLES);
     }
 }

@@ -14,8 +14,8 @@ static const char *const doubles[] = {
     "SELECT count(*) - count(DISTINCT key) FROM device",
     "SELECT count(*) - count(DISTINCT scope || x'00' || key) FROM enrollment",
     "SELECT count(*) - count(DISTINCT scope || x'00' || key) FROM enrollment_group",
-    "SELECT count(json_extract(body, '$.operationId'))"
-    " - count(DISTINCT json_extract(body, '$.operationId')) FROM registration",
+    ("SELECT count(json_extract(body, '$.operationId'))"
+     " - count(DISTINCT json_extract(body, '$.operationId')) FROM registration"),
 };
 
 static const struct {
