@@ -162,6 +162,8 @@ int64_t loop_now_ms(const struct loop *l)
     struct loop *cache = (struct loop *)(uintptr_t)l; /* reading the clock changes nothing seen */
     int64_t mono = loop_mono_ms(l);
 
+    if (l->wall_held)
+        return l->held_ms + l->skipped_ms;
     if (l->wall_at_ms != mono) {
         struct timespec ts;
 
@@ -170,6 +172,12 @@ int64_t loop_now_ms(const struct loop *l)
         cache->wall_at_ms = mono;
     }
     return l->wall_ms;
+}
+
+void loop_hold_wall(struct loop *l, int64_t now_ms)
+{
+    l->wall_held = true;
+    l->held_ms = now_ms - l->skipped_ms;
 }
 
 void loop_post(struct loop *l, void (*fn)(void *arg), void *arg)

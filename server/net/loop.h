@@ -81,6 +81,8 @@ void deadline_set(struct loop *l, struct deadline *d, int64_t after_ms,
 void deadline_clear(struct deadline *d);
 /* For tests: moves both clocks ahead by MS and fires what has become due. */
 void loop_skip(struct loop *l, int64_t ms);
+/* For tests: from now on the wall clock says NOW_MS, and moves by loop_skip alone. */
+void loop_hold_wall(struct loop *l, int64_t now_ms);
 
 /* Shared by all connections of the loop, valid within one event. */
 uint8_t *loop_rx(struct loop *l);

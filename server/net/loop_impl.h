@@ -41,6 +41,8 @@ struct loop {
     int64_t skipped_ms; /* loop_skip */
     int64_t wall_ms;    /* as read at WALL_AT_MS */
     int64_t wall_at_ms;
+    bool wall_held; /* loop_hold_wall */
+    int64_t held_ms;
     struct wheel wheel;
 
     uint8_t rx[LOOP_SCRATCH_SIZE];

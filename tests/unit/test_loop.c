@@ -313,6 +313,24 @@ static void test_clocks(void **state)
     assert_int_equal(loop_index(loop), 3);
 }
 
+static void test_held_clock(void **state)
+{
+    (void)state;
+    int64_t mono = loop_mono_ms(loop);
+
+    loop_skip(loop, 500);
+    loop_hold_wall(loop, 1700000000000); /* before and after now alike */
+    assert_int_equal(loop_now_ms(loop), 1700000000000);
+    uv_sleep(2);
+    uv_update_time(loop_uv(loop));
+    assert_int_equal(loop_now_ms(loop), 1700000000000);
+    assert_true(loop_mono_ms(loop) > mono + 500);
+    loop_skip(loop, 3000);
+    assert_int_equal(loop_now_ms(loop), 1700000003000);
+    loop_hold_wall(loop, 4102444800000);
+    assert_int_equal(loop_now_ms(loop), 4102444800000);
+}
+
 struct member {
     struct loop_member m;
     int dropped;
@@ -355,6 +373,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_timer_sleeps, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_real_timer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_clocks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_held_clock, set_up, tear_down),
         cmocka_unit_test(test_members),
     };
 
