@@ -85,7 +85,7 @@ static void await(struct front_rig *r, struct waiting *w)
     CHECK("the store could", w->result == STORE_OK);
 }
 
-static void put(struct front_rig *r, const struct berth_record *rec)
+void front_rig_put(struct front_rig *r, const struct berth_record *rec)
 {
     struct berth_change change = { .type = BERTH_PUT, .expect = BERTH_ANY, .rec = *rec };
     struct waiting w = { 0 };
@@ -112,7 +112,7 @@ static void put_group(struct front_rig *r, const char *id, const char *key, cons
     CHECK(more, berth_enrollment_parse(true, berth_str_of(id), berth_str_of(text), &a, &e, &why) ==
                     BERTH_OK);
     CHECK(more, berth_enrollment_encode(&e, &a, &rec) == BERTH_OK);
-    put(r, &rec);
+    front_rig_put(r, &rec);
 }
 
 void front_rig_put_group(struct front_rig *r, const char *more)
@@ -155,7 +155,7 @@ static void put_device(struct front_rig *r, const char *id, char key, bool enabl
     d.desired.values = berth_str_of(desired);
     d.desired.version = version;
     CHECK(id, berth_device_encode(&d, &a, &rec) == BERTH_OK);
-    put(r, &rec);
+    front_rig_put(r, &rec);
 }
 
 void front_rig_put_device(struct front_rig *r, const char *id, char key, bool enabled,
@@ -170,17 +170,22 @@ void front_rig_put_desired(struct front_rig *r, const char *id, char key, const 
     put_device(r, id, key, true, desired, version);
 }
 
-void front_rig_delete_device(struct front_rig *r, const char *id)
+void front_rig_delete(struct front_rig *r, enum berth_kind kind, const char *scope, const char *key)
 {
-    struct berth_change change = { .type = BERTH_DELETE,
-                                   .expect = BERTH_PRESENT,
-                                   .rec = { .kind = BERTH_KIND_DEVICE,
-                                            .scope = BERTH_STR(FRONT_RIG_HUB),
-                                            .key = berth_str_of(id) } };
+    struct berth_change change = {
+        .type = BERTH_DELETE,
+        .expect = BERTH_PRESENT,
+        .rec = { .kind = kind, .scope = berth_str_of(scope), .key = berth_str_of(key) }
+    };
     struct waiting w = { 0 };
 
     store_commit(r->inner, &change, 1, loop_now_ms(r->front.loop), on_done, &w);
     await(r, &w);
+}
+
+void front_rig_delete_device(struct front_rig *r, const char *id)
+{
+    front_rig_delete(r, BERTH_KIND_DEVICE, FRONT_RIG_HUB, id);
 }
 
 struct wanted {
@@ -248,11 +253,12 @@ static void open_store(struct front_rig *r)
 
 static void seed(struct front_rig *r)
 {
-    put(r, &(struct berth_record){ .kind = BERTH_KIND_SETTING,
-                                   .key = BERTH_STR(SETTING_ID_SCOPE),
-                                   .name = BERTH_STR(FRONT_RIG_SCOPE),
-                                   .body = BERTH_STR("{}") });
-    put(r, &(struct berth_record){ .kind = BERTH_KIND_HUB,
+    front_rig_put(r, &(struct berth_record){ .kind = BERTH_KIND_SETTING,
+                                             .key = BERTH_STR(SETTING_ID_SCOPE),
+                                             .name = BERTH_STR(FRONT_RIG_SCOPE),
+                                             .body = BERTH_STR("{}") });
+    front_rig_put(
+        r, &(struct berth_record){ .kind = BERTH_KIND_HUB,
                                    .key = BERTH_STR(FRONT_RIG_HUB),
                                    .name = BERTH_STR(FRONT_RIG_HUB),
                                    .body = BERTH_STR("{\"weight\":1,\"allocation\":true}") });

@@ -35,6 +35,11 @@ void front_rig_turn(struct front_rig *r);
 /* Until no registration is open and the store rests. */
 void front_rig_settle(struct front_rig *r);
 
+/* Straight into the store, whatever is there. */
+void front_rig_put(struct front_rig *r, const struct berth_record *rec);
+/* What must be there. */
+void front_rig_delete(struct front_rig *r, enum berth_kind kind, const char *scope,
+                      const char *key);
 /* The group's document: MORE are further members, from a comma on. */
 void front_rig_put_group(struct front_rig *r, const char *more);
 /* COUNT groups more, all of one other key, which come before it in the catalog. */
