@@ -7,17 +7,17 @@
 #include "cli/list.h"
 #include "cli/output.h"
 #include "cli/provisioned.h"
-#include "cli/tell.h"
+#include "cli/verb.h"
 
 #define READ_POLICY "registryRead" /* the least that shows identities */
 #define TWIN_POLICY "service"      /* the least that shows twins */
 
-enum { KEY_HUB = 0x100, KEY_TOP, KEY_TWIN, KEY_SHOW_KEYS, KEY_ID };
+enum { KEY_TWIN = 0x100 };
+enum { FILTER_HUB };
 
-struct input {
-    const char *id, *hub;
-    size_t top;
-    bool twin, show_keys, lists;
+struct show_input {
+    struct verb_input verb; /* first: verb_take's */
+    bool twin;
 };
 
 void device_check_id(struct argp_state *state, const char *id)
@@ -31,38 +31,10 @@ void device_check_id(struct argp_state *state, const char *id)
         argp_error(state, "\"%s\": an ID that %s", id, berth_id_fault_text(check.fault));
 }
 
-static error_t take(int key, char *arg, struct argp_state *state)
+const char *device_what(const char *id, const struct login *hub, char out[DEVICE_WHAT_MAX])
 {
-    struct input *in = state->input;
-
-    switch (key) {
-    case ARGP_KEY_ARG:
-    case KEY_ID:
-        if (in->lists)
-            argp_error(state, "\"%s\" is not expected here", arg);
-        options_take_one(state, &in->id, arg);
-        return 0;
-    case KEY_HUB:
-        in->hub = arg;
-        return 0;
-    case KEY_TOP:
-        in->top = (size_t)options_number(state, "--top", arg, 1, LIST_TOP_MAX);
-        return 0;
-    case KEY_TWIN:
-        in->twin = true;
-        return 0;
-    case KEY_SHOW_KEYS:
-        in->show_keys = true;
-        return 0;
-    case ARGP_KEY_END:
-        if (!in->lists)
-            device_check_id(state, in->id);
-        if (in->twin && in->show_keys)
-            argp_error(state, "a twin has no keys: --twin or --show-keys");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    (void)snprintf(out, DEVICE_WHAT_MAX, "device \"%s\" in hub %s", id, hub->host);
+    return out;
 }
 
 struct berth_json device_keys_of(struct berth_json device)
@@ -84,42 +56,42 @@ static void put_row(struct table *t, struct berth_json item)
     table_put_time(t, berth_json_get(item, BERTH_STR("lastActivityTime")));
 }
 
+static int ask(struct api *a, const char *const *values, struct list_question *out)
+{
+    int code = api_hub_login(a, values[FILTER_HUB], READ_POLICY, &out->hub);
+
+    out->request =
+        (struct api_request){ .method = "GET", .path = "/devices" API_HUB, .hub = &out->hub };
+    return code;
+}
+
 static int list(int argc, char **argv)
 {
     static const char *const heads[] = { "DEVICE ID", "STATUS", "CONNECTION", "AUTHENTICATION",
                                          "LAST ACTIVITY" };
-    static const struct argp_option own[] = {
-        { "hub", KEY_HUB, "HUB", 0, "the hub's name; the daemon's own hub when left out", 0 },
-        { "top", KEY_TOP, "NUMBER", 0, "show at most so many", 0 },
+    static const char *const states[] = { "connected", "disconnected", NULL };
+    static const struct list_filter filters[] = {
+        [FILTER_HUB] = { "hub", "HUB", "the hub's name; the daemon's own hub when left out",
+                         LIST_ASKS, NULL, NULL },
+        { "prefix", "TEXT", "those whose ID begins so alone", LIST_STARTS, "deviceId", NULL },
+        { "status", "enabled|disabled", "those with this status alone", LIST_IS, "status",
+          list_words_status },
+        { "connection-state", "connected|disconnected", "those in this state alone", LIST_IS,
+          "connectionState", states },
+        { "since", "TIME", "those active since then alone: a time, or 7d, 12h, 30m", LIST_SINCE,
+          "lastActivityTime", NULL },
         { 0 }
     };
-    const struct argp argp = { .options = own,
-                               .parser = take,
-                               .doc = "List the devices in a hub, without their keys." };
-    struct input in = { .lists = true };
-    struct login hub = { 0 };
-    struct options o;
-    struct api a;
-    int code;
+    static const struct list_form form = { .doc = "List the devices in a hub, without their keys.",
+                                           .none = "no devices",
+                                           .heads = heads,
+                                           .columns = sizeof heads / sizeof heads[0],
+                                           .row = put_row,
+                                           .hidden = device_keys_of,
+                                           .filters = filters,
+                                           .ask = ask };
 
-    options_parse(&argp, &in, &o, argc, argv);
-    code = api_open(&a, &o);
-    if (code == EXIT_CODE_OK)
-        code = api_hub_login(&a, in.hub, READ_POLICY, &hub);
-    if (code == EXIT_CODE_OK)
-        code = list_run(&a,
-                        &(struct listing){
-                            .request = { .method = "GET", .path = "/devices" API_HUB, .hub = &hub },
-                            .heads = heads,
-                            .columns = sizeof heads / sizeof heads[0],
-                            .row = put_row,
-                            .hidden = device_keys_of,
-                            .none = "no devices",
-                            .top = in.top,
-                            .json = o.json });
-    explicit_bzero(&hub, sizeof hub);
-    api_close(&a);
-    return code;
+    return list_verb(&form, argc, argv);
 }
 
 /* ---- show ---- */
@@ -135,7 +107,6 @@ static void print_identity(struct berth_json doc, const char *hub, const struct 
 {
     struct berth_json how = berth_json_get(doc, BERTH_STR("authentication"));
     struct berth_json can = berth_json_get(doc, BERTH_STR("capabilities"));
-    struct berth_json keys = device_keys_of(doc);
     struct table t;
 
     table_init(&t, stdout, NULL, 2);
@@ -150,10 +121,8 @@ static void print_identity(struct berth_json doc, const char *hub, const struct 
     table_put_time(&t, berth_json_get(doc, BERTH_STR("lastActivityTime")));
     table_pair(&t, "authentication", berth_json_get(how, BERTH_STR("type")));
     table_pair(&t, "IoT Edge", berth_json_get(can, BERTH_STR("iotEdge")));
-    if (show_keys) {
-        table_pair(&t, "primary key", berth_json_get(keys, BERTH_STR("primaryKey")));
-        table_pair(&t, "secondary key", berth_json_get(keys, BERTH_STR("secondaryKey")));
-    }
+    if (show_keys)
+        table_pair_keys(&t, device_keys_of(doc));
     (void)table_deinit(&t);
 }
 
@@ -175,58 +144,72 @@ static void print_twin(struct berth_json doc)
     print_section("reported", berth_json_get(properties, BERTH_STR("reported")));
 }
 
-static int show_in(struct api *a, const struct input *in, const struct login *hub, bool json)
+static int show_in(struct api *a, const struct show_input *in, const struct login *hub, bool json)
 {
     char path[API_PATH_MAX], what[DEVICE_WHAT_MAX];
+    bool show_keys = in->verb.show_keys;
     struct provisioned p = { 0 };
-    int code = in->twin ? EXIT_CODE_OK : provisioned_ask(a, hub->host, in->id, &p);
+    int code = in->twin ? EXIT_CODE_OK : provisioned_ask(a, hub->host, in->verb.id, &p);
 
     if (code != EXIT_CODE_OK)
         return code;
-    (void)snprintf(what, sizeof what, "device \"%s\" in hub %s", in->id, hub->host);
-    api_path(path, in->twin ? "/twins/" : "/devices/", in->id, API_HUB);
-    code = api_call(
-        a, &(struct api_request){ .method = "GET", .path = path, .hub = hub, .what = what });
+    api_path(path, in->twin ? "/twins/" : "/devices/", in->verb.id, API_HUB);
+    code = api_call(a, &(struct api_request){ .method = "GET",
+                                              .path = path,
+                                              .hub = hub,
+                                              .what = device_what(in->verb.id, hub, what) });
     if (code != EXIT_CODE_OK)
         return code;
     if (json)
         output_json(stdout, a->json,
-                    in->show_keys ? (struct berth_json){ 0 } : device_keys_of(a->json));
+                    show_keys ? (struct berth_json){ 0 } : device_keys_of(a->json));
     else if (in->twin)
         print_twin(a->json);
     else
-        print_identity(a->json, hub->host, &p, in->show_keys);
-    provisioned_warn(&p, hub->host, in->id);
+        print_identity(a->json, hub->host, &p, show_keys);
+    provisioned_warn(&p, hub->host, in->verb.id);
     return EXIT_CODE_OK;
+}
+
+static int show_one(struct api *a, const struct options *o, void *input)
+{
+    const struct show_input *in = input;
+    struct login hub;
+    int code = api_hub_login(a, in->verb.hub, in->twin ? TWIN_POLICY : READ_POLICY, &hub);
+
+    if (code == EXIT_CODE_OK)
+        code = show_in(a, in, &hub, o->json);
+    explicit_bzero(&hub, sizeof hub);
+    return code;
+}
+
+static error_t take(int key, char *arg, struct argp_state *state)
+{
+    struct show_input *in = state->input;
+
+    if (key == KEY_TWIN) {
+        in->twin = true;
+        return 0;
+    }
+    if (key == ARGP_KEY_END && in->twin && in->verb.show_keys)
+        argp_error(state, "a twin has no keys: --twin or --show-keys");
+    return verb_take(key, arg, state);
 }
 
 static int show(int argc, char **argv)
 {
-    static const struct argp_option own[] = {
-        { "device-id", KEY_ID, "DEVICE-ID", 0, "the same as ID alone, as az has it", 0 },
-        { "hub", KEY_HUB, "HUB", 0, "the hub's name; the daemon's own hub when left out", 0 },
-        { "twin", KEY_TWIN, NULL, 0, "its twin instead of its identity", 0 },
-        { "show-keys", KEY_SHOW_KEYS, NULL, 0, "with its keys", 0 },
-        { 0 }
-    };
+    static const struct argp_option own[] = { VERB_ID("device-id", "DEVICE-ID"),
+                                              VERB_HUB,
+                                              { "twin", KEY_TWIN, NULL, 0,
+                                                "its twin instead of its identity", 0 },
+                                              VERB_SHOW_KEYS,
+                                              { 0 } };
     const struct argp argp = {
         own, take, "DEVICE-ID", "Show one device of a hub.", NULL, NULL, NULL
     };
-    struct input in = { 0 };
-    struct login hub = { 0 };
-    struct options o;
-    struct api a;
-    int code;
+    struct show_input in = { .verb = { .check_id = device_check_id } };
 
-    options_parse(&argp, &in, &o, argc, argv);
-    code = api_open(&a, &o);
-    if (code == EXIT_CODE_OK)
-        code = api_hub_login(&a, in.hub, in.twin ? TWIN_POLICY : READ_POLICY, &hub);
-    if (code == EXIT_CODE_OK)
-        code = show_in(&a, &in, &hub, o.json);
-    explicit_bzero(&hub, sizeof hub);
-    api_close(&a);
-    return code;
+    return verb_run(&argp, &in, show_one, argc, argv);
 }
 
 const struct command device_commands[] = {

@@ -9,6 +9,8 @@
 
 /* Ends the process with EXIT_CODE_USAGE when ID is missing or breaks the rules. */
 void device_check_id(struct argp_state *state, const char *id);
+/* "device \"a\" in hub b" */
+const char *device_what(const char *id, const struct login *hub, char out[DEVICE_WHAT_MAX]);
 /* The keys in an identity: what is hidden unless asked for. */
 struct berth_json device_keys_of(struct berth_json device);
 

@@ -4,51 +4,11 @@
 
 #include "cli/change.h"
 #include "cli/command.h"
-#include "cli/confirm.h"
 #include "cli/device.h"
 #include "cli/output.h"
+#include "cli/verb.h"
 
 #define WRITE_POLICY "registryReadWrite" /* the least that changes identities */
-
-enum { KEY_ID = 0x100, KEY_HUB, KEY_ETAG, KEY_YES };
-
-struct input {
-    const char *id, *hub, *etag;
-    bool yes;
-};
-
-static error_t take(int key, char *arg, struct argp_state *state)
-{
-    struct input *in = state->input;
-
-    switch (key) {
-    case ARGP_KEY_ARG:
-    case KEY_ID:
-        options_take_one(state, &in->id, arg);
-        return 0;
-    case KEY_HUB:
-        in->hub = arg;
-        return 0;
-    case KEY_ETAG:
-        in->etag = change_take_etag(state, arg);
-        return 0;
-    case KEY_YES:
-        in->yes = true;
-        return 0;
-    case ARGP_KEY_END:
-        device_check_id(state, in->id);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-#define SHARED_OPTIONS                                                                             \
-    { "device-id", KEY_ID, "DEVICE-ID", 0, "the same as ID alone, as az has it", 0 },              \
-        { "hub", KEY_HUB, "HUB", 0, "the hub's name; the daemon's own hub when left out", 0 },     \
-    {                                                                                              \
-        "etag", KEY_ETAG, "ETAG", 0, "only when this is still its etag, as show --json has it", 0  \
-    }
 
 static int put_status(struct berth_json_out *j, struct berth_json doc, const void *user)
 {
@@ -61,44 +21,52 @@ static int put_status(struct berth_json_out *j, struct berth_json doc, const voi
     return EXIT_CODE_OK;
 }
 
-static int set_status(struct api *a, const struct input *in, const struct login *hub,
-                      const char *status)
+struct status_input {
+    struct verb_input verb; /* first: verb_take's */
+    const char *status;
+};
+
+static int put_in(struct api *a, const struct status_input *in, const struct login *hub, bool json)
 {
     char path[API_PATH_MAX], what[DEVICE_WHAT_MAX];
+    int code;
 
-    (void)snprintf(what, sizeof what, "device \"%s\" in hub %s", in->id, hub->host);
-    api_path(path, "/devices/", in->id, API_HUB);
-    return change_run(a, &(struct change){ .path = path,
+    (void)device_what(in->verb.id, hub, what);
+    api_path(path, "/devices/", in->verb.id, API_HUB);
+    code = change_run(a, &(struct change){ .path = path,
                                            .what = what,
                                            .hub = hub,
-                                           .etag = in->etag,
+                                           .etag = in->verb.etag,
                                            .put = put_status,
-                                           .user = status });
+                                           .user = in->status });
+    if (code == EXIT_CODE_OK && json)
+        output_json(stdout, a->json, device_keys_of(a->json));
+    else if (code == EXIT_CODE_OK)
+        (void)printf("%s %s\n", in->status, what);
+    return code;
+}
+
+static int set_status(struct api *a, const struct options *o, void *input)
+{
+    const struct status_input *in = input;
+    struct login hub;
+    int code = api_hub_login(a, in->verb.hub, WRITE_POLICY, &hub);
+
+    if (code == EXIT_CODE_OK)
+        code = put_in(a, in, &hub, o->json);
+    explicit_bzero(&hub, sizeof hub);
+    return code;
 }
 
 static int change_status(const char *status, const char *doc, int argc, char **argv)
 {
-    static const struct argp_option own[] = { SHARED_OPTIONS, { 0 } };
-    const struct argp argp = { own, take, "DEVICE-ID", doc, NULL, NULL, NULL };
-    struct input in = { 0 };
-    struct login hub = { 0 };
-    struct options o;
-    struct api a;
-    int code;
+    static const struct argp_option own[] = {
+        VERB_ID("device-id", "DEVICE-ID"), VERB_HUB, VERB_ETAG, { 0 }
+    };
+    const struct argp argp = { own, verb_take, "DEVICE-ID", doc, NULL, NULL, NULL };
+    struct status_input in = { .verb = { .check_id = device_check_id }, .status = status };
 
-    options_parse(&argp, &in, &o, argc, argv);
-    code = api_open(&a, &o);
-    if (code == EXIT_CODE_OK)
-        code = api_hub_login(&a, in.hub, WRITE_POLICY, &hub);
-    if (code == EXIT_CODE_OK)
-        code = set_status(&a, &in, &hub, status);
-    if (code == EXIT_CODE_OK && o.json)
-        output_json(stdout, a.json, device_keys_of(a.json));
-    else if (code == EXIT_CODE_OK)
-        (void)printf("%s device \"%s\" in hub %s\n", status, in.id, hub.host);
-    explicit_bzero(&hub, sizeof hub);
-    api_close(&a);
-    return code;
+    return verb_run(&argp, &in, set_status, argc, argv);
 }
 
 int device_enable_run(int argc, char **argv)
@@ -114,52 +82,39 @@ int device_disable_run(int argc, char **argv)
                          argc, argv);
 }
 
-static int remove_from(struct api *a, const struct input *in, const struct login *hub, bool json)
+static int delete_one(struct api *a, const struct options *o, void *input)
 {
+    const struct verb_input *in = input;
     char path[API_PATH_MAX], what[DEVICE_WHAT_MAX];
-    int code;
+    struct login hub;
+    int code = api_hub_login(a, in->hub, WRITE_POLICY, &hub);
 
-    (void)snprintf(what, sizeof what, "device \"%s\" in hub %s", in->id, hub->host);
     api_path(path, "/devices/", in->id, API_HUB);
-    code = api_call(
-        a, &(struct api_request){
-               .method = "DELETE", .path = path, .hub = hub, .what = what, .etag = in->etag });
-    if (code == EXIT_CODE_OK && !json)
-        (void)printf("deleted %s\n", what);
+    if (code == EXIT_CODE_OK)
+        code = verb_delete(a, o,
+                           &(struct api_request){ .path = path,
+                                                  .hub = &hub,
+                                                  .what = device_what(in->id, &hub, what),
+                                                  .etag = in->etag },
+                           in->yes);
+    explicit_bzero(&hub, sizeof hub);
     return code;
 }
 
 int device_delete_run(int argc, char **argv)
 {
-    static const struct argp_option own[] = { SHARED_OPTIONS,
-                                              { "yes", KEY_YES, NULL, 0, "do not ask", 0 },
-                                              { 0 } };
+    static const struct argp_option own[] = {
+        VERB_ID("device-id", "DEVICE-ID"), VERB_HUB, VERB_ETAG, VERB_YES, { 0 }
+    };
     const struct argp argp = { own,
-                               take,
+                               verb_take,
                                "DEVICE-ID",
                                "Delete a device from its hub, with its twin. Its registration "
                                "stays.",
                                NULL,
                                NULL,
                                NULL };
-    char what[DEVICE_WHAT_MAX];
-    struct input in = { 0 };
-    struct login hub = { 0 };
-    struct options o;
-    struct api a;
-    int code;
+    struct verb_input in = { .check_id = device_check_id };
 
-    options_parse(&argp, &in, &o, argc, argv);
-    (void)snprintf(what, sizeof what, "device \"%s\"", in.id);
-    code = confirm("delete", what, in.yes);
-    if (code != EXIT_CODE_OK)
-        return code;
-    code = api_open(&a, &o);
-    if (code == EXIT_CODE_OK)
-        code = api_hub_login(&a, in.hub, WRITE_POLICY, &hub);
-    if (code == EXIT_CODE_OK)
-        code = remove_from(&a, &in, &hub, o.json);
-    explicit_bzero(&hub, sizeof hub);
-    api_close(&a);
-    return code;
+    return verb_run(&argp, &in, delete_one, argc, argv);
 }

@@ -6,10 +6,10 @@
 
 #include "berth/registration_id.h"
 #include "cli/command.h"
-#include "cli/confirm.h"
 #include "cli/list.h"
 #include "cli/output.h"
 #include "cli/tell.h"
+#include "cli/verb.h"
 
 const struct enrollment_kind enrollment_single = {
     "enrollment",    "enrollment", "registrationId", "/enrollments/", "/berth/v1/enrollments/",
@@ -25,15 +25,6 @@ const struct enrollment_kind enrollment_group = {
     "gid",
     "GROUP-ID",
     true,
-};
-
-enum { KEY_ID = 0x100, KEY_SHOW_KEYS, KEY_YES, KEY_TOP };
-
-struct input {
-    const struct enrollment_kind *kind;
-    const char *id;
-    bool show_keys, yes, lists;
-    size_t top;
 };
 
 void enrollment_check_id(struct argp_state *state, const char *id)
@@ -52,35 +43,6 @@ const char *enrollment_what(const struct enrollment_kind *k, const char *id,
 {
     (void)snprintf(out, ENROLLMENT_WHAT_MAX, "%s \"%s\"", k->noun, id);
     return out;
-}
-
-static error_t take(int key, char *arg, struct argp_state *state)
-{
-    struct input *in = state->input;
-
-    switch (key) {
-    case ARGP_KEY_ARG:
-    case KEY_ID:
-        if (in->lists)
-            argp_error(state, "\"%s\" is not expected here", arg);
-        options_take_one(state, &in->id, arg);
-        return 0;
-    case KEY_SHOW_KEYS:
-        in->show_keys = true;
-        return 0;
-    case KEY_YES:
-        in->yes = true;
-        return 0;
-    case KEY_TOP:
-        in->top = (size_t)options_number(state, "--top", arg, 1, LIST_TOP_MAX);
-        return 0;
-    case ARGP_KEY_END:
-        if (!in->lists)
-            enrollment_check_id(state, in->id);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
 }
 
 static const char *reprovision_word(struct berth_json doc)
@@ -121,35 +83,74 @@ static void put_group(struct table *t, struct berth_json item)
     put_row(t, item, "enrollmentGroupId");
 }
 
-static int list(const struct enrollment_kind *k, int argc, char **argv)
+static int ask_singles(struct api *a, const char *const *values, struct list_question *out)
 {
-    static const char *const heads[] = { "ID", "STATUS", "ALLOCATION", "REPROVISIONING",
-                                         "CREATED" };
-    static const struct argp_option own[] = {
-        { "top", KEY_TOP, "NUMBER", 0, "show at most so many", 0 }, { 0 }
-    };
-    const struct argp argp = { .options = own, .parser = take, .doc = "List them all." };
-    struct input in = { .kind = k, .lists = true };
-    struct options o;
-    struct api a;
-    int code;
+    (void)a, (void)values;
+    out->request = (struct api_request){ .method = "POST",
+                                         .path = "/enrollments/query" API_DPS,
+                                         .body = BERTH_STR("{\"query\":\"*\"}") };
+    return EXIT_CODE_OK;
+}
 
-    options_parse(&argp, &in, &o, argc, argv);
-    code = api_open(&a, &o);
-    if (code == EXIT_CODE_OK)
-        code = list_run(&a, &(struct listing){
-                                .request = { .method = "POST",
-                                             .path = k->is_group ? "/enrollmentGroups/query" API_DPS
-                                                                 : "/enrollments/query" API_DPS,
-                                             .body = BERTH_STR("{\"query\":\"*\"}") },
-                                .heads = heads,
-                                .columns = sizeof heads / sizeof heads[0],
-                                .row = k->is_group ? put_group : put_single,
-                                .none = k->is_group ? "no enrollment groups" : "no enrollments",
-                                .top = in.top,
-                                .json = o.json });
-    api_close(&a);
-    return code;
+static int ask_groups(struct api *a, const char *const *values, struct list_question *out)
+{
+    (void)ask_singles(a, values, out);
+    out->request.path = "/enrollmentGroups/query" API_DPS;
+    return EXIT_CODE_OK;
+}
+
+static const char *const allocation_words[] = { "hashed", "static", "geoLatency", "custom", NULL };
+static const char *const heads[] = { "ID", "STATUS", "ALLOCATION", "REPROVISIONING", "CREATED" };
+
+#define SHARED_FILTERS                                                                               \
+    { "status", "enabled|disabled",   "those with this status alone",                                \
+      LIST_IS,  "provisioningStatus", list_words_status },                                           \
+        { "allocation-policy", "POLICY",        "those with this policy alone", LIST_IS,             \
+          "allocationPolicy",  allocation_words },                                                   \
+        { "hub", "HUB", "those that name this hub in --iot-hubs alone", LIST_HAS, "iotHubs", NULL }, \
+        { "since",                                                                                   \
+          "TIME",                                                                                    \
+          "those changed since then alone: a time, or 7d, "                                          \
+          "12h, 30m",                                                                                \
+          LIST_SINCE,                                                                                \
+          "lastUpdatedDateTimeUtc",                                                                  \
+          NULL },                                                                                    \
+    {                                                                                                \
+        0                                                                                            \
+    }
+
+static int list_singles(int argc, char **argv)
+{
+    static const struct list_filter filters[] = {
+        { "prefix", "TEXT", "those whose ID begins so alone", LIST_STARTS, "registrationId", NULL },
+        SHARED_FILTERS
+    };
+    static const struct list_form form = { .doc = "List the enrollments.",
+                                           .none = "no enrollments",
+                                           .heads = heads,
+                                           .columns = sizeof heads / sizeof heads[0],
+                                           .row = put_single,
+                                           .filters = filters,
+                                           .ask = ask_singles };
+
+    return list_verb(&form, argc, argv);
+}
+
+static int list_groups(int argc, char **argv)
+{
+    static const struct list_filter filters[] = { { "prefix", "TEXT",
+                                                    "those whose ID begins so alone", LIST_STARTS,
+                                                    "enrollmentGroupId", NULL },
+                                                  SHARED_FILTERS };
+    static const struct list_form form = { .doc = "List the enrollment groups.",
+                                           .none = "no enrollment groups",
+                                           .heads = heads,
+                                           .columns = sizeof heads / sizeof heads[0],
+                                           .row = put_group,
+                                           .filters = filters,
+                                           .ask = ask_groups };
+
+    return list_verb(&form, argc, argv);
 }
 
 /* ---- show ---- */
@@ -178,12 +179,6 @@ static void put_state(struct table *t, struct berth_json doc)
     table_pair(t, "assigned hub", berth_json_get(state, BERTH_STR("assignedHub")));
 }
 
-static void put_keys(struct table *t, struct berth_json keys)
-{
-    table_pair(t, "primary key", berth_json_get(keys, BERTH_STR("primaryKey")));
-    table_pair(t, "secondary key", berth_json_get(keys, BERTH_STR("secondaryKey")));
-}
-
 void enrollment_print(const struct enrollment_kind *k, struct berth_json doc, bool json,
                       bool show_keys)
 {
@@ -204,7 +199,7 @@ void enrollment_print(const struct enrollment_kind *k, struct berth_json doc, bo
     table_pair_text(&t, "reprovisioning", berth_str_of(reprovision_word(doc)));
     put_lists(&t, doc);
     if (show_keys)
-        put_keys(&t, keys);
+        table_pair_keys(&t, keys);
     table_put(&t, BERTH_STR("created"));
     table_put_time(&t, berth_json_get(doc, BERTH_STR("createdDateTimeUtc")));
     table_put(&t, BERTH_STR("last change"));
@@ -256,80 +251,67 @@ static int show_with_keys(struct api *a, const struct enrollment_kind *k, const 
     return code;
 }
 
-static int show(const struct enrollment_kind *k, int argc, char **argv)
+static int show_one(struct api *a, const struct options *o, void *input)
 {
-    const struct argp_option own[] = { { k->id_option, KEY_ID, k->metavar, 0,
-                                         "the same as ID alone, as az has it", 0 },
-                                       { k->id_alias, KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
-                                       { "show-keys", KEY_SHOW_KEYS, NULL, 0, "with its keys", 0 },
-                                       { 0 } };
-    const struct argp argp = { own,  take, k->metavar, "Show one, without its keys.",
-                               NULL, NULL, NULL };
+    const struct verb_input *in = input;
+    const struct enrollment_kind *k = in->user;
     char path[API_PATH_MAX], what[ENROLLMENT_WHAT_MAX];
-    struct input in = { .kind = k };
-    struct options o;
-    struct api a;
     int code;
 
-    options_parse(&argp, &in, &o, argc, argv);
-    (void)enrollment_what(k, in.id, what);
-    code = api_open(&a, &o);
-    api_path(path, k->path, in.id, API_DPS);
+    (void)enrollment_what(k, in->id, what);
+    api_path(path, k->path, in->id, API_DPS);
+    code = api_call(a, &(struct api_request){ .method = "GET", .path = path, .what = what });
+    if (code == EXIT_CODE_OK && in->show_keys)
+        return show_with_keys(a, k, in->id, what, o->json);
     if (code == EXIT_CODE_OK)
-        code = api_call(&a, &(struct api_request){ .method = "GET", .path = path, .what = what });
-    if (code == EXIT_CODE_OK && in.show_keys)
-        code = show_with_keys(&a, k, in.id, what, o.json);
-    else if (code == EXIT_CODE_OK)
-        enrollment_print(k, a.json, o.json, false);
-    api_close(&a);
+        enrollment_print(k, a->json, o->json, false);
     return code;
+}
+
+static int show(const struct enrollment_kind *k, int argc, char **argv)
+{
+    const struct argp_option own[] = {
+        VERB_ID(k->id_option, k->metavar), VERB_ALIAS(k->id_alias), VERB_SHOW_KEYS, { 0 }
+    };
+    const struct argp argp = { own,  verb_take, k->metavar, "Show one, without its keys.",
+                               NULL, NULL,      NULL };
+    struct verb_input in = { .check_id = enrollment_check_id, .user = k };
+
+    return verb_run(&argp, &in, show_one, argc, argv);
 }
 
 /* ---- delete ---- */
 
+static int delete_one(struct api *a, const struct options *o, void *input)
+{
+    const struct verb_input *in = input;
+    const struct enrollment_kind *k = in->user;
+    char path[API_PATH_MAX], what[ENROLLMENT_WHAT_MAX];
+
+    api_path(path, k->path, in->id, API_DPS);
+    return verb_delete(a, o,
+                       &(struct api_request){ .path = path,
+                                              .what = enrollment_what(k, in->id, what),
+                                              .etag = in->etag },
+                       in->yes);
+}
+
 static int remove_one(const struct enrollment_kind *k, int argc, char **argv)
 {
-    const struct argp_option own[] = { { k->id_option, KEY_ID, k->metavar, 0,
-                                         "the same as ID alone, as az has it", 0 },
-                                       { k->id_alias, KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
-                                       { "yes", KEY_YES, NULL, 0, "do not ask", 0 },
-                                       { 0 } };
-    const struct argp argp = {
-        own,        take,
-        k->metavar, "Delete one. Its devices stay in their hubs and can no longer register.",
-        NULL,       NULL,
-        NULL
+    const struct argp_option own[] = {
+        VERB_ID(k->id_option, k->metavar), VERB_ALIAS(k->id_alias), VERB_ETAG, VERB_YES, { 0 }
     };
-    char path[API_PATH_MAX], what[ENROLLMENT_WHAT_MAX];
-    struct input in = { .kind = k };
-    struct options o;
-    struct api a;
-    int code;
+    const struct argp argp = { own,
+                               verb_take,
+                               k->metavar,
+                               "Delete one. Its devices stay in their hubs and can no longer "
+                               "register.",
+                               NULL,
+                               NULL,
+                               NULL };
+    struct verb_input in = { .check_id = enrollment_check_id, .user = k };
 
-    options_parse(&argp, &in, &o, argc, argv);
-    (void)enrollment_what(k, in.id, what);
-    code = confirm("delete", what, in.yes);
-    if (code != EXIT_CODE_OK)
-        return code;
-    code = api_open(&a, &o);
-    api_path(path, k->path, in.id, API_DPS);
-    if (code == EXIT_CODE_OK)
-        code =
-            api_call(&a, &(struct api_request){ .method = "DELETE", .path = path, .what = what });
-    if (code == EXIT_CODE_OK && !o.json)
-        (void)printf("deleted %s\n", what);
-    api_close(&a);
-    return code;
-}
-
-static int list_singles(int argc, char **argv)
-{
-    return list(&enrollment_single, argc, argv);
-}
-
-static int list_groups(int argc, char **argv)
-{
-    return list(&enrollment_group, argc, argv);
+    return verb_run(&argp, &in, delete_one, argc, argv);
 }
 
 static int show_single(int argc, char **argv)

@@ -6,43 +6,8 @@
 #include "cli/command.h"
 #include "cli/enrollment.h"
 #include "cli/enrollment_body.h"
-#include "cli/output.h"
 #include "cli/tell.h"
-
-enum { KEY_ID = 0x100, KEY_ETAG, KEY_TYPE };
-
-struct input {
-    const char *id, *etag;
-    bool wants_type, primary, secondary;
-};
-
-static error_t take(int key, char *arg, struct argp_state *state)
-{
-    struct input *in = state->input;
-
-    switch (key) {
-    case ARGP_KEY_ARG:
-    case KEY_ID:
-        options_take_one(state, &in->id, arg);
-        return 0;
-    case KEY_ETAG:
-        in->etag = change_take_etag(state, arg);
-        return 0;
-    case KEY_TYPE:
-        in->primary = strcmp(arg, "primary") == 0;
-        in->secondary = strcmp(arg, "secondary") == 0;
-        if (!in->primary && !in->secondary)
-            argp_error(state, "--key-type %s: not one of primary, secondary", arg);
-        return 0;
-    case ARGP_KEY_END:
-        enrollment_check_id(state, in->id);
-        if (in->wants_type && !in->primary && !in->secondary)
-            argp_error(state, "--key-type is missing: primary or secondary");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
+#include "cli/verb.h"
 
 struct work {
     const struct enrollment_kind *kind;
@@ -79,34 +44,37 @@ int enrollment_change(struct api *a, const struct enrollment_kind *k,
 
 /* ---- enable, disable ---- */
 
+struct status_input {
+    struct verb_input verb; /* first: verb_take's */
+    const struct enrollment_kind *kind;
+    const char *status;
+};
+
+static int set_status(struct api *a, const struct options *o, void *input)
+{
+    const struct status_input *in = input;
+    struct enrollment_settings set = { .id = in->verb.id, .status = in->status };
+    int code = enrollment_change(a, in->kind, &set, in->verb.etag);
+
+    if (code == EXIT_CODE_OK && o->json)
+        enrollment_print(in->kind, a->json, true, false);
+    else if (code == EXIT_CODE_OK)
+        (void)printf("%s %s \"%s\"\n", in->status, in->kind->noun, in->verb.id);
+    return code;
+}
+
 static int change_status(const struct enrollment_kind *k, const char *status, const char *doc,
                          int argc, char **argv)
 {
     const struct argp_option own[] = {
-        { k->id_option, KEY_ID, k->metavar, 0, "the same as ID alone, as az has it", 0 },
-        { k->id_alias, KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
-        { "etag", KEY_ETAG, "ETAG", 0, "only when this is still its etag, as show --json has it",
-          0 },
-        { 0 }
+        VERB_ID(k->id_option, k->metavar), VERB_ALIAS(k->id_alias), VERB_ETAG, { 0 }
     };
-    const struct argp argp = { own, take, k->metavar, doc, NULL, NULL, NULL };
-    struct enrollment_settings set = { .status = status };
-    struct input in = { 0 };
-    struct options o;
-    struct api a;
-    int code;
+    const struct argp argp = { own, verb_take, k->metavar, doc, NULL, NULL, NULL };
+    struct status_input in = { .verb = { .check_id = enrollment_check_id },
+                               .kind = k,
+                               .status = status };
 
-    options_parse(&argp, &in, &o, argc, argv);
-    set.id = in.id;
-    code = api_open(&a, &o);
-    if (code == EXIT_CODE_OK)
-        code = enrollment_change(&a, k, &set, in.etag);
-    if (code == EXIT_CODE_OK && o.json)
-        enrollment_print(k, a.json, true, false);
-    else if (code == EXIT_CODE_OK)
-        (void)printf("%s %s \"%s\"\n", status, k->noun, in.id);
-    api_close(&a);
-    return code;
+    return verb_run(&argp, &in, set_status, argc, argv);
 }
 
 int enrollment_enable_run(int argc, char **argv)
@@ -139,53 +107,42 @@ int enrollment_group_disable_run(int argc, char **argv)
 
 static int print_keys(struct berth_json attestation, const char *what, bool json)
 {
-    struct berth_json keys = berth_json_get(attestation, BERTH_STR("symmetricKey"));
-    struct table t;
+    return verb_print_keys(berth_json_get(attestation, BERTH_STR("symmetricKey")), what, json);
+}
 
-    if (keys.type != BERTH_JSON_OBJECT)
-        return tell_failure(EXIT_CODE_FAILED, "%s has no symmetric keys", what);
-    if (json) {
-        output_json(stdout, keys, (struct berth_json){ 0 });
-        return EXIT_CODE_OK;
-    }
-    table_init(&t, stdout, NULL, 2);
-    table_pair(&t, "primary key", berth_json_get(keys, BERTH_STR("primaryKey")));
-    table_pair(&t, "secondary key", berth_json_get(keys, BERTH_STR("secondaryKey")));
-    (void)table_deinit(&t);
-    return EXIT_CODE_OK;
+static int ask_keys(struct api *a, const struct options *o, void *input)
+{
+    const struct verb_input *in = input;
+    const struct enrollment_kind *k = in->user;
+    char path[API_PATH_MAX], what[ENROLLMENT_WHAT_MAX];
+    int code;
+
+    (void)enrollment_what(k, in->id, what);
+    api_path(path, k->path, in->id, "/attestationmechanism" API_DPS);
+    code = api_call(a, &(struct api_request){ .method = "POST", .path = path, .what = what });
+    return code == EXIT_CODE_OK ? print_keys(a->json, what, o->json) : code;
 }
 
 static int show_keys(const struct enrollment_kind *k, int argc, char **argv)
 {
-    const struct argp_option own[] = { { k->id_option, KEY_ID, k->metavar, 0,
-                                         "the same as ID alone, as az has it", 0 },
-                                       { k->id_alias, KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
+    const struct argp_option own[] = { VERB_ID(k->id_option, k->metavar),
+                                       VERB_ALIAS(k->id_alias),
                                        { 0 } };
-    const struct argp argp = { own, take, k->metavar, "Print its two keys.", NULL, NULL, NULL };
-    char path[API_PATH_MAX], what[ENROLLMENT_WHAT_MAX];
-    struct input in = { 0 };
-    struct options o;
-    struct api a;
-    int code;
+    const struct argp argp = {
+        own, verb_take, k->metavar, "Print its two keys.", NULL, NULL, NULL
+    };
+    struct verb_input in = { .check_id = enrollment_check_id, .user = k };
 
-    options_parse(&argp, &in, &o, argc, argv);
-    (void)enrollment_what(k, in.id, what);
-    code = api_open(&a, &o);
-    api_path(path, k->path, in.id, "/attestationmechanism" API_DPS);
-    if (code == EXIT_CODE_OK)
-        code = api_call(&a, &(struct api_request){ .method = "POST", .path = path, .what = what });
-    if (code == EXIT_CODE_OK)
-        code = print_keys(a.json, what, o.json);
-    api_close(&a);
-    return code;
+    return verb_run(&argp, &in, ask_keys, argc, argv);
 }
 
 /* The key that is left out stays as it is: the service keeps it. */
-static int regenerate(struct api *a, const struct enrollment_kind *k, const struct input *in,
-                      bool json)
+static int regenerate(struct api *a, const struct options *o, void *input)
 {
+    const struct verb_input *in = input;
+    const struct enrollment_kind *k = in->user;
     struct enrollment_settings set = { .id = in->id };
-    struct berth_key *key = in->primary ? &set.keys.primary : &set.keys.secondary;
+    struct berth_key *key = in->key_type[0] == 'p' ? &set.keys.primary : &set.keys.secondary;
     char what[ENROLLMENT_WHAT_MAX];
     int code;
 
@@ -197,22 +154,17 @@ static int regenerate(struct api *a, const struct enrollment_kind *k, const stru
     if (code != EXIT_CODE_OK)
         return code;
     return print_keys(berth_json_get(a->json, BERTH_STR("attestation")),
-                      enrollment_what(k, in->id, what), json);
+                      enrollment_what(k, in->id, what), o->json);
 }
 
 static int regenerate_key(const struct enrollment_kind *k, int argc, char **argv)
 {
     const struct argp_option own[] = {
-        { k->id_option, KEY_ID, k->metavar, 0, "the same as ID alone, as az has it", 0 },
-        { k->id_alias, KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
-        { "key-type", KEY_TYPE, "primary|secondary", 0, "which is made anew", 0 },
-        { "etag", KEY_ETAG, "ETAG", 0, "only when this is still its etag, as show --json has it",
-          0 },
-        { 0 }
+        VERB_ID(k->id_option, k->metavar), VERB_ALIAS(k->id_alias), VERB_KEY_TYPES, VERB_ETAG, { 0 }
     };
     const struct argp argp = {
         own,
-        take,
+        verb_take,
         k->metavar,
         "Make one of its two keys anew, at random, and print both. Devices that have the old one "
         "can no longer register: give them the other first.",
@@ -220,17 +172,9 @@ static int regenerate_key(const struct enrollment_kind *k, int argc, char **argv
         NULL,
         NULL
     };
-    struct input in = { .wants_type = true };
-    struct options o;
-    struct api a;
-    int code;
+    struct verb_input in = { .check_id = enrollment_check_id, .user = k, .wants_key_type = true };
 
-    options_parse(&argp, &in, &o, argc, argv);
-    code = api_open(&a, &o);
-    if (code == EXIT_CODE_OK)
-        code = regenerate(&a, k, &in, o.json);
-    api_close(&a);
-    return code;
+    return verb_run(&argp, &in, regenerate, argc, argv);
 }
 
 static int show_single(int argc, char **argv)

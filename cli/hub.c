@@ -16,7 +16,7 @@ enum { KEY_WEIGHT = 0x100, KEY_NO_ALLOCATION };
 struct input {
     const char *name;
     long weight;
-    bool no_allocation, lists;
+    bool no_allocation;
 };
 
 static void check_name(struct argp_state *state, const char *name)
@@ -36,8 +36,6 @@ static error_t take(int key, char *arg, struct argp_state *state)
 
     switch (key) {
     case ARGP_KEY_ARG:
-        if (in->lists)
-            argp_error(state, "\"%s\" is not expected here", arg);
         options_take_one(state, &in->name, arg);
         return 0;
     case KEY_WEIGHT:
@@ -47,8 +45,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
         in->no_allocation = true;
         return 0;
     case ARGP_KEY_END:
-        if (!in->lists)
-            check_name(state, in->name);
+        check_name(state, in->name);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -67,27 +64,33 @@ static void put_row(struct table *t, struct berth_json item)
     table_put_json(t, berth_json_get(item, BERTH_STR("deviceCount")));
 }
 
+static int ask(struct api *a, const char *const *values, struct list_question *out)
+{
+    (void)a, (void)values;
+    out->request = (struct api_request){ .method = "GET", .path = "/berth/v1/hubs" };
+    return EXIT_CODE_OK;
+}
+
 static int list(int argc, char **argv)
 {
     static const char *const heads[] = { "HUB", "ALLOCATION", "WEIGHT", "DEVICES" };
-    const struct argp argp = { .parser = take, .doc = "List the hubs." };
-    struct input in = { .lists = true };
-    struct options o;
-    struct api a;
-    int code;
-
-    options_parse(&argp, &in, &o, argc, argv);
-    code = api_open(&a, &o);
-    if (code == EXIT_CODE_OK)
-        code = list_run(&a,
-                        &(struct listing){ .request = { .method = "GET", .path = "/berth/v1/hubs" },
+    static const char *const truth[] = { "true", "false", NULL };
+    static const struct list_filter filters[] = {
+        { "prefix", "TEXT", "those whose name begins so alone", LIST_STARTS, "hostName", NULL },
+        { "allocation", "true|false", "those that are given new devices, or are not", LIST_IS,
+          "allocation", truth },
+        { 0 }
+    };
+    static const struct list_form form = { .doc = "List the hubs.",
+                                           .none = "no hubs",
                                            .heads = heads,
                                            .columns = sizeof heads / sizeof heads[0],
                                            .row = put_row,
-                                           .none = "no hubs",
-                                           .json = o.json });
-    api_close(&a);
-    return code;
+                                           .filters = filters,
+                                           .whole = true,
+                                           .ask = ask };
+
+    return list_verb(&form, argc, argv);
 }
 
 static bool is_loopback(const char *address)

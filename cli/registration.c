@@ -1,64 +1,15 @@
 /* berth registration: what devices have registered, and as what. */
 #include <stdio.h>
 
-#include "berth/registration_id.h"
 #include "cli/command.h"
-#include "cli/confirm.h"
+#include "cli/enrollment.h"
 #include "cli/list.h"
 #include "cli/output.h"
 #include "cli/provisioned.h"
 #include "cli/tell.h"
+#include "cli/verb.h"
 
-#define WHAT_MAX (BERTH_ID_MAX + 32)
-
-enum { KEY_GROUP = 0x100, KEY_TOP, KEY_YES, KEY_ID };
-
-struct input {
-    const char *id, *group;
-    size_t top;
-    bool yes, lists;
-};
-
-static void check_id(struct argp_state *state, const char *id)
-{
-    struct berth_id_check check;
-
-    if (id == NULL)
-        argp_error(state, "the registration ID is missing");
-    check = berth_registration_id_check(berth_str_of(id));
-    if (check.fault != BERTH_ID_FINE)
-        argp_error(state, "\"%s\": an ID that %s", id, berth_id_fault_text(check.fault));
-}
-
-static error_t take(int key, char *arg, struct argp_state *state)
-{
-    struct input *in = state->input;
-
-    switch (key) {
-    case ARGP_KEY_ARG:
-    case KEY_ID:
-        if (in->lists)
-            argp_error(state, "\"%s\" is not expected here", arg);
-        options_take_one(state, &in->id, arg);
-        return 0;
-    case KEY_GROUP:
-        check_id(state, arg);
-        in->group = arg;
-        return 0;
-    case KEY_TOP:
-        in->top = (size_t)options_number(state, "--top", arg, 1, LIST_TOP_MAX);
-        return 0;
-    case KEY_YES:
-        in->yes = true;
-        return 0;
-    case ARGP_KEY_END:
-        if (!in->lists)
-            check_id(state, in->id);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
+enum { FILTER_GROUP };
 
 static void put_row(struct table *t, struct berth_json item)
 {
@@ -69,52 +20,72 @@ static void put_row(struct table *t, struct berth_json item)
     table_put_time(t, berth_json_get(item, BERTH_STR("lastUpdatedDateTimeUtc")));
 }
 
-static int list_of(struct api *a, const struct input *in, bool json)
+static int ask(struct api *a, const char *const *values, struct list_question *out)
 {
-    static const char *const heads[] = { "REGISTRATION ID", "STATUS", "HUB", "DEVICE ID",
-                                         "LAST CHANGE" };
-    char path[API_PATH_MAX] = "/berth/v1/registrations", what[WHAT_MAX];
-    struct api_request request = { .method = "GET", .path = path };
+    const char *group = values[FILTER_GROUP];
 
-    if (in->group != NULL) {
-        (void)snprintf(what, sizeof what, "enrollment group \"%s\"", in->group);
-        api_path(path, "/registrations/", in->group, "/query" API_DPS);
-        request = (struct api_request){
-            .method = "POST", .path = path, .body = BERTH_STR("{\"query\":\"*\"}"), .what = what
-        };
-    }
-    return list_run(a, &(struct listing){ .request = request,
-                                          .heads = heads,
-                                          .columns = sizeof heads / sizeof heads[0],
-                                          .row = put_row,
-                                          .none = "no registrations",
-                                          .top = in->top,
-                                          .json = json });
+    (void)a;
+    out->request = (struct api_request){ .method = "GET", .path = "/berth/v1/registrations" };
+    if (group == NULL)
+        return EXIT_CODE_OK;
+    if (berth_registration_id_check(berth_str_of(group)).fault != BERTH_ID_FINE)
+        return tell_failure(EXIT_CODE_USAGE, "--enrollment-group %s: no group can have this ID",
+                            group);
+    api_path(out->path, "/registrations/", group, "/query" API_DPS);
+    out->request = (struct api_request){ .method = "POST",
+                                         .path = out->path,
+                                         .body = BERTH_STR("{\"query\":\"*\"}") };
+    return EXIT_CODE_OK;
+}
+
+/* A group that nobody has registered with, or a slip of the pen? Registrations outlive their group:
+ * the service lists them in either case. */
+static int check_group(struct api *a, const char *const *values)
+{
+    const char *group = values[FILTER_GROUP];
+    char path[API_PATH_MAX], what[ENROLLMENT_WHAT_MAX];
+    int code;
+
+    if (group == NULL)
+        return EXIT_CODE_OK;
+    api_path(path, enrollment_group.path, group, API_DPS);
+    code =
+        api_call(a, &(struct api_request){ .method = "GET",
+                                           .path = path,
+                                           .what = enrollment_what(&enrollment_group, group, what),
+                                           .denied_is_fine = true });
+    return code;
 }
 
 static int list(int argc, char **argv)
 {
-    static const struct argp_option own[] = {
-        { "enrollment-group", KEY_GROUP, "GROUP-ID", 0, "those of this group alone", 0 },
-        { "group-id", KEY_GROUP, NULL, OPTION_ALIAS, NULL, 0 },
-        { "gid", KEY_GROUP, NULL, OPTION_ALIAS, NULL, 0 },
-        { "top", KEY_TOP, "NUMBER", 0, "show at most so many", 0 },
+    static const char *const statuses[] = { "unassigned", "assigning", "assigned",
+                                            "failed",     "disabled",  NULL };
+    static const char *const heads[] = { "REGISTRATION ID", "STATUS", "HUB", "DEVICE ID",
+                                         "LAST CHANGE" };
+    static const struct list_filter filters[] = {
+        [FILTER_GROUP] = { "enrollment-group", "GROUP-ID", "those of this group alone", LIST_ASKS,
+                           NULL, NULL },
+        { "group-id", NULL, NULL, LIST_ALIAS, NULL, NULL },
+        { "gid", NULL, NULL, LIST_ALIAS, NULL, NULL },
+        { "prefix", "TEXT", "those whose ID begins so alone", LIST_STARTS, "registrationId", NULL },
+        { "status", "unassigned|assigning|assigned|failed|disabled", "those with this status alone",
+          LIST_IS, "status", statuses },
+        { "hub", "HUB", "those assigned to this hub alone", LIST_IS, "assignedHub", NULL },
+        { "since", "TIME", "those changed since then alone: a time, or 7d, 12h, 30m", LIST_SINCE,
+          "lastUpdatedDateTimeUtc", NULL },
         { 0 }
     };
-    const struct argp argp = { .options = own,
-                               .parser = take,
-                               .doc = "List the devices that have registered." };
-    struct input in = { .lists = true };
-    struct options o;
-    struct api a;
-    int code;
+    static const struct list_form form = { .doc = "List the devices that have registered.",
+                                           .none = "no registrations",
+                                           .heads = heads,
+                                           .columns = sizeof heads / sizeof heads[0],
+                                           .row = put_row,
+                                           .filters = filters,
+                                           .ask = ask,
+                                           .check = check_group };
 
-    options_parse(&argp, &in, &o, argc, argv);
-    code = api_open(&a, &o);
-    if (code == EXIT_CODE_OK)
-        code = list_of(&a, &in, o.json);
-    api_close(&a);
-    return code;
+    return list_verb(&form, argc, argv);
 }
 
 static void print(struct berth_json doc)
@@ -149,17 +120,25 @@ static int warn_of_other(struct api *a, const char *hub, const char *device_id)
     return code;
 }
 
-static int show_one(struct api *a, const char *id, bool json)
+static const char *what_of(const struct verb_input *in, char out[ENROLLMENT_WHAT_MAX])
 {
-    char path[API_PATH_MAX], what[WHAT_MAX], hub[LOGIN_HOST_MAX + 1], device_id[BERTH_ID_MAX + 1];
+    (void)snprintf(out, ENROLLMENT_WHAT_MAX, "registration \"%s\"", in->id);
+    return out;
+}
+
+static int show_one(struct api *a, const struct options *o, void *input)
+{
+    const struct verb_input *in = input;
+    char path[API_PATH_MAX], what[ENROLLMENT_WHAT_MAX];
+    char hub[LOGIN_HOST_MAX + 1], device_id[BERTH_ID_MAX + 1];
     int code;
 
-    (void)snprintf(what, sizeof what, "registration \"%s\"", id);
-    api_path(path, "/registrations/", id, API_DPS);
-    code = api_call(a, &(struct api_request){ .method = "GET", .path = path, .what = what });
+    api_path(path, "/registrations/", in->id, API_DPS);
+    code = api_call(
+        a, &(struct api_request){ .method = "GET", .path = path, .what = what_of(in, what) });
     if (code != EXIT_CODE_OK)
         return code;
-    if (json)
+    if (o->json)
         output_json(stdout, a->json, (struct berth_json){ 0 });
     else
         print(a->json);
@@ -171,61 +150,44 @@ static int show_one(struct api *a, const char *id, bool json)
 
 static int show(int argc, char **argv)
 {
-    static const struct argp_option own[] = { { "registration-id", KEY_ID, "REGISTRATION-ID", 0,
-                                                "the same as ID alone, as az has it", 0 },
-                                              { "rid", KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
+    static const struct argp_option own[] = { VERB_ID("registration-id", "REGISTRATION-ID"),
+                                              VERB_ALIAS("rid"),
                                               { 0 } };
     const struct argp argp = {
-        own, take, "REGISTRATION-ID", "Show one device's registration.", NULL, NULL, NULL
+        own, verb_take, "REGISTRATION-ID", "Show one device's registration.", NULL, NULL, NULL
     };
-    struct input in = { 0 };
-    struct options o;
-    struct api a;
-    int code;
+    struct verb_input in = { .check_id = enrollment_check_id };
 
-    options_parse(&argp, &in, &o, argc, argv);
-    code = api_open(&a, &o);
-    if (code == EXIT_CODE_OK)
-        code = show_one(&a, in.id, o.json);
-    api_close(&a);
-    return code;
+    return verb_run(&argp, &in, show_one, argc, argv);
+}
+
+static int delete_one(struct api *a, const struct options *o, void *input)
+{
+    const struct verb_input *in = input;
+    char path[API_PATH_MAX], what[ENROLLMENT_WHAT_MAX];
+
+    api_path(path, "/registrations/", in->id, API_DPS);
+    return verb_delete(
+        a, o, &(struct api_request){ .path = path, .what = what_of(in, what), .etag = in->etag },
+        in->yes);
 }
 
 static int remove_one(int argc, char **argv)
 {
-    static const struct argp_option own[] = { { "registration-id", KEY_ID, "REGISTRATION-ID", 0,
-                                                "the same as ID alone, as az has it", 0 },
-                                              { "rid", KEY_ID, NULL, OPTION_ALIAS, NULL, 0 },
-                                              { "yes", KEY_YES, NULL, 0, "do not ask", 0 },
-                                              { 0 } };
+    static const struct argp_option own[] = {
+        VERB_ID("registration-id", "REGISTRATION-ID"), VERB_ALIAS("rid"), VERB_ETAG, VERB_YES, { 0 }
+    };
     const struct argp argp = { own,
-                               take,
+                               verb_take,
                                "REGISTRATION-ID",
                                "Forget a device's registration. The device stays in its hub; its "
                                "next registration is a first one.",
                                NULL,
                                NULL,
                                NULL };
-    char path[API_PATH_MAX], what[WHAT_MAX];
-    struct input in = { 0 };
-    struct options o;
-    struct api a;
-    int code;
+    struct verb_input in = { .check_id = enrollment_check_id };
 
-    options_parse(&argp, &in, &o, argc, argv);
-    (void)snprintf(what, sizeof what, "registration \"%s\"", in.id);
-    code = confirm("delete", what, in.yes);
-    if (code != EXIT_CODE_OK)
-        return code;
-    code = api_open(&a, &o);
-    api_path(path, "/registrations/", in.id, API_DPS);
-    if (code == EXIT_CODE_OK)
-        code =
-            api_call(&a, &(struct api_request){ .method = "DELETE", .path = path, .what = what });
-    if (code == EXIT_CODE_OK && !o.json)
-        (void)printf("deleted %s\n", what);
-    api_close(&a);
-    return code;
+    return verb_run(&argp, &in, delete_one, argc, argv);
 }
 
 const struct command registration_commands[] = {

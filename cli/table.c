@@ -138,3 +138,9 @@ void table_pair_text(struct table *t, const char *name, berth_str value)
     table_put(t, berth_str_of(name));
     table_put(t, value);
 }
+
+void table_pair_keys(struct table *t, struct berth_json keys)
+{
+    table_pair(t, "primary key", berth_json_get(keys, BERTH_STR("primaryKey")));
+    table_pair(t, "secondary key", berth_json_get(keys, BERTH_STR("secondaryKey")));
+}

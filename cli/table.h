@@ -39,5 +39,7 @@ void table_pair(struct table *t, const char *name, struct berth_json v);
 /* An array's strings in a row; NONE when it is empty or absent. */
 void table_pair_list(struct table *t, const char *name, struct berth_json list, berth_str none);
 void table_pair_text(struct table *t, const char *name, berth_str value);
+/* The two keys of {"primaryKey":..,"secondaryKey":..}. */
+void table_pair_keys(struct table *t, struct berth_json keys);
 
 #endif

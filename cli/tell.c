@@ -39,6 +39,16 @@ void tell_warning(const char *format, ...)
     va_end(args);
 }
 
+void tell_note(const char *format, ...)
+{
+    va_list args;
+
+    (void)fflush(stdout);
+    va_start(args, format);
+    tell("", format, args);
+    va_end(args);
+}
+
 void tell_hint(const char *format, ...)
 {
     va_list args;

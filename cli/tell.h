@@ -10,6 +10,8 @@
 int tell_failure(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "berth: warning: TEXT". */
 void tell_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* TEXT alone: what scripts may want to read too. */
+void tell_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* TEXT alone: a hint for people, kept out of standard output. */
 void tell_hint(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

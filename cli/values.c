@@ -50,6 +50,8 @@ static const struct row {
     { .placeholder = "SECONDS" },
     { .placeholder = "TEMPLATE" },
     { .placeholder = "TEXT" },
+    { .placeholder = "TIME" },
+    { .placeholder = "TOKEN" },
     { "TRACKING-ID", VALUES_WORDS, OF_SERVICE, "GET", "/berth/v1/refusals?last=20", NULL,
       "trackingId" },
     { .placeholder = "USER" }, /* of this machine */
