@@ -1,22 +1,18 @@
 #include "auth/policy.h"
 
+#include <string.h>
+
+#include "base/ascii.h"
 #include "crypto/key_pair.h"
 #include "wire/json_key.h"
 
-#define SERVICE_RIGHTS                                                                             \
-    (BERTH_RIGHT_SERVICE_CONFIG | BERTH_RIGHT_ENROLLMENT_READ | BERTH_RIGHT_ENROLLMENT_WRITE |     \
-     BERTH_RIGHT_REGISTRATION_READ | BERTH_RIGHT_REGISTRATION_WRITE | BERTH_RIGHT_DEVICE_CONNECT)
-#define HUB_RIGHTS                                                                                 \
-    (BERTH_RIGHT_REGISTRY_READ | BERTH_RIGHT_REGISTRY_WRITE | BERTH_RIGHT_SERVICE_CONNECT |        \
-     BERTH_RIGHT_DEVICE_CONNECT)
-
 const struct berth_policy_default berth_service_policies[] = {
-    { "provisioningserviceowner", SERVICE_RIGHTS },
+    { "provisioningserviceowner", BERTH_RIGHTS_OF_SERVICE },
     { NULL, 0 },
 };
 
 const struct berth_policy_default berth_hub_policies[] = {
-    { "iothubowner", HUB_RIGHTS },
+    { "iothubowner", BERTH_RIGHTS_OF_HUB },
     { "service", BERTH_RIGHT_SERVICE_CONNECT },
     { "device", BERTH_RIGHT_DEVICE_CONNECT },
     { "registryRead", BERTH_RIGHT_REGISTRY_READ },
@@ -62,7 +58,8 @@ static void put_rights_member(struct berth_json_out *j, unsigned rights)
     berth_buf_put_char(j->b, '"');
 }
 
-void berth_policy_put(struct berth_buf *b, const struct berth_policy *p, bool with_keys)
+void berth_policy_put(struct berth_buf *b, const struct berth_policy *p, berth_str etag,
+                      bool with_keys)
 {
     struct berth_json_out j;
 
@@ -70,6 +67,8 @@ void berth_policy_put(struct berth_buf *b, const struct berth_policy *p, bool wi
     berth_json_open(&j, '{');
     berth_json_member(&j, "keyName", p->name);
     put_rights_member(&j, p->rights);
+    if (etag.n > 0)
+        berth_json_member(&j, "etag", etag);
     if (with_keys) {
         berth_json_member_key(&j, "primaryKey", &p->keys.primary);
         berth_json_member_key(&j, "secondaryKey", &p->keys.secondary);
@@ -86,7 +85,7 @@ static unsigned right_of(berth_str name)
     return 0;
 }
 
-static berth_err take_rights(berth_str names, unsigned *out)
+berth_err berth_rights_parse(berth_str names, unsigned *out)
 {
     while (names.n > 0) {
         unsigned right = right_of(berth_str_trim(berth_str_cut(&names, ',')));
@@ -95,6 +94,14 @@ static berth_err take_rights(berth_str names, unsigned *out)
         *out |= right;
     }
     return BERTH_OK;
+}
+
+bool berth_policy_name_is_valid(berth_str name)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if (!ascii_is_alnum(name.p[i]) && memchr("-._", name.p[i], 3) == NULL)
+            return false;
+    return name.n > 0 && name.n <= BERTH_POLICY_NAME_MAX;
 }
 
 static berth_err decode_body(berth_str body, struct berth_arena *a, struct berth_policy *p)
@@ -106,7 +113,7 @@ static berth_err decode_body(berth_str body, struct berth_arena *a, struct berth
     if (e != BERTH_OK)
         return BERTH_E_SYNTAX;
     e = berth_json_string(berth_json_get(document, BERTH_STR("rights")), a, &names);
-    return e == BERTH_OK ? take_rights(names, &p->rights) : e;
+    return e == BERTH_OK ? berth_rights_parse(names, &p->rights) : e;
 }
 
 berth_err berth_policy_decode(const struct berth_record *rec, struct berth_arena *a,

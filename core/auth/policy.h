@@ -21,7 +21,16 @@ enum berth_right {
     BERTH_RIGHT_DEVICE_CONNECT = 1 << 8,
 };
 
+#define BERTH_RIGHTS_OF_SERVICE                                                                    \
+    (BERTH_RIGHT_SERVICE_CONFIG | BERTH_RIGHT_ENROLLMENT_READ | BERTH_RIGHT_ENROLLMENT_WRITE |     \
+     BERTH_RIGHT_REGISTRATION_READ | BERTH_RIGHT_REGISTRATION_WRITE | BERTH_RIGHT_DEVICE_CONNECT)
+#define BERTH_RIGHTS_OF_HUB                                                                        \
+    (BERTH_RIGHT_REGISTRY_READ | BERTH_RIGHT_REGISTRY_WRITE | BERTH_RIGHT_SERVICE_CONNECT |        \
+     BERTH_RIGHT_DEVICE_CONNECT)
+
 #define BERTH_POLICY_KEY_SIZE 32 /* bytes of a key made here */
+#define BERTH_POLICY_NAME_MAX 64
+#define BERTH_POLICIES_MAX    15 /* of the service, and of each hub: with its hub in one commit */
 
 struct berth_policy {
     berth_str hub;  /* host name; empty: the provisioning service */
@@ -43,8 +52,14 @@ extern const struct berth_policy_default berth_hub_policies[];
 
 /* "EnrollmentRead" for one bit; "" for others. */
 const char *berth_right_name(unsigned bit);
-/* {"keyName":..,"rights":"A, B"[,"primaryKey":..,"secondaryKey":..]} */
-void berth_policy_put(struct berth_buf *b, const struct berth_policy *p, bool with_keys);
+/* "EnrollmentRead, EnrollmentWrite" adds to *OUT. BERTH_E_SYNTAX: a name that is no right's. */
+BERTH_MUST_USE berth_err berth_rights_parse(berth_str names, unsigned *out);
+/* 1 to BERTH_POLICY_NAME_MAX letters, digits, '-', '.', '_'. */
+bool berth_policy_name_is_valid(berth_str name);
+/* {"keyName":..,"rights":"A, B","etag":..[,"primaryKey":..,"secondaryKey":..]}, without an absent
+ * ETAG. */
+void berth_policy_put(struct berth_buf *b, const struct berth_policy *p, berth_str etag,
+                      bool with_keys);
 
 /* Borrows from REC. BERTH_E_SYNTAX: the record is damaged. *OUT is zeroed on error. */
 BERTH_MUST_USE berth_err berth_policy_decode(const struct berth_record *rec, struct berth_arena *a,

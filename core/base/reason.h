@@ -135,6 +135,17 @@
     X(CA_STEP_REFUSED, 409, 409211, "", "", "The step of the roll-over cannot be taken.",          \
       "a step of a CA's roll-over was asked for that the present state does not allow",            \
       "look at `berth ca list`; the order is rollover, --activate, --retire")                      \
+    X(POLICY_NOT_FOUND, 404, 404211, "", "", "Shared access policy not found.",                    \
+      "no shared access policy has this name", "`berth policy list` shows those there are")        \
+    X(POLICY_EXISTS, 409, 409212, "", "", "The shared access policy already exists.",              \
+      "the shared access policy already exists",                                                   \
+      "update it with If-Match, or choose another name")                                           \
+    X(POLICY_LAST_OWNER, 409, 409213, "", "",                                                      \
+      "It is the service's last policy with the right ServiceConfig.",                             \
+      "the service's last policy with ServiceConfig was to go, or to lose that right",             \
+      "give another policy ServiceConfig first: `berth policy update`")                            \
+    X(HUB_HAS_DEVICES, 409, 409214, "", "", "The IoT hub has devices.",                            \
+      "a hub that has devices was to be deleted", "give --force to delete them with it")           \
     X(ETAG_STALE, 412, 412001, "", "PreconditionFailed",                                           \
       "The record has changed since it was read.", "the record has changed since it was read",     \
       "read it again, then repeat the change")                                                     \

@@ -1,8 +1,9 @@
-/* Hubs and policy keys: /berth/v1/hubs and listkeys. */
+/* Hubs: /berth/v1/hubs. berth_hub_delete.c has DELETE. */
 #include <string.h>
 
 #include "auth/policy.h"
 #include "front/host_name.h"
+#include "front/hub_purge.h"
 #include "front/if_match.h"
 #include "front/service.h"
 #include "ops/trust.h"
@@ -194,8 +195,7 @@ static bool parse(struct call *c, struct berth_hub *row)
     return false;
 }
 
-/* The policies of a new hub, with fresh keys, as changes of the commit that makes it. Those that an
- * earlier hub of the name may have left are replaced. */
+/* The policies of a new hub, with fresh keys, as changes of the commit that makes it. */
 static bool add_policies(struct call *c, berth_str hub, struct berth_change *changes, size_t *count)
 {
     const struct berth_policy_default *row;
@@ -298,67 +298,39 @@ static bool name_is_free(struct call *c, const char *name)
     return true;
 }
 
-void api_hub_put(struct call *c)
+static void commit_put(struct call *c)
 {
     struct berth_change changes[1 + POLICIES_MAX + 1];
-    struct task *t = begin(c);
-    const char *name = t == NULL ? NULL : addressed(c);
-    struct berth_hub *row;
+    const struct task *t = c->state;
     size_t count = 1;
 
-    if (name == NULL)
-        return;
-    row = &t->rows[0];
-    *row = (struct berth_hub){ .host_name = berth_str_of(name) };
-    t->one = true;
-    t->count = 1;
-    t->expect = if_match(c, berth_etag_parse);
-    if (!parse(c, row) || (t->expect == BERTH_ANY && !name_is_free(c, name)))
-        return;
     changes[0] = (struct berth_change){ .type = BERTH_PUT, .expect = t->expect };
     if (t->expect == BERTH_ANY)
         changes[0].expect = BERTH_ABSENT;
-    if (berth_hub_encode(row, &c->arena, &changes[0].rec) != BERTH_OK) {
+    if (berth_hub_encode(&t->rows[0], &c->arena, &changes[0].rec) != BERTH_OK) {
         call_fail(c, BERTH_WHY_INTERNAL, "a hub does not fit its record");
         return;
     }
-    if (t->expect == BERTH_ANY && !add_policies(c, row->host_name, changes, &count))
+    if (t->expect == BERTH_ANY && !add_policies(c, t->rows[0].host_name, changes, &count))
         return;
     store_commit(c->f->store, changes, count, loop_now_ms(c->f->loop), on_put, c);
 }
 
-/* ---- keys ---- */
-
-static void answer_keys(struct call *c, berth_str hub)
+void api_hub_put(struct call *c)
 {
-    size_t count = 0;
-    const struct berth_policy *policies = catalog_policies(c->f->catalog, hub, &count);
-    struct berth_buf b;
-
-    call_body(c, &b);
-    berth_buf_put_char(&b, '[');
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            berth_buf_put_char(&b, ',');
-        berth_policy_put(&b, &policies[i], true);
-    }
-    berth_buf_put_char(&b, ']');
-    call_send(c, 200, &b, NULL, 0);
-}
-
-void api_service_list_keys(struct call *c)
-{
-    answer_keys(c, (berth_str){ 0 });
-}
-
-void api_hub_list_keys(struct call *c)
-{
-    const char *name = addressed(c);
+    struct task *t = begin(c);
+    const char *name = t == NULL ? NULL : addressed(c);
 
     if (name == NULL)
         return;
-    if (find(c, name) == NULL)
-        call_refuse(c, BERTH_WHY_HUB_NOT_FOUND, (berth_str){ 0 });
+    t->rows[0] = (struct berth_hub){ .host_name = berth_str_of(name) };
+    t->one = true;
+    t->count = 1;
+    t->expect = if_match(c, berth_etag_parse);
+    if (!parse(c, &t->rows[0]) || (t->expect == BERTH_ANY && !name_is_free(c, name)))
+        return;
+    if (t->expect == BERTH_ANY && find(c, name) == NULL)
+        hub_purge(c, t->rows[0].host_name, commit_put);
     else
-        answer_keys(c, berth_str_of(name));
+        commit_put(c);
 }

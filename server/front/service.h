@@ -47,8 +47,16 @@ void api_twin_put(struct call *c);
 void api_hub_list(struct call *c);
 void api_hub_get(struct call *c);
 void api_hub_put(struct call *c);
-void api_hub_list_keys(struct call *c);
-void api_service_list_keys(struct call *c);
+void api_hub_delete(struct call *c);
+
+/* berth_policies.c: the service's and each hub's share one code path */
+void api_policy_list(struct call *c);
+void api_policy_list_keys(struct call *c);
+void api_policy_get(struct call *c);
+void api_policy_get_keys(struct call *c);
+void api_policy_put(struct call *c);
+void api_policy_delete(struct call *c);
+void api_policy_regenerate(struct call *c);
 
 /* berth_ca.c */
 void api_ca_get(struct call *c);

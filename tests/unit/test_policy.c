@@ -59,7 +59,7 @@ static void test_defaults(void **state)
 
         CHECK(defaults[i].name, strcmp(d->name, defaults[i].name) == 0);
         berth_buf_init(&b, storage, sizeof storage);
-        berth_policy_put(&b, &p, false);
+        berth_policy_put(&b, &p, (berth_str){ 0 }, false);
         berth_buf_init(&w, want, sizeof want);
         berth_buf_put(&w, BERTH_STR("{\"keyName\":\""));
         berth_buf_put(&w, p.name);
@@ -95,7 +95,7 @@ static void test_put(void **state)
 
     (void)state;
     berth_buf_init(&b, storage, sizeof storage);
-    berth_policy_put(&b, &p, true);
+    berth_policy_put(&b, &p, (berth_str){ 0 }, true);
     CHECK("with keys", berth_str_eq(berth_buf_str(&b),
                                     BERTH_STR("{\"keyName\":\"a\\\"b\",\"rights\":\"RegistryRead, "
                                               "ServiceConnect\",\"primaryKey\":"
@@ -104,7 +104,7 @@ static void test_put(void **state)
     CHECK("is JSON", berth_json_check(berth_buf_str(&b), &document, NULL) == BERTH_OK);
 
     berth_buf_reset(&b);
-    berth_policy_put(&b, &p, false);
+    berth_policy_put(&b, &p, (berth_str){ 0 }, false);
     CHECK("without keys",
           berth_str_eq(berth_buf_str(&b), BERTH_STR("{\"keyName\":\"a\\\"b\",\"rights\":"
                                                     "\"RegistryRead, ServiceConnect\"}")));

@@ -58,6 +58,19 @@ static const struct {
     { "GET", "berth/v1/hubs/+", "ServiceConfig EnrollmentRead" },
     { "PUT", "berth/v1/hubs/+", "ServiceConfig" },
     { "POST", "berth/v1/hubs/+/listkeys", "ServiceConfig" },
+    { "DELETE", "berth/v1/hubs/+", "ServiceConfig" },
+    { "GET", "berth/v1/policies", "ServiceConfig" },
+    { "GET", "berth/v1/policies/+", "ServiceConfig" },
+    { "PUT", "berth/v1/policies/+", "ServiceConfig" },
+    { "DELETE", "berth/v1/policies/+", "ServiceConfig" },
+    { "POST", "berth/v1/policies/+/listkeys", "ServiceConfig" },
+    { "POST", "berth/v1/policies/+/regeneratekey", "ServiceConfig" },
+    { "GET", "berth/v1/hubs/+/policies", "ServiceConfig" },
+    { "GET", "berth/v1/hubs/+/policies/+", "ServiceConfig" },
+    { "PUT", "berth/v1/hubs/+/policies/+", "ServiceConfig" },
+    { "DELETE", "berth/v1/hubs/+/policies/+", "ServiceConfig" },
+    { "POST", "berth/v1/hubs/+/policies/+/listkeys", "ServiceConfig" },
+    { "POST", "berth/v1/hubs/+/policies/+/regeneratekey", "ServiceConfig" },
     { "GET", "berth/v1/ca", "ServiceConfig" },
     { "POST", "berth/v1/ca/rollover", "ServiceConfig" },
     { "GET", "berth/v1/hubs/+/events", "ServiceConfig" },
@@ -407,6 +420,8 @@ static const char *body_for(const struct route *row)
         return "{\"enrollmentGroupId\":\"x1.y\",\"attestation\":{\"type\":\"symmetricKey\"}}";
     if (strncmp(row->path, "devices", 7) == 0)
         return "{\"deviceId\":\"x1.y\",\"query\":\"SELECT * FROM devices\"}";
+    if (strstr(row->path, "policies") != NULL)
+        return "{\"rights\":\"DeviceConnect\",\"keyType\":\"primary\"}";
     return "{}";
 }
 
@@ -424,7 +439,10 @@ static void test_broken_store(void **state)
                 strstr(row->path, "listkeys") != NULL || strstr(row->path, "v1/service") != NULL ||
                 strstr(row->path, "v1/ca") != NULL || strstr(row->path, "v1/refusals") != NULL ||
                 strstr(row->path, "events") != NULL || strstr(row->path, "v1/audit") != NULL ||
-                strstr(row->path, "statistics/service") != NULL;
+                strstr(row->path, "statistics/service") != NULL ||
+                (strstr(row->path, "v1/policies") != NULL && row->method != HTTP_PUT) ||
+                strstr(row->path, "+/policies") != NULL ||
+                (row->method == HTTP_DELETE && strstr(row->path, "v1/hubs") != NULL);
             const char *id =
                 row->method == HTTP_GET && strstr(row->path, "hubs") != NULL ? RIG_HUB : "x1.y";
             char line[256];
