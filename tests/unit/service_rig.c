@@ -34,6 +34,7 @@ struct rig {
     struct store_port *inner; /* the store's own door; FRONT has WRAPPER */
     struct store_port wrapper;
     int stale;
+    void (*hook)(struct rig *r); /* before the next commit */
     struct http_options http;
     struct layer bottom; /* below HTTP: what a socket would be */
     struct layer *layer;
@@ -99,6 +100,25 @@ static void door_count(struct store_port *p, enum berth_kind kind, berth_str sco
     store_count(rig_of_port(p)->inner, kind, scope, tag, done, user);
 }
 
+/* The hook's changes reach the catalog, which a commit's texts may stand in. */
+static void run_hook(struct rig *r, struct berth_change *changes, size_t count)
+{
+    static unsigned char storage[65536];
+    void (*hook)(struct rig *) = r->hook;
+    struct berth_arena a;
+
+    berth_arena_init(&a, storage, sizeof storage);
+    for (size_t i = 0; i < count; i++) {
+        struct berth_record mine;
+
+        CHECK("a copy", berth_record_dup(&a, &changes[i].rec, &mine) == BERTH_OK);
+        mine.secret = changes[i].rec.secret;
+        changes[i].rec = mine;
+    }
+    r->hook = NULL;
+    hook(r);
+}
+
 static void door_commit(struct store_port *p, const struct berth_change *changes, size_t count,
                         int64_t now_ms, store_done *done, void *user)
 {
@@ -106,6 +126,8 @@ static void door_commit(struct store_port *p, const struct berth_change *changes
     struct berth_change copy[STORE_CHANGES_MAX];
 
     memcpy(copy, changes, count * sizeof *copy);
+    if (r->hook != NULL)
+        run_hook(r, copy, count);
     if (r->stale > 0) {
         r->stale--;
         copy[0].expect = UINT64_MAX - 7; /* a version that is not there */
@@ -255,6 +277,11 @@ static void put_hub(struct rig *r, const char *name)
 void rig_make_stale(struct rig *r, int n)
 {
     r->stale = n;
+}
+
+void rig_before_commit(struct rig *r, void (*hook)(struct rig *r))
+{
+    r->hook = hook;
 }
 
 void rig_break_store(struct rig *r)

@@ -81,6 +81,8 @@ void rig_put_registration(struct rig *r, const char *id, const char *group);
 bool rig_has(struct rig *r, enum berth_kind kind, const char *scope, const char *key);
 /* The next N commits find that somebody else has just written what they are about to. */
 void rig_make_stale(struct rig *r, int n);
+/* Once, between the next decision and its commit: what somebody else may do there. */
+void rig_before_commit(struct rig *r, void (*hook)(struct rig *r));
 /* From now on the store cannot. */
 void rig_break_store(struct rig *r);
 /* "SharedAccessSignature .." for RESOURCE, expiring at EXPIRY_S. Static storage. */
