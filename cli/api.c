@@ -182,7 +182,7 @@ static void set_options(struct api *a, const struct api_request *r, const char *
         (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");
     }
     /* A profile tells of a daemon on this machine: no proxy leads there. */
-    if (a->place.path[0] != '\0')
+    if (profile_is_local(&a->place))
         (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     if (a->cancelled != NULL) {
         (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/reason.h"
 #include "cli/command.h"
 #include "cli/tell.h"
 #include "wire/json.h"
@@ -93,7 +94,21 @@ static int exit_code_of(long status)
     }
 }
 
-static void put_remedy(const struct api_refusal *r, const char *policy, char *out, size_t size)
+/* What is refused for what else there is has a remedy of its own; what exists already has not. */
+static const char *conflict_remedy(int64_t code)
+{
+    for (int why = BERTH_WHY_NONE + 1; why < BERTH_REASON_COUNT; why++) {
+        const struct berth_reason_row *row = berth_reason_row((enum berth_reason)why);
+
+        if (row->status == 409 && row->code == code && strstr(row->name, "EXISTS") == NULL)
+            return row->remedy;
+    }
+    return "what is there already stays as it is: take another name, or see what the list command "
+           "shows";
+}
+
+static void put_remedy(const struct api_refusal *r, int64_t code, const char *policy, char *out,
+                       size_t size)
 {
     switch (r->status) {
     case 401:
@@ -107,9 +122,7 @@ static void put_remedy(const struct api_refusal *r, const char *policy, char *ou
         (void)snprintf(out, size, "the list command shows what there is");
         return;
     case 409:
-        (void)snprintf(out, size,
-                       "what is there already stays as it is: take another name, or see "
-                       "what the list command shows");
+        (void)snprintf(out, size, "%s", conflict_remedy(code));
         return;
     case 412:
         (void)snprintf(out, size, "it has changed meanwhile: look at it and try again");
@@ -126,12 +139,11 @@ static void put_remedy(const struct api_refusal *r, const char *policy, char *ou
 }
 
 /* "message" and a number from the provisioning service, "Message" with both in it from a hub. */
-static void put_message(berth_str body, char *out, size_t size)
+static void put_message(berth_str body, char *out, size_t size, int64_t *number)
 {
     unsigned char storage[MESSAGE_MAX];
     struct berth_json doc, message;
     struct berth_arena a;
-    int64_t number = 0;
     berth_str text;
 
     berth_arena_init(&a, storage, sizeof storage);
@@ -145,8 +157,8 @@ static void put_message(berth_str body, char *out, size_t size)
         return;
     while (text.n > 0 && text.p[text.n - 1] == '.')
         text.n--;
-    if (berth_json_i64(berth_json_get(doc, BERTH_STR("errorCode")), &number) == BERTH_OK)
-        (void)snprintf(out, size, "%.*s (%lld)", BERTH_STR_ARG(text), (long long)number);
+    if (berth_json_i64(berth_json_get(doc, BERTH_STR("errorCode")), number) == BERTH_OK)
+        (void)snprintf(out, size, "%.*s (%lld)", BERTH_STR_ARG(text), (long long)*number);
     else
         (void)snprintf(out, size, "%.*s", BERTH_STR_ARG(text));
 }
@@ -155,9 +167,10 @@ int api_tell_refusal(const struct api_refusal *r, berth_str body, const char *po
                      const char *what)
 {
     char message[MESSAGE_MAX], remedy[REMEDY_MAX];
+    int64_t code = 0;
 
-    put_message(body, message, sizeof message);
-    put_remedy(r, policy, remedy, sizeof remedy);
+    put_message(body, message, sizeof message, &code);
+    put_remedy(r, code, policy, remedy, sizeof remedy);
     return tell_failure(exit_code_of(r->status), "%s%s%s\n  %s\n  HTTP %ld, tracking ID %s",
                         what != NULL ? what : "", what != NULL ? ": " : "", message, remedy,
                         r->status, r->tracking[0] != '\0' ? r->tracking : "none");

@@ -28,6 +28,8 @@ const struct command command_root = {
               registration_id_commands },
             { "registration", "devices that have registered", NULL, registration_commands },
             { "hub", "hubs that devices are assigned to", NULL, hub_commands },
+            { "policy", "shared access policies: who may ask the service and its hubs", NULL,
+              policy_commands },
             { "ca", "the CA that devices trust, and its roll-over", NULL, ca_commands },
             { "device", "devices in a hub, and a simulated one", NULL, device_commands },
             { "connection-string", "credentials for tools and SDKs", NULL,

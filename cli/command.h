@@ -45,6 +45,7 @@ extern const struct command enrollment_group_keys_commands[];
 extern const struct command enrollment_keys_commands[];
 extern const struct command hub_commands[];
 extern const struct command key_commands[];
+extern const struct command policy_commands[];
 extern const struct command registration_commands[];
 extern const struct command registration_id_commands[];
 extern const struct command service_commands[];
@@ -64,8 +65,14 @@ int enrollment_group_disable_run(int argc, char **argv);
 int enrollment_group_enable_run(int argc, char **argv);
 int enrollment_group_update_run(int argc, char **argv);
 int explain_run(int argc, char **argv);
+int hub_delete_run(int argc, char **argv);
 int hub_monitor_run(int argc, char **argv);
 int restore_verb_run(int argc, char **argv);
+int hub_show_run(int argc, char **argv);
+int hub_update_run(int argc, char **argv);
+int policy_create_run(int argc, char **argv);
+int policy_keys_regenerate_run(int argc, char **argv);
+int policy_update_run(int argc, char **argv);
 int serve_run(int argc, char **argv);
 
 #endif

@@ -8,15 +8,11 @@
 #include "cli/command.h"
 #include "cli/enrollment.h"
 #include "cli/enrollment_body.h"
-#include "cli/secret.h"
+#include "cli/key_pair_option.h"
 #include "cli/tell.h"
 
 enum {
     KEY_ID = 0x100,
-    KEY_PRIMARY,
-    KEY_PRIMARY_FILE,
-    KEY_SECONDARY,
-    KEY_SECONDARY_FILE,
     KEY_ALLOCATION,
     KEY_HUBS,
     KEY_REPROVISION,
@@ -34,7 +30,7 @@ enum {
 struct input {
     const struct enrollment_kind *kind;
     struct enrollment_settings set;
-    struct secret_source primary, secondary;
+    struct key_pair_options keys;
     const char *etag;
     bool updates, assigning_given, assigning_first, show_keys;
 };
@@ -115,18 +111,6 @@ static error_t take(int key, char *arg, struct argp_state *state)
     struct input *in = state->input;
 
     switch (key) {
-    case KEY_PRIMARY:
-        in->primary.given = arg;
-        return 0;
-    case KEY_PRIMARY_FILE:
-        in->primary.file = arg;
-        return 0;
-    case KEY_SECONDARY:
-        in->secondary.given = arg;
-        return 0;
-    case KEY_SECONDARY_FILE:
-        in->secondary.file = arg;
-        return 0;
     case KEY_TAGS:
         in->set.tags = arg;
         return 0;
@@ -141,13 +125,12 @@ static error_t take(int key, char *arg, struct argp_state *state)
 static void check(struct argp_state *state, const struct input *in)
 {
     const struct enrollment_settings *set = &in->set;
-    const struct secret_source *a = &in->primary, *b = &in->secondary;
-    const void *const given[] = { set->allocation, set->hubs,        set->reprovision, set->status,
-                                  set->tags,       set->properties,  set->device_id,   a->file,
-                                  a->given,        set->information, b->file,          b->given };
+    const void *const given[] = { set->allocation, set->hubs,       set->reprovision,
+                                  set->status,     set->tags,       set->properties,
+                                  set->device_id,  set->information };
 
     enrollment_check_id(state, set->id);
-    if (!in->updates || set->edge_given || in->assigning_given)
+    if (!in->updates || set->edge_given || in->assigning_given || key_pair_options_given(&in->keys))
         return;
     for (size_t i = 0; i < sizeof given / sizeof given[0]; i++)
         if (given[i] != NULL)
@@ -162,6 +145,7 @@ static error_t take_own(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = in;
+        state->child_inputs[1] = &in->keys;
         return 0;
     case ARGP_KEY_ARG:
     case KEY_ID:
@@ -268,22 +252,16 @@ static int send_change(struct api *a, const struct input *in, bool json)
 static int run(const struct enrollment_kind *k, const struct argp *argp, bool updates, int argc,
                char **argv)
 {
-    struct input in = {
-        .kind = k,
-        .updates = updates,
-        .primary = { .what = "primary key", .option = "--primary-key-file" },
-        .secondary = { .what = "secondary key", .option = "--secondary-key-file" },
-    };
+    struct input in = { .kind = k, .updates = updates };
     struct options o;
     struct api a;
     int code;
 
+    key_pair_options_init(&in.keys);
     options_parse(argp, &in, &o, argc, argv);
     code = api_open(&a, &o);
     if (code == EXIT_CODE_OK)
-        code = secret_read(&in.primary, &in.set.keys.primary);
-    if (code == EXIT_CODE_OK)
-        code = secret_read(&in.secondary, &in.set.keys.secondary);
+        code = key_pair_options_read(&in.keys, &in.set.keys);
     if (code == EXIT_CODE_OK)
         code = updates ? send_change(&a, &in, o.json) : build_and_send(&a, &in, o.json);
     explicit_bzero(&in.set.keys, sizeof in.set.keys);
@@ -292,11 +270,6 @@ static int run(const struct enrollment_kind *k, const struct argp *argp, bool up
 }
 
 static const struct argp_option shared_options[] = {
-    { "primary-key-file", KEY_PRIMARY_FILE, "FILE", 0,
-      "its key in base64, - for standard input; made by the service when left out", 0 },
-    { "primary-key", KEY_PRIMARY, "KEY", 0, "the same on the command line: others can see it", 0 },
-    { "secondary-key-file", KEY_SECONDARY_FILE, "FILE", 0, "its other key", 0 },
-    { "secondary-key", KEY_SECONDARY, "KEY", 0, "the same on the command line", 0 },
     { "allocation-policy", KEY_ALLOCATION, "hashed|static", 0,
       "how a hub is chosen: hashed, evenly by weight, when left out", 0 },
     { "iot-hubs", KEY_HUBS, "HUBS", 0, "choose among these, \"a b\"; all when left out", 0 },
@@ -316,7 +289,9 @@ static const struct argp_option shared_options[] = {
     { 0 }
 };
 static const struct argp shared_argp = { .options = shared_options, .parser = take };
-static const struct argp_child shared[] = { { &shared_argp, 0, NULL, 0 }, { 0 } };
+static const struct argp_child shared[] = { { &shared_argp, 0, NULL, 0 },
+                                            { &key_pair_argp, 0, NULL, 0 },
+                                            { 0 } };
 
 int enrollment_create_run(int argc, char **argv)
 {

@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/hub.h"
 #include "cli/list.h"
 #include "cli/output.h"
 #include "cli/tell.h"
 
-#define WEIGHT_MAX 1000
-#define BODY_MAX   128
+#define BODY_MAX 128
 
 enum { KEY_WEIGHT = 0x100, KEY_NO_ALLOCATION };
 
@@ -19,7 +19,7 @@ struct input {
     bool no_allocation;
 };
 
-static void check_name(struct argp_state *state, const char *name)
+void hub_check_name(struct argp_state *state, const char *name)
 {
     char host[LOGIN_HOST_MAX + 1];
     uint16_t port;
@@ -39,13 +39,13 @@ static error_t take(int key, char *arg, struct argp_state *state)
         options_take_one(state, &in->name, arg);
         return 0;
     case KEY_WEIGHT:
-        in->weight = options_number(state, "--allocation-weight", arg, 1, WEIGHT_MAX);
+        in->weight = options_number(state, "--allocation-weight", arg, 1, HUB_WEIGHT_MAX);
         return 0;
     case KEY_NO_ALLOCATION:
         in->no_allocation = true;
         return 0;
     case ARGP_KEY_END:
-        check_name(state, in->name);
+        hub_check_name(state, in->name);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -187,6 +187,9 @@ static int create(int argc, char **argv)
 const struct command hub_commands[] = {
     { "create", "make a hub", create, NULL },
     { "list", "list the hubs", list, NULL },
+    { "show", "show one", hub_show_run, NULL },
+    { "update", "change its share of new devices", hub_update_run, NULL },
+    { "delete", "delete one", hub_delete_run, NULL },
     { "monitor", "print what devices send", hub_monitor_run, NULL },
     { NULL, NULL, NULL, NULL },
 };

@@ -51,6 +51,10 @@ static berth_err take_key(struct profile *p, berth_str key, berth_str value, con
         return take_port(value, &p->mqtts_port);
     if (berth_str_eq(key, BERTH_STR("ca-file")))
         return copy(value, p->ca_file, sizeof p->ca_file);
+    if (berth_str_eq(key, BERTH_STR("remote"))) {
+        p->remote = berth_str_eq(value, BERTH_STR("yes"));
+        return BERTH_OK;
+    }
     if (berth_str_eq(key, BERTH_STR("id-scope")))
         return copy(value, p->id_scope, sizeof p->id_scope);
     if (berth_str_eq(key, BERTH_STR("connection-string")))
@@ -96,6 +100,11 @@ static void use_login(struct profile *p)
         p->https_port = p->login.port;
     if (p->host[0] == '\0')
         memcpy(p->host, p->login.host, sizeof p->host);
+}
+
+bool profile_is_local(const struct profile *p)
+{
+    return p->path[0] != '\0' && !p->remote;
 }
 
 berth_err profile_parse(berth_str text, struct profile *out, char *problem, size_t problem_size)

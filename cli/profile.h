@@ -12,6 +12,7 @@
 
 struct profile {
     char path[FILE_PATH_MAX]; /* "" when a connection string was given */
+    bool remote;              /* by `berth login`: the daemon may run on any machine */
     char host[LOGIN_HOST_MAX + 1];
     uint16_t https_port;                  /* never 0 */
     uint16_t mqtts_port;                  /* likewise */
@@ -19,6 +20,9 @@ struct profile {
     char id_scope[PROFILE_SCOPE_MAX + 1]; /* "": to be asked for */
     struct login login;                   /* wipe when done */
 };
+
+/* Whether the daemon that wrote it runs on this machine. */
+bool profile_is_local(const struct profile *p);
 
 /* The text of a profile.ini. Keys it does not know are skipped: the daemon may be newer. On error
  * PROBLEM gets "line 3: .." or what is missing, never a key, and *OUT is wiped. */

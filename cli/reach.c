@@ -7,7 +7,7 @@ const char *reach_host(const struct profile *place)
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
 
-    if (place->path[0] == '\0' || place->login.host[0] == '[')
+    if (!profile_is_local(place) || place->login.host[0] == '[')
         return place->login.host;
     if (getaddrinfo(place->login.host, NULL, &hints, &found) != 0)
         return "localhost";

@@ -42,10 +42,12 @@ static const struct row {
     { .placeholder = "KEY" },
     { .placeholder = "NAME" }, /* likewise */
     { .placeholder = "NUMBER" },
-    { "POLICY", VALUES_WORDS, OF_SERVICE, "POST", "/berth/v1/listkeys", NULL, "keyName" },
+    { "POLICY", VALUES_WORDS, OF_SERVICE, "GET", "/berth/v1/policies", NULL, "keyName" },
     { .placeholder = "PORT" },
     { "REGISTRATION-ID", VALUES_WORDS, OF_SERVICE, "GET", "/berth/v1/registrations", NULL,
       "registrationId" },
+    { .placeholder = "RIGHT" },
+    { .placeholder = "RIGHTS" },
     { .placeholder = "SCOPE" },
     { .placeholder = "SECONDS" },
     { .placeholder = "TEMPLATE" },
@@ -141,7 +143,7 @@ static void ask(struct api *a, struct run *r)
 
     (void)snprintf(path, sizeof path, "%s", r->row->path);
     if (strcmp(r->row->member, "keyName") == 0 && r->q->hub != NULL)
-        api_path(path, "/berth/v1/hubs/", r->q->hub, "/listkeys");
+        api_path(path, "/berth/v1/hubs/", r->q->hub, "/policies");
     if (!of_hub || api_hub_login(a, r->q->hub, HUB_POLICY, &hub) == EXIT_CODE_OK)
         ask_pages(a, r, path, of_hub ? &hub : NULL);
     explicit_bzero(&hub, sizeof hub);

@@ -24,6 +24,7 @@ error_t verb_take(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_ARG:
     case VERB_KEY_ID:
+    case VERB_KEY_NAME:
         options_take_one(state, &in->id, arg);
         return 0;
     case VERB_KEY_HUB:
