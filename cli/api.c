@@ -263,6 +263,16 @@ int api_call(struct api *a, const struct api_request *r)
     return perform(a, &asked, r->hub != NULL ? r->hub : &a->place.login);
 }
 
+static int set_up(struct api *a)
+{
+    if (berth_openssl_init(&a->crypto) != BERTH_OK)
+        return tell_failure(EXIT_CODE_FAILED, "OpenSSL could not be set up");
+    a->reach = reach_host(&a->place);
+    a->curl = curl_easy_init();
+    return a->curl != NULL ? EXIT_CODE_OK
+                           : tell_failure(EXIT_CODE_FAILED, "libcurl could not be set up");
+}
+
 int api_open(struct api *a, const struct options *o)
 {
     int code;
@@ -270,14 +280,14 @@ int api_open(struct api *a, const struct options *o)
     *a = (struct api){ 0 };
     text_init(&a->body, API_ANSWER_MAX);
     code = profile_find(o, &a->place);
-    if (code != EXIT_CODE_OK)
-        return code;
-    if (berth_openssl_init(&a->crypto) != BERTH_OK)
-        return tell_failure(EXIT_CODE_FAILED, "OpenSSL could not be set up");
-    a->reach = reach_host(&a->place);
-    a->curl = curl_easy_init();
-    return a->curl != NULL ? EXIT_CODE_OK
-                           : tell_failure(EXIT_CODE_FAILED, "libcurl could not be set up");
+    return code == EXIT_CODE_OK ? set_up(a) : code;
+}
+
+int api_open_at(struct api *a, const struct profile *place)
+{
+    *a = (struct api){ .place = *place };
+    text_init(&a->body, API_ANSWER_MAX);
+    return set_up(a);
 }
 
 void api_close(struct api *a)

@@ -5,6 +5,7 @@
 
 #include <signal.h>
 
+#include "auth/policy.h"
 #include "cli/options.h"
 #include "cli/profile.h"
 #include "cli/text.h"
@@ -46,6 +47,8 @@ struct api_request {
 
 /* Finds the service; nothing is sent. EXIT_CODE_OK, or the user has been told. Either way close. */
 int api_open(struct api *a, const struct options *o);
+/* The same with a place that is known. */
+int api_open_at(struct api *a, const struct profile *place);
 /* Wipes keys and answers; safe twice. */
 void api_close(struct api *a);
 
@@ -63,8 +66,8 @@ bool api_string(struct berth_json doc, const char *name, char *out, size_t size)
  * A->default_hub ("" when there is none). */
 int api_ask_service(struct api *a);
 
-/* The hub NAME (NULL: the default one) as policy POLICY, with the key that listkeys gives. *OUT is
- * the caller's to wipe. */
-int api_hub_login(struct api *a, const char *name, const char *policy, struct login *out);
+/* The hub NAME (NULL: the default one) as the policy with RIGHT that has the fewest others, with
+ * the key that listkeys gives. *OUT is the caller's to wipe. */
+int api_hub_login(struct api *a, const char *name, enum berth_right right, struct login *out);
 
 #endif

@@ -1,4 +1,5 @@
 /* Which hub, and as whom: what the hub API needs to know before it can be asked. */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,32 +35,57 @@ int api_ask_service(struct api *a)
     return EXIT_CODE_OK;
 }
 
-static struct berth_json find_policy(struct berth_json list, const char *policy)
+static unsigned rights_of(struct berth_json policy)
 {
-    struct berth_json_iter it = { 0 };
-    struct berth_json each;
+    unsigned char storage[256];
+    struct berth_arena a;
+    unsigned rights = 0;
+    berth_str names;
 
-    while (list.type == BERTH_JSON_ARRAY && berth_json_next(list, &it, NULL, &each))
-        if (berth_json_is(berth_json_get(each, BERTH_STR("keyName")), berth_str_of(policy)))
-            return each;
-    return (struct berth_json){ 0 };
+    berth_arena_init(&a, storage, sizeof storage);
+    if (berth_json_string(berth_json_get(policy, BERTH_STR("rights")), &a, &names) != BERTH_OK ||
+        berth_rights_parse(names, &rights) != BERTH_OK)
+        return 0;
+    return rights | (rights & BERTH_RIGHT_REGISTRY_WRITE ? BERTH_RIGHT_REGISTRY_READ : 0u);
 }
 
-static int take_policy(struct api *a, const char *policy, struct login *out)
+/* The one that may do the least besides RIGHT: operators make policies as they like. */
+static struct berth_json find_policy(struct berth_json list, enum berth_right right)
 {
-    struct berth_json found = find_policy(a->json, policy);
+    struct berth_json_iter it = { 0 };
+    struct berth_json each, best = { 0 };
+    int least = INT_MAX;
+
+    while (list.type == BERTH_JSON_ARRAY && berth_json_next(list, &it, NULL, &each)) {
+        unsigned rights = rights_of(each);
+        int count = __builtin_popcount(rights);
+
+        if ((rights & right) == 0 || count >= least)
+            continue;
+        least = count;
+        best = each;
+    }
+    return best;
+}
+
+static int take_policy(struct api *a, enum berth_right right, struct login *out)
+{
+    struct berth_json found = find_policy(a->json, right);
     char key[BERTH_KEY_TEXT_MAX + 1];
     berth_err e = BERTH_E_NOT_FOUND;
 
     if (found.type == BERTH_JSON_ABSENT)
-        return tell_failure(EXIT_CODE_NOT_FOUND, "hub %s has no policy %s", out->host, policy);
+        return tell_failure(EXIT_CODE_NOT_FOUND,
+                            "hub %s has no policy with the right %s\n  make one, `berth policy "
+                            "create NAME --hub %s --rights %s`",
+                            out->host, berth_right_name(right), out->host, berth_right_name(right));
     if (api_string(found, "primaryKey", key, sizeof key))
         e = berth_key_decode(berth_str_of(key), &out->key);
     explicit_bzero(key, sizeof key);
-    if (e != BERTH_OK)
-        return tell_failure(EXIT_CODE_FAILED, "the key of policy %s cannot be read", policy);
-    (void)snprintf(out->policy, sizeof out->policy, "%s", policy);
-    return EXIT_CODE_OK;
+    if (e == BERTH_OK && api_string(found, "keyName", out->policy, sizeof out->policy))
+        return EXIT_CODE_OK;
+    return tell_failure(EXIT_CODE_FAILED, "the key of a policy of hub %s cannot be read",
+                        out->host);
 }
 
 static int choose_hub(struct api *a, const char *name, struct login *out)
@@ -81,7 +107,7 @@ static int choose_hub(struct api *a, const char *name, struct login *out)
     return EXIT_CODE_OK;
 }
 
-int api_hub_login(struct api *a, const char *name, const char *policy, struct login *out)
+int api_hub_login(struct api *a, const char *name, enum berth_right right, struct login *out)
 {
     char path[API_PATH_MAX], what[LOGIN_HOST_MAX + 8];
     int code;
@@ -93,5 +119,5 @@ int api_hub_login(struct api *a, const char *name, const char *policy, struct lo
     (void)snprintf(what, sizeof what, "hub %s", out->host);
     api_path(path, "/berth/v1/hubs/", name != NULL ? name : a->default_hub, "/listkeys");
     code = api_call(a, &(struct api_request){ .method = "POST", .path = path, .what = what });
-    return code == EXIT_CODE_OK ? take_policy(a, policy, out) : code;
+    return code == EXIT_CODE_OK ? take_policy(a, right, out) : code;
 }

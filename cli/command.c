@@ -19,6 +19,8 @@ const struct command command_root = {
         (const struct command[]){
             { "serve", "run the provisioning service with its hubs", serve_run, NULL },
             { "dev", "a throw-away service for tests of firmware", dev_run, NULL },
+            { "login", "remember a service: its address, CA and key", login_run, login_commands },
+            { "logout", "forget a service that login remembers", logout_run, NULL },
             { "service", "what the running service is", NULL, service_commands },
             { "enrollment-group", "groups of devices that share one key", NULL,
               enrollment_group_commands },
@@ -90,7 +92,7 @@ const struct command *command_nearest(const struct command *group, const char *n
 
 const struct command *command_child(const struct command *group, const char *name)
 {
-    for (const struct command *c = group->children; c->name != NULL; c++)
+    for (const struct command *c = group->children; c != NULL && c->name != NULL; c++)
         if (strcmp(c->name, name) == 0)
             return c;
     return NULL;
@@ -147,7 +149,7 @@ int command_run(const struct command *root, int argc, char **argv)
         (void)printf("berth " BERTH_VERSION "\n");
         return EXIT_CODE_OK;
     }
-    for (; at->run == NULL && i < argc; i++) {
+    for (; i < argc && (at->run == NULL || command_child(at, argv[i]) != NULL); i++) {
         size_t n = strlen(name);
 
         if (asks_for_help(argv[i])) {

@@ -16,7 +16,7 @@ enum exit_code {
 struct command {
     const char *name;
     const char *summary; /* one line for the list of commands; NULL: not in it */
-    /* argv[0] is the whole command, "berth key derive"; NULL for a group */
+    /* argv[0] is the whole command, "berth key derive"; NULL for a group that is no verb itself */
     int (*run)(int argc, char **argv);
     const struct command *children; /* ended by a NULL name; NULL for a verb */
 };
@@ -45,6 +45,7 @@ extern const struct command enrollment_group_keys_commands[];
 extern const struct command enrollment_keys_commands[];
 extern const struct command hub_commands[];
 extern const struct command key_commands[];
+extern const struct command login_commands[];
 extern const struct command policy_commands[];
 extern const struct command registration_commands[];
 extern const struct command registration_id_commands[];
@@ -70,6 +71,8 @@ int hub_monitor_run(int argc, char **argv);
 int restore_verb_run(int argc, char **argv);
 int hub_show_run(int argc, char **argv);
 int hub_update_run(int argc, char **argv);
+int login_run(int argc, char **argv);
+int logout_run(int argc, char **argv);
 int policy_create_run(int argc, char **argv);
 int policy_keys_regenerate_run(int argc, char **argv);
 int policy_update_run(int argc, char **argv);

@@ -35,6 +35,7 @@ struct seen {
     struct options options;
     const char *hub;
     const struct argp *whole;
+    const struct command *verb;
     char lead[DESCRIBE_NAME_MAX]; /* of the word being typed, before a value: "--hub=" */
 };
 
@@ -242,6 +243,16 @@ static berth_str argument_at(const char *text, size_t at)
     return got;
 }
 
+static void offer_commands(const struct command *group, const char *typed)
+{
+    (void)printf("words\n");
+    for (const struct command *c = group->children; c->name != NULL; c++)
+        if (c->summary != NULL && strncmp(c->name, typed, strlen(typed)) == 0)
+            offer(c->name, c->summary);
+    if (typed[0] == '-' && strncmp("--help", typed, strlen(typed)) == 0)
+        offer("--help", "what there is");
+}
+
 static void offer_for_verb(void *user, const struct argp *whole)
 {
     struct seen *s = user;
@@ -264,19 +275,11 @@ static void offer_for_verb(void *user, const struct argp *whole)
         (void)describe_options(whole, offer_option, typed);
         if (strncmp("--help", typed, strlen(typed)) == 0)
             offer("--help", "what there is");
+    } else if (s->verb->children != NULL && s->count == 1) { /* a group too: "login list" */
+        offer_commands(s->verb, typed);
     } else if (whole->args_doc != NULL) {
         offer_values(s, argument_at(whole->args_doc, s->arguments), "", typed);
     }
-}
-
-static void offer_commands(const struct command *group, const char *typed)
-{
-    (void)printf("words\n");
-    for (const struct command *c = group->children; c->name != NULL; c++)
-        if (c->summary != NULL && strncmp(c->name, typed, strlen(typed)) == 0)
-            offer(c->name, c->summary);
-    if (typed[0] == '-' && strncmp("--help", typed, strlen(typed)) == 0)
-        offer("--help", "what there is");
 }
 
 /* ---- the line ---- */
@@ -287,12 +290,16 @@ static void complete(struct line *l)
     struct seen s = { 0 };
     size_t i = 0;
 
-    for (; at->run == NULL && i + 1 < l->count; i++) {
-        if (strcmp(l->words[i], "help") == 0)
+    for (; i + 1 < l->count; i++) {
+        const struct command *child = command_child(at, l->words[i]);
+
+        if (at->run == NULL && strcmp(l->words[i], "help") == 0)
             continue;
-        at = command_child(at, l->words[i]);
-        if (at == NULL)
+        if (at->run == NULL && child == NULL)
             return;
+        if (child == NULL)
+            break;
+        at = child;
     }
     if (at->run == NULL) {
         offer_commands(at, l->words[l->count - 1]);
@@ -300,6 +307,7 @@ static void complete(struct line *l)
     }
     s.words = l->words + i;
     s.count = l->count - i;
+    s.verb = at;
     describe_verb(at, at->name, offer_for_verb, &s);
 }
 

@@ -79,7 +79,7 @@ void describe_verbs(const struct command *group, const char *name,
             continue;
         if (c->run != NULL)
             each(user, c, whole);
-        else
+        if (c->children != NULL)
             describe_verbs(c, whole, each, user);
     }
 }

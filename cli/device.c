@@ -9,9 +9,6 @@
 #include "cli/provisioned.h"
 #include "cli/verb.h"
 
-#define READ_POLICY "registryRead" /* the least that shows identities */
-#define TWIN_POLICY "service"      /* the least that shows twins */
-
 enum { KEY_TWIN = 0x100 };
 enum { FILTER_HUB };
 
@@ -58,7 +55,7 @@ static void put_row(struct table *t, struct berth_json item)
 
 static int ask(struct api *a, const char *const *values, struct list_question *out)
 {
-    int code = api_hub_login(a, values[FILTER_HUB], READ_POLICY, &out->hub);
+    int code = api_hub_login(a, values[FILTER_HUB], BERTH_RIGHT_REGISTRY_READ, &out->hub);
 
     out->request =
         (struct api_request){ .method = "GET", .path = "/devices" API_HUB, .hub = &out->hub };
@@ -175,7 +172,8 @@ static int show_one(struct api *a, const struct options *o, void *input)
 {
     const struct show_input *in = input;
     struct login hub;
-    int code = api_hub_login(a, in->verb.hub, in->twin ? TWIN_POLICY : READ_POLICY, &hub);
+    int code = api_hub_login(
+        a, in->verb.hub, in->twin ? BERTH_RIGHT_SERVICE_CONNECT : BERTH_RIGHT_REGISTRY_READ, &hub);
 
     if (code == EXIT_CODE_OK)
         code = show_in(a, in, &hub, o->json);

@@ -8,8 +8,6 @@
 #include "cli/output.h"
 #include "cli/verb.h"
 
-#define WRITE_POLICY "registryReadWrite" /* the least that changes identities */
-
 static int put_status(struct berth_json_out *j, struct berth_json doc, const void *user)
 {
     static const char *const replaced[] = { "status", NULL };
@@ -50,7 +48,7 @@ static int set_status(struct api *a, const struct options *o, void *input)
 {
     const struct status_input *in = input;
     struct login hub;
-    int code = api_hub_login(a, in->verb.hub, WRITE_POLICY, &hub);
+    int code = api_hub_login(a, in->verb.hub, BERTH_RIGHT_REGISTRY_WRITE, &hub);
 
     if (code == EXIT_CODE_OK)
         code = put_in(a, in, &hub, o->json);
@@ -87,7 +85,7 @@ static int delete_one(struct api *a, const struct options *o, void *input)
     const struct verb_input *in = input;
     char path[API_PATH_MAX], what[DEVICE_WHAT_MAX];
     struct login hub;
-    int code = api_hub_login(a, in->hub, WRITE_POLICY, &hub);
+    int code = api_hub_login(a, in->hub, BERTH_RIGHT_REGISTRY_WRITE, &hub);
 
     api_path(path, "/devices/", in->id, API_HUB);
     if (code == EXIT_CODE_OK)

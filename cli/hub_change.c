@@ -178,11 +178,11 @@ static int look(struct api *a, const struct input *in, int64_t *devices)
         return code;
     if (!in->force)
         return tell_failure(EXIT_CODE_CONFLICT,
-                            "hub %s has %lld devices\n  move them, `berth hub update %s "
+                            "hub %s has devices, %lld of them\n  move them, `berth hub update %s "
                             "--allocation false` and let them register again; or give --force to "
                             "delete them with their keys and twins",
                             in->verb.id, (long long)*devices, in->verb.id);
-    tell_warning("its %lld devices go with it, with their keys and twins; their sessions end. "
+    tell_warning("its devices go with it (%lld), with their keys and twins; their sessions end. "
                  "Those that register again are assigned to another hub",
                  (long long)*devices);
     return EXIT_CODE_OK;

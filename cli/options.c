@@ -15,8 +15,10 @@ const struct argp_option options_common[] = {
       "the service to ask, as HostName=..;SharedAccessKeyName=..;SharedAccessKey=..; better in "
       "$BERTH_LOGIN, which other users cannot see",
       0 },
-    { "profile", KEY_PROFILE, "FILE", 0,
-      "the profile.ini that the daemon wrote; else $BERTH_PROFILE, else the usual places", 0 },
+    { "profile", KEY_PROFILE, "PROFILE|FILE", 0,
+      "a profile of `berth login`, or the profile.ini that a daemon wrote; else $BERTH_PROFILE, "
+      "else the profile in use, else the usual places",
+      0 },
     { "data-dir", KEY_DATA_DIR, "DIRECTORY", 0, "take the profile.ini in this directory", 0 },
     { "ca-file", KEY_CA_FILE, "FILE", 0,
       "trust the CA certificates in this PEM file; else the profile's, else the system's", 0 },

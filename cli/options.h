@@ -9,7 +9,7 @@
 struct options {
     bool json;
     char *login;
-    const char *profile;
+    const char *profile; /* a name or a file */
     const char *data_dir;
     const char *ca_file;
 };

@@ -6,12 +6,11 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/profiles.h"
 #include "cli/tell.h"
 #include "ops/config.h"
 #include "ops/first_start.h"
 
-#define HTTPS_PORT  443
-#define MQTTS_PORT  8883
 #define SYSTEM_DIR  "/var/lib/berth"
 #define PROBLEM_MAX 256
 #define HOW_TO_FIND "name the profile.ini that `berth serve` wrote with --profile or $BERTH_PROFILE"
@@ -111,7 +110,7 @@ berth_err profile_parse(berth_str text, struct profile *out, char *problem, size
 {
     berth_err e;
 
-    *out = (struct profile){ .https_port = HTTPS_PORT, .mqtts_port = MQTTS_PORT };
+    *out = (struct profile){ .https_port = PROFILE_HTTPS_PORT, .mqtts_port = PROFILE_MQTTS_PORT };
     e = parse(text, out, problem, problem_size);
     if (e == BERTH_OK)
         use_login(out);
@@ -133,7 +132,7 @@ static int tell_unreadable(const char *path, berth_err e)
                         e == BERTH_E_IO ? strerror(errno) : "there is no such file");
 }
 
-static int read_profile(const char *path, struct profile *out, bool *missing)
+static int read_file(const char *path, struct profile *out, bool *missing)
 {
     char text[PROFILE_TEXT_MAX], problem[PROBLEM_MAX];
     struct berth_buf b;
@@ -155,12 +154,32 @@ static int read_profile(const char *path, struct profile *out, bool *missing)
     return EXIT_CODE_OK;
 }
 
-static int read_named(const char *path, struct profile *out)
+int profile_read(const char *path, struct profile *out)
 {
     bool missing;
-    int code = read_profile(path, out, &missing);
+    int code = read_file(path, out, &missing);
 
     return missing ? tell_unreadable(path, BERTH_E_NOT_FOUND) : code;
+}
+
+/* A name that `berth login` gave, or a file's. */
+static int read_named(const char *name, struct profile *out)
+{
+    char path[FILE_PATH_MAX];
+    bool missing = false;
+    int code;
+
+    if (!profiles_name_is_valid(name))
+        return profile_read(name, out);
+    code = profiles_path(name, path);
+    if (code == EXIT_CODE_OK)
+        code = read_file(path, out, &missing);
+    if (code == EXIT_CODE_OK && missing)
+        code = tell_failure(EXIT_CODE_USAGE,
+                            "there is no profile \"%s\"\n  `berth login list` shows those there "
+                            "are; a file of the working directory is ./%s",
+                            name, name);
+    return code;
 }
 
 static int read_in(const char *directory, struct profile *out, bool *missing)
@@ -169,14 +188,14 @@ static int read_in(const char *directory, struct profile *out, bool *missing)
 
     if (file_path(path, directory, FIRST_START_PROFILE) != BERTH_OK)
         return tell_failure(EXIT_CODE_USAGE, "%.64s..: the path is too long", directory);
-    return read_profile(path, out, missing);
+    return read_file(path, out, missing);
 }
 
 static int take_login(const char *text, const char *from, struct profile *out)
 {
     const char *problem;
 
-    *out = (struct profile){ .https_port = HTTPS_PORT, .mqtts_port = MQTTS_PORT };
+    *out = (struct profile){ .https_port = PROFILE_HTTPS_PORT, .mqtts_port = PROFILE_MQTTS_PORT };
     if (login_parse(berth_str_of(text), &out->login, &problem) != BERTH_OK)
         return tell_failure(
             EXIT_CODE_USAGE,
@@ -202,6 +221,7 @@ static int find_usual(struct profile *out, bool *missing)
 static int find(const struct options *o, struct profile *out, bool *missing)
 {
     const char *login = getenv("BERTH_LOGIN"), *path = getenv("BERTH_PROFILE");
+    char current[PROFILES_NAME_MAX + 1];
 
     *missing = false;
     if (o->login != NULL)
@@ -222,6 +242,9 @@ static int find(const struct options *o, struct profile *out, bool *missing)
         return take_login(login, "$BERTH_LOGIN", out);
     if (path != NULL && path[0] != '\0')
         return read_named(path, out);
+    profiles_current(current);
+    if (current[0] != '\0')
+        return read_named(current, out);
     return find_usual(out, missing);
 }
 
@@ -230,7 +253,7 @@ int profile_find_if_any(const struct options *o, struct profile *out, bool *foun
     bool missing;
     int code;
 
-    *out = (struct profile){ .https_port = HTTPS_PORT, .mqtts_port = MQTTS_PORT };
+    *out = (struct profile){ .https_port = PROFILE_HTTPS_PORT, .mqtts_port = PROFILE_MQTTS_PORT };
     code = find(o, out, &missing);
     *found = code == EXIT_CODE_OK && !missing;
     if (code == EXIT_CODE_OK && o->ca_file != NULL &&
@@ -248,6 +271,6 @@ int profile_find(const struct options *o, struct profile *out)
         return tell_failure(EXIT_CODE_USAGE,
                             "no profile in the usual places: is there a daemon on this machine?\n"
                             "  start one with `berth serve`, or " HOW_TO_FIND
-                            ",\n  or another machine's service with --login");
+                            ",\n  another machine's service with `berth login`");
     return code;
 }

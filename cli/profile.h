@@ -29,8 +29,15 @@ bool profile_is_local(const struct profile *p);
 BERTH_MUST_USE berth_err profile_parse(berth_str text, struct profile *out, char *problem,
                                        size_t problem_size);
 
-/* By --login, --profile or --data-dir, else $BERTH_LOGIN, else $BERTH_PROFILE, else where a daemon
- * of this user or of the system keeps it. EXIT_CODE_OK, or the user has been told. */
+/* The file of a profile. EXIT_CODE_OK, or the user has been told. */
+int profile_read(const char *path, struct profile *out);
+
+#define PROFILE_HTTPS_PORT 443
+#define PROFILE_MQTTS_PORT 8883
+
+/* By --login, --profile or --data-dir, else $BERTH_LOGIN, else $BERTH_PROFILE, else the one that
+ * `berth login` made or chose, else where a daemon of this user or of the system keeps it.
+ * EXIT_CODE_OK, or the user has been told. */
 int profile_find(const struct options *o, struct profile *out);
 /* The same when a service is not needed to go on: *FOUND false, and nothing is told, where no
  * profile was named and none is in the usual places. */

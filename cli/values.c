@@ -1,17 +1,18 @@
 #include "cli/values.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/api.h"
 #include "cli/command.h"
 #include "cli/list.h"
+#include "cli/profiles.h"
 
 #define NAME_MAX_BYTES 512
 #define READ_MAX       5000 /* items looked at: the prefix is compared here */
-#define HUB_POLICY     "registryRead"
 
-enum of { OF_NOTHING, OF_SERVICE, OF_HUB };
+enum of { OF_NOTHING, OF_SERVICE, OF_HUB, OF_PROFILES, OF_RIGHTS };
 
 static const struct row {
     const char *placeholder;
@@ -46,14 +47,18 @@ static const struct row {
     { .placeholder = "PORT" },
     { "REGISTRATION-ID", VALUES_WORDS, OF_SERVICE, "GET", "/berth/v1/registrations", NULL,
       "registrationId" },
-    { .placeholder = "RIGHT" },
-    { .placeholder = "RIGHTS" },
+    { .placeholder = "PROFILE", .of = OF_PROFILES },
+    { .placeholder = "REASON" },
+    { .placeholder = "RIGHT", .of = OF_RIGHTS },
+    { .placeholder = "RIGHTS", .of = OF_RIGHTS },
     { .placeholder = "SCOPE" },
     { .placeholder = "SECONDS" },
+    { .placeholder = "SHA256" },
     { .placeholder = "TEMPLATE" },
     { .placeholder = "TEXT" },
     { .placeholder = "TIME" },
     { .placeholder = "TOKEN" },
+    { .placeholder = "URL" },
     { "TRACKING-ID", VALUES_WORDS, OF_SERVICE, "GET", "/berth/v1/refusals?last=20", NULL,
       "trackingId" },
     { .placeholder = "USER" }, /* of this machine */
@@ -135,6 +140,29 @@ static void ask_pages(struct api *a, struct run *r, const char *path, const stru
     } while (a->continuation[0] != '\0' && r->offered < VALUES_MAX && r->read < READ_MAX);
 }
 
+static void offer_word(struct run *r, const char *word)
+{
+    if (berth_str_starts(berth_str_of(word), r->q->prefix))
+        r->offer(r->user, berth_str_of(word));
+}
+
+static void offer_rights(struct run *r)
+{
+    for (unsigned bit = 1; berth_right_name(bit)[0] != '\0'; bit <<= 1)
+        offer_word(r, berth_right_name(bit));
+}
+
+static void offer_profiles(struct run *r)
+{
+    char(*names)[PROFILES_NAME_MAX + 1];
+    size_t count;
+
+    if (profiles_list(&names, &count) == EXIT_CODE_OK)
+        for (size_t i = 0; i < count; i++)
+            offer_word(r, names[i]);
+    free(names);
+}
+
 static void ask(struct api *a, struct run *r)
 {
     char path[API_PATH_MAX];
@@ -144,7 +172,7 @@ static void ask(struct api *a, struct run *r)
     (void)snprintf(path, sizeof path, "%s", r->row->path);
     if (strcmp(r->row->member, "keyName") == 0 && r->q->hub != NULL)
         api_path(path, "/berth/v1/hubs/", r->q->hub, "/policies");
-    if (!of_hub || api_hub_login(a, r->q->hub, HUB_POLICY, &hub) == EXIT_CODE_OK)
+    if (!of_hub || api_hub_login(a, r->q->hub, BERTH_RIGHT_REGISTRY_READ, &hub) == EXIT_CODE_OK)
         ask_pages(a, r, path, of_hub ? &hub : NULL);
     explicit_bzero(&hub, sizeof hub);
 }
@@ -155,7 +183,11 @@ void values_ask(berth_str placeholder, const struct values_query *q, values_offe
     struct run r = { .row = find(placeholder), .q = q, .offer = offer, .user = user };
     struct api a;
 
-    if (r.row == NULL || r.row->of == OF_NOTHING ||
+    if (r.row != NULL && r.row->of == OF_RIGHTS)
+        offer_rights(&r);
+    if (r.row != NULL && r.row->of == OF_PROFILES)
+        offer_profiles(&r);
+    if (r.row == NULL || (r.row->of != OF_SERVICE && r.row->of != OF_HUB) ||
         (q->hub != NULL && strlen(q->hub) > LOGIN_HOST_MAX))
         return;
     if (api_open(&a, q->options) == EXIT_CODE_OK)

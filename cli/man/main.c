@@ -158,7 +158,7 @@ static void put_verb(void *user, const struct command *verb, const char *name)
 {
     struct page *p = user;
 
-    if (p->group->run == NULL) /* "berth enrollment keys show": what stands behind "berth " */
+    if (p->group->children != NULL) /* "berth enrollment keys show": what stands behind "berth " */
         put_heading(p->out, "SS", name + strlen("berth "));
     describe_verb(verb, name, put_verb_of, p);
 }
@@ -168,7 +168,7 @@ static void each_verb(struct page *p, const char *name,
 {
     if (p->group->run != NULL)
         each(p, p->group, name);
-    else
+    if (p->group->children != NULL)
         describe_verbs(p->group, name, each, p);
 }
 
@@ -183,7 +183,7 @@ static bool write_command(const char *sections, const char *output, const struct
         return false;
     put_heading(p.out, "SH", "SYNOPSIS");
     each_verb(&p, name, put_synopsis);
-    put_heading(p.out, "SH", c->run == NULL ? "COMMANDS" : "DESCRIPTION");
+    put_heading(p.out, "SH", c->children != NULL ? "COMMANDS" : "DESCRIPTION");
     each_verb(&p, name, put_verb);
     return end(&p, page,
                "Options of every command, exit status, files and environment:\n.BR berth (1),\n"

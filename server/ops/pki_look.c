@@ -11,26 +11,13 @@
 #include "ops/pki_make.h"
 #include "ops/pki_pem.h"
 
-static void put_fingerprint(const X509 *x, char out[96])
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
-
-    out[0] = '\0';
-    if (X509_digest(x, EVP_sha256(), digest, &n) != 1)
-        return;
-    for (unsigned i = 0; i < n && i < 32; i++)
-        (void)snprintf(out + (size_t)3 * i, 96 - (size_t)3 * i, "%02X%s", digest[i],
-                       i + 1 < n ? ":" : "");
-}
-
 static void describe(const X509 *x, const char *name, struct pki_item *out)
 {
     *out = (struct pki_item){ .from_s = pki_begin_s(x), .expiry_s = pki_expiry_s(x) };
     (void)snprintf(out->name, sizeof out->name, "%s", name);
     (void)X509_NAME_get_text_by_NID(X509_get_subject_name(x), NID_commonName, out->subject,
                                     (int)sizeof out->subject);
-    put_fingerprint(x, out->fingerprint);
+    pki_put_fingerprint(x, out->fingerprint);
 }
 
 static void load(const char *directory, const char *name, X509 **first, X509 **second)

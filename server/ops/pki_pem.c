@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <openssl/pem.h>
+#include <stdio.h>
 
 #include "ops/file.h"
 
@@ -130,4 +131,17 @@ berth_err pki_save_chain(const char *path, X509 *first, X509 *second)
         e = save(path, bio, 0644);
     BIO_free(bio);
     return e;
+}
+
+void pki_put_fingerprint(const X509 *x, char out[PKI_FINGERPRINT_SIZE])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+
+    out[0] = '\0';
+    if (X509_digest(x, EVP_sha256(), digest, &n) != 1)
+        return;
+    for (unsigned i = 0; i < n && i < 32; i++)
+        (void)snprintf(out + (size_t)3 * i, PKI_FINGERPRINT_SIZE - (size_t)3 * i, "%02X%s",
+                       digest[i], i + 1 < n ? ":" : "");
 }

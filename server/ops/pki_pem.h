@@ -18,4 +18,8 @@ BERTH_MUST_USE berth_err pki_save_key(const char *path, const EVP_PKEY *key);
 /* SECOND may be NULL. */
 BERTH_MUST_USE berth_err pki_save_chain(const char *path, X509 *first, X509 *second);
 
+/* SHA-256, as openssl prints it: "E7:1D:..". */
+#define PKI_FINGERPRINT_SIZE 96
+void pki_put_fingerprint(const X509 *x, char out[PKI_FINGERPRINT_SIZE]);
+
 #endif
