@@ -7,11 +7,10 @@
 #include "cli/output.h"
 #include "cli/tell.h"
 
-#define HTTPS_PORT     443
-#define SERVICE_POLICY "provisioningserviceowner"
-#define HUB_POLICY     "iothubowner"
-#define DOCUMENT_MAX   2048
-#define KEY_TEXT_MAX   128
+#define HTTPS_PORT   443
+#define HUB_POLICY   "iothubowner"
+#define DOCUMENT_MAX 2048
+#define KEY_TEXT_MAX 128
 
 enum { KEY_HUB = 0x100, KEY_POLICY, KEY_TYPE };
 
@@ -95,7 +94,7 @@ static int print(struct api *a, const struct input *in, bool json)
 {
     const char *policy = in->policy != NULL ? in->policy
                          : in->hub != NULL  ? HUB_POLICY
-                                            : SERVICE_POLICY;
+                                            : a->place.login.policy;
     struct berth_json found = find(a->json, policy);
     unsigned char storage[KEY_TEXT_MAX];
     char text[DOCUMENT_MAX / 2];
@@ -105,9 +104,8 @@ static int print(struct api *a, const struct input *in, bool json)
 
     if (found.type == BERTH_JSON_ABSENT)
         return tell_failure(EXIT_CODE_NOT_FOUND,
-                            "no policy \"%s\"\n  a service has " SERVICE_POLICY
-                            "; a hub " HUB_POLICY
-                            ", service, device, registryRead, registryReadWrite",
+                            "no policy \"%s\"\n  `berth policy list`, with --hub for a hub's, "
+                            "shows those there are",
                             policy);
     berth_arena_init(&arena, storage, sizeof storage);
     berth_buf_init(&b, text, sizeof text);
@@ -132,7 +130,7 @@ static int show(int argc, char **argv)
     static const struct argp_option own[] = {
         { "hub", KEY_HUB, "HUB", 0, "of this hub instead of the provisioning service", 0 },
         { "policy-name", KEY_POLICY, "POLICY", 0,
-          SERVICE_POLICY " when left out, or of a hub " HUB_POLICY, 0 },
+          "the one that this command itself uses when left out, or of a hub " HUB_POLICY, 0 },
         { "key-type", KEY_TYPE, "primary|secondary", 0, "which of its keys; primary when left out",
           0 },
         { 0 }

@@ -5,6 +5,7 @@
 
 #include "cli/api.h"
 #include "cli/command.h"
+#include "cli/list.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "cli/tell.h"
@@ -17,13 +18,49 @@
 #define PENDING_TRIES 20 /* forensics works after the answer has left */
 #define PENDING_MS    100
 
-enum { KEY_LAST = 0x100 };
+enum { KEY_LAST = 0x100, KEY_REASON, KEY_KIND, KEY_SINCE };
+enum { BY_REASON, BY_KIND, BY_SINCE, FILTERS };
 
 struct input {
     const char *about;
     bool lists;
     size_t last;
+    const char *values[FILTERS]; /* NULL: not given */
+    char since[LIST_TIME_MAX];
 };
+
+static const struct list_filter filters[FILTERS] = {
+    [BY_REASON] = { .match = LIST_IS, .member = "reason" },
+    [BY_KIND] = { .match = LIST_IS, .member = "kind" },
+    [BY_SINCE] = { .match = LIST_SINCE, .member = "timeUtc" },
+};
+
+static bool is_filtered(const struct input *in)
+{
+    for (size_t i = 0; i < FILTERS; i++)
+        if (in->values[i] != NULL)
+            return true;
+    return false;
+}
+
+static bool fits(const struct input *in, struct berth_json e)
+{
+    for (size_t i = 0; i < FILTERS; i++)
+        if (in->values[i] != NULL && !list_fits(&filters[i], in->values[i], e))
+            return false;
+    return true;
+}
+
+static const char *take_kind(struct argp_state *state, const char *arg)
+{
+    static const char *const kinds[] = { "device", "service", "connection", "warning" };
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(kinds[i], arg) == 0)
+            return arg;
+    argp_error(state, "--kind %s: not one of device, service, connection, warning", arg);
+    return arg;
+}
 
 static error_t take(int key, char *arg, struct argp_state *state)
 {
@@ -39,6 +76,16 @@ static error_t take(int key, char *arg, struct argp_state *state)
         in->lists = true;
         if (arg != NULL)
             in->last = (size_t)options_number(state, "--last", arg, 1, LAST_MAX);
+        return 0;
+    case KEY_REASON:
+        in->values[BY_REASON] = arg;
+        return 0;
+    case KEY_KIND:
+        in->values[BY_KIND] = take_kind(state, arg);
+        return 0;
+    case KEY_SINCE:
+        list_take_since(state, arg, in->since);
+        in->values[BY_SINCE] = in->since;
         return 0;
     case ARGP_KEY_END:
         if (in->lists && in->last == 0 && in->about != NULL &&
@@ -172,17 +219,31 @@ static void print_one(struct berth_json e)
     (void)table_deinit(&t);
 }
 
-static void print(struct berth_json list)
+/* Those that fit, at most as many as were asked for; how many. */
+static size_t print(struct berth_json list, const struct input *in, bool json)
 {
     struct berth_json_iter it = { 0 };
+    struct output_array array;
     struct berth_json each;
     size_t n = 0;
 
-    while (list.type == BERTH_JSON_ARRAY && berth_json_next(list, &it, NULL, &each)) {
-        if (n++ > 0)
+    while (n < in->last && list.type == BERTH_JSON_ARRAY &&
+           berth_json_next(list, &it, NULL, &each)) {
+        if (!fits(in, each))
+            continue;
+        if (json && n == 0)
+            output_array_open(&array, stdout);
+        else if (n > 0 && !json)
             (void)printf("\n");
-        print_one(each);
+        if (json)
+            output_array_put(&array, each, (struct berth_json){ 0 });
+        else
+            print_one(each);
+        n++;
     }
+    if (json && n > 0)
+        output_array_close(&array);
+    return n;
 }
 
 /* ---- asking ---- */
@@ -207,7 +268,7 @@ static int ask(struct api *a, const struct input *in)
 
     berth_buf_init(&b, path, sizeof path - 1);
     berth_buf_put(&b, BERTH_STR("/berth/v1/refusals?last="));
-    berth_buf_put_u64(&b, in->last);
+    berth_buf_put_u64(&b, is_filtered(in) ? (uint64_t)LAST_MAX : in->last);
     if (in->about != NULL) {
         berth_buf_put(&b, BERTH_STR("&about="));
         berth_percent_put(&b, berth_str_of(in->about));
@@ -225,7 +286,8 @@ static int ask(struct api *a, const struct input *in)
 static int tell_nothing(const struct input *in)
 {
     if (in->about == NULL)
-        return tell_failure(EXIT_CODE_NOT_FOUND, "nothing has been refused lately");
+        return tell_failure(EXIT_CODE_NOT_FOUND, "nothing%s has been refused lately",
+                            is_filtered(in) ? " that fits" : "");
     return tell_failure(EXIT_CODE_NOT_FOUND,
                         "nothing is known of \"%s\"\n  the daemon remembers what it refused since "
                         "its start, for a week at most; its log goes back further",
@@ -237,6 +299,10 @@ int explain_run(int argc, char **argv)
     static const struct argp_option own[] = {
         { "last", KEY_LAST, "NUMBER", OPTION_ARG_OPTIONAL,
           "the latest refusals and warnings, of whomever: one unless told", 0 },
+        { "reason", KEY_REASON, "REASON", 0, "those with this reason alone, as SIGNATURE_UNKNOWN",
+          0 },
+        { "kind", KEY_KIND, "device|service|connection|warning", 0, "those of this kind alone", 0 },
+        { "since", KEY_SINCE, "TIME", 0, "those since then alone: a time, or 7d, 12h, 30m", 0 },
         { 0 }
     };
     const struct argp argp = { own,
@@ -256,12 +322,8 @@ int explain_run(int argc, char **argv)
     code = api_open(&a, &o);
     if (code == EXIT_CODE_OK)
         code = ask(&a, &in);
-    if (code == EXIT_CODE_OK && berth_json_count(a.json) == 0)
+    if (code == EXIT_CODE_OK && print(a.json, &in, o.json) == 0)
         code = tell_nothing(&in);
-    else if (code == EXIT_CODE_OK && o.json)
-        output_json(stdout, a.json, (struct berth_json){ 0 });
-    else if (code == EXIT_CODE_OK)
-        print(a.json);
     api_close(&a);
     return code;
 }
