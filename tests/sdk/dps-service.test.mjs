@@ -322,4 +322,22 @@ describe('rights', () => {
     const other = sdk.provisioningService(altered({ SharedAccessKey: owner.secondaryKey }))
     assert.equal((await other.getEnrollmentGroup('registering')).enrollmentGroupId, 'registering')
   })
+
+  test('a policy made for one purpose does that and no more, until it is deleted', async () => {
+    const path = '/berth/v1/policies/reader'
+    await call(daemon, connectionString, 'PUT', path, { rights: 'EnrollmentRead' })
+    const { body: made } = await call(daemon, connectionString, 'POST', `${path}/listkeys`)
+    const names = { SharedAccessKeyName: 'reader', SharedAccessKey: made.primaryKey }
+    const reader = sdk.provisioningService(altered(names))
+    assert.equal((await reader.getEnrollmentGroup('registering')).enrollmentGroupId, 'registering')
+    const denied = { name: 'UnauthorizedError' }
+    await assert.rejects(reader.deleteEnrollmentGroup('registering'), denied)
+    const keyType = 'primary'
+    const { body } = await call(daemon, connectionString, 'POST', `${path}/regeneratekey`, { keyType })
+    await assert.rejects(reader.getEnrollmentGroup('registering'), denied)
+    const renewed = sdk.provisioningService(altered({ ...names, SharedAccessKey: body.primaryKey }))
+    await renewed.getEnrollmentGroup('registering')
+    await call(daemon, connectionString, 'DELETE', path)
+    await assert.rejects(renewed.getEnrollmentGroup('registering'), denied)
+  })
 })

@@ -357,6 +357,23 @@ test('one device alone can be watched, and the watch ends by itself', async () =
   )
 })
 
+test('a hub that is deleted ends its sessions, and the device is assigned anew', async () => {
+  const own = daemon.profile.connectionString
+  const connectionString = await provision('sn-homeless')
+  await open('homeless', connectionString)
+  await assert.rejects(call(daemon, own, 'DELETE', '/berth/v1/hubs/localhost'), /409214/)
+  await call(daemon, own, 'DELETE', '/berth/v1/hubs/localhost?force=true')
+  await until('the end', async () => (await sdk.device('seen', 'homeless')).disconnects > 0)
+  await assert.rejects(registry.list())
+  await call(daemon, own, 'PUT', '/berth/v1/hubs/localhost', {})
+  await assert.rejects(registry.list(), 'the keys of the hub before')
+  await assert.rejects(open('homeless2', connectionString))
+  hub = await hubConnectionString(daemon)
+  registry = sdk.registry(hub)
+  await open('homeless3', await provision('sn-homeless'))
+  await sdk.device('closeDevice', 'homeless3')
+})
+
 test('after a crash nobody is connected', async () => {
   const connectionString = await provision('sn-crash')
   await open('crash', connectionString)
