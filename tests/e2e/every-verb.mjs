@@ -45,7 +45,7 @@ async function check(name, run) {
 
 const work = mkdtempSync(join(tmpdir(), 'berth-verbs-'))
 const env = { ...process.env, HOME: work, XDG_DATA_HOME: work }
-for (const name of ['BERTH_PROFILE', 'BERTH_LOGIN', 'BERTH_KEY', 'STATE_DIRECTORY'])
+for (const name of ['BERTH_PROFILE', 'BERTH_LOGIN', 'BERTH_KEY', 'STATE_DIRECTORY', 'XDG_CONFIG_HOME'])
   delete env[name]
 
 // {code, out, err} of berth ARGS; MORE is added to the environment.
@@ -223,6 +223,7 @@ async function watch(args, id) {
 
 const names = {
   work,
+  daemon,
   group: 'g-1',
   enrollment: 'e-1',
   device: 'sn-1',
@@ -234,6 +235,8 @@ const rows = tree.map((verb) => [verb, table[verb.name]])
 
 function fill() {
   writeFileSync(join(work, 'passphrase'), 'correct horse battery\n', { mode: 0o600 })
+  const { out: string } = exits(0, berth(['connection-string', 'show']))
+  writeFileSync(join(work, 'string'), string, { mode: 0o600 })
   const group = ['--enrollment-group', names.group]
   exits(0, berth(['enrollment-group', 'create', names.group, '--initial-twin-tags', '{"line":2}']))
   exits(
@@ -253,6 +256,8 @@ function fill() {
     exits(0, berth(['enrollment-group', 'create', id]))
     exits(0, berth(['device', 'provision', ...group, '--registration-id', id]))
     exits(0, berth(['enrollment', 'create', id]))
+    exits(0, berth(['policy', 'create', id, '--rights', 'EnrollmentRead']))
+    exits(0, berth(['hub', 'create', `${id}.plant.example`, '--no-allocation']))
   }
   const refused = ['device', 'provision', '--registration-id', names.unknown, '--json']
   const { out } = exits(5, berth(refused, { BERTH_KEY: WRONG_KEY }))
@@ -270,7 +275,8 @@ async function checkWork(verb, row) {
   await check(`${verb.name}: JSON`, async () =>
     checkJson(verb, row, await call([...row.args(1), '--json'])),
   )
-  for (const args of row.more ?? [])
+  const more = typeof row.more === 'function' ? row.more() : (row.more ?? [])
+  for (const args of more)
     await check(`${verb.name} ${args.join(' ')}: JSON`, async () =>
       checkJson(verb, row, await call([...args, '--json'])),
     )

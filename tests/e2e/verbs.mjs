@@ -2,7 +2,7 @@
 //
 // args   (n) => arguments with which it does its work on the store that every-verb.mjs fills; it is called with n = 0 for text, 1 for JSON
 // prints what stands in the text: the table's header, or the first name of a list of names and values
-// more   further ways of calling it whose JSON must keep to the schema
+// more   further ways of calling it whose JSON must keep to the schema; or a function that gives them
 // empty  the list that is printed, or the exit code, where nothing is enrolled
 // absent arguments that name what is not there: exit code 3
 // asks   false: needs no service
@@ -67,9 +67,42 @@ const enrollment = (command, id, spare) => ({
   },
 })
 
-export const verbs = ({ work, group, enrollment: single, device, spare, unknown }) => ({
+const login = (work, daemon, profile) => [
+  ...['--profile', profile, '--connection-string-file', `${work}/string`],
+  ...['--ca', daemon.profile.caFile],
+]
+
+export const verbs = ({ work, daemon, group, enrollment: single, device, spare, unknown }) => ({
   serve: { asks: false, json: false },
   dev: { asks: false }, // at work in dev.sh
+  login: {
+    args: (n) => login(work, daemon, `made-${n}`),
+    prints: /^logged in to localhost/,
+    more: () => [login(work, daemon, 'out-0'), login(work, daemon, 'out-1')],
+    asks: false,
+  },
+  'login list': { args: () => [], prints: /^PROFILE +SERVICE/, asks: false },
+  'login use': {
+    args: (n) => [`made-${n}`],
+    prints: /^$/,
+    json: false,
+    asks: false,
+    absent: ['none'],
+  },
+  'login remove': {
+    args: (n) => [`made-${n}`],
+    prints: /^forgot profile/,
+    json: false,
+    asks: false,
+    absent: ['none'],
+  },
+  logout: {
+    args: (n) => [`out-${n}`],
+    prints: /^forgot profile/,
+    json: false,
+    asks: false,
+    absent: ['none'],
+  },
   'service show': { args: () => [], prints: /^ID scope .*\nhost names/ },
   ...enrollment('enrollment-group', group, spare),
   ...enrollment('enrollment', single, spare),
@@ -87,8 +120,12 @@ export const verbs = ({ work, group, enrollment: single, device, spare, unknown 
   'registration list': {
     args: () => [],
     prints: /^REGISTRATION ID +STATUS/,
-    more: [['--enrollment-group', group]],
+    more: [
+      ['--enrollment-group', group],
+      ['--prefix', 'sn', '--status', 'assigned', '--since', '1h', '--top', '1'],
+    ],
     empty: [],
+    absent: ['--enrollment-group', 'none'],
   },
   'registration show': {
     args: () => [device],
@@ -105,7 +142,65 @@ export const verbs = ({ work, group, enrollment: single, device, spare, unknown 
     args: (n) => [`made-${n}.plant.example`, '--no-allocation'],
     prints: /^created hub/,
   },
-  'hub list': { args: () => [], prints: /^HUB +ALLOCATION/ },
+  'hub list': { args: () => [], prints: /^HUB +ALLOCATION/, more: [['--allocation', 'false']] },
+  'hub show': {
+    args: () => ['localhost'],
+    prints: /^hub .*\nallocation/m,
+    absent: ['none.plant.example'],
+  },
+  'hub update': {
+    args: (n) => ['localhost', '--allocation-weight', `${n + 1}`],
+    prints: /^hub .*\nallocation/m,
+    absent: ['none.plant.example', '--allocation', 'true'],
+  },
+  'hub delete': {
+    args: (n) => [`doomed-${n}.plant.example`, '--yes'],
+    prints: /^deleted hub/,
+    json: false,
+    absent: ['none.plant.example', '--yes'],
+  },
+  'policy list': {
+    args: () => [],
+    prints: /^POLICY +RIGHTS/,
+    more: [['--hub', 'localhost', '--rights', 'RegistryRead']],
+    absent: ['--hub', 'none.plant.example'],
+  },
+  'policy show': {
+    args: () => [spare],
+    prints: /^policy .*\nof .*\nrights/m,
+    more: [
+      [spare, '--show-keys'],
+      ['service', '--hub', 'localhost'],
+    ],
+    absent: ['none'],
+  },
+  'policy create': {
+    args: (n) => [`made-${n}`, '--rights', 'EnrollmentRead'],
+    prints: /^policy .*\nof /m,
+    more: [['more', '--hub', 'localhost', '-r', 'RegistryRead']],
+    absent: ['made', '--hub', 'none.plant.example', '-r', 'RegistryRead'],
+  },
+  'policy update': {
+    args: () => [spare, '--rights', 'RegistrationStatusRead'],
+    prints: /^policy .*\nof /m,
+    absent: ['none', '--rights', 'EnrollmentRead'],
+  },
+  'policy keys show': {
+    args: () => [spare],
+    prints: /^primary key .*\nsecondary key/,
+    absent: ['none'],
+  },
+  'policy keys regenerate': {
+    args: () => [spare, '--key-type', 'secondary'],
+    prints: /^primary key .*\nsecondary key/,
+    absent: ['none', '--key-type', 'primary'],
+  },
+  'policy delete': {
+    args: (n) => [`doomed-${n}`, '--yes'],
+    prints: /^deleted policy/,
+    json: false,
+    absent: ['none', '--yes'],
+  },
   'hub monitor': {
     args: () => ['--message-count', '1'],
     prints: /^20.*Z \S+ idx=1 contentType=text\/plain hello$/m,
@@ -180,7 +275,10 @@ export const verbs = ({ work, group, enrollment: single, device, spare, unknown 
   explain: {
     args: () => [unknown],
     prints: /^time .*\ntracking ID/,
-    more: [['--last', '200']],
+    more: [
+      ['--last', '200'],
+      ['--last', '200', '--kind', 'device', '--since', '1h'],
+    ],
     empty: 3,
     absent: ['none'],
   },
