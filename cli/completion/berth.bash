@@ -25,9 +25,9 @@ _berth() {
         COMPREPLY+=("$each")
     done < <(printf '%s\0' "${words[@]:1}" | "${COMP_WORDS[0]/#\~\//$HOME/}" complete 2>/dev/null)
     case $kind in
-    files) mapfile -t COMPREPLY < <(compgen -f -- "$typed") ;;
-    directories) mapfile -t COMPREPLY < <(compgen -d -- "$typed") ;;
-    commands) mapfile -t COMPREPLY < <(compgen -c -- "$typed") ;;
+    files) mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$typed") ;;
+    directories) mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -d -- "$typed") ;;
+    commands) mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -c -- "$typed") ;;
     esac
     case $kind in
     files | directories) compopt -o filenames 2>/dev/null ;; # quotes, and a slash behind directories

@@ -41,6 +41,7 @@ const env = {
   ...process.env,
   PATH: `${join(work, 'bin')}:${process.env.PATH}`,
   HOME: work,
+  XDG_CONFIG_HOME: join(work, 'config'),
   BERTH_PROFILE: profile,
   TERM: 'dumb',
 }
@@ -53,8 +54,9 @@ const run = (program, args, more = {}) =>
   })
 
 function berth(...args) {
-  const { status, stderr } = run('berth', args)
+  const { status, stdout, stderr } = run('berth', args)
   assert.equal(status, 0, `berth ${args.join(' ')}: ${stderr}`)
+  return stdout
 }
 
 // ---- bash: the function itself, called with what readline gives it ----
@@ -167,6 +169,22 @@ try {
     'iothubowner',
     'registryRead',
   )
+
+  offers('berth policy show pro', 'provisioningserviceowner')
+  offers('berth policy show --hub localhost reg', 'registryRead', 'registryReadWrite')
+  offers('berth policy create ')
+  offers('berth policy list --rights Registry', 'RegistryRead', 'RegistryWrite')
+  offers('berth login ', 'list', 'use', 'remove')
+  offers('berth login --fetch', '--fetch-ca')
+  offers('berth login use ')
+  const string = join(work, 'string')
+  writeFileSync(string, berth('connection-string', 'show'), { mode: 0o600 })
+  berth('login', '--profile', 'line2', '--connection-string-file', string, '--ca', daemon.profile.caFile)
+  offers('berth login use ', 'line2')
+  offers('berth logout l', 'line2')
+  has('berth hub list --profile ', 'line2')
+  offers('berth enrollment-group show --profile line2 myl', 'mylegacydevices')
+  berth('logout')
 
   offers('berth connection-string show --key-type ', 'primary', 'secondary')
   offers('berth connection-string show --key-type=s', 'secondary')
