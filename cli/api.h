@@ -41,7 +41,7 @@ struct api_request {
     size_t page;              /* items wanted; 0: no list */
     const char *continuation; /* NULL: from the first */
     const char *etag;         /* for If-Match; NULL: none */
-    bool denied_is_fine;      /* 401 is no failure: A->json is absent then */
+    long pardoned;            /* a status that is no failure: A->json is absent then; 0: none */
     const char *what;         /* "enrollment group \"a\"": for the words about 404 and 409 */
 };
 

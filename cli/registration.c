@@ -53,7 +53,7 @@ static int check_group(struct api *a, const char *const *values)
         api_call(a, &(struct api_request){ .method = "GET",
                                            .path = path,
                                            .what = enrollment_what(&enrollment_group, group, what),
-                                           .denied_is_fine = true });
+                                           .pardoned = 401 });
     return code;
 }
 
