@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # why.sh - every refusal, made by real clients, is told apart by `berth explain`, and looks the same on the wire.
-# BERTH: the program. Needs node, openssl and curl; mosquitto_pub where it is installed. Uses ports 443 and 8883: tests/in-netns.
+# BERTH: the program. Needs node, openssl, curl and mosquitto_pub. Uses ports 443 and 8883: tests/in-netns.
 set -uo pipefail
 : "${BERTH:?the berth program}"
 berth=$(readlink -f "$BERTH")
@@ -216,20 +216,16 @@ connection "HTTP to the MQTT port" HTTP_ON_MQTT_PORT mqtts curl --max-time 5 --c
 mqtt_over_tls() { { printf '%b' "$mqtt_connect"; sleep 1; } | timeout 5 openssl s_client -quiet -connect localhost:443; }
 connection "MQTT to the HTTPS port" MQTT_ON_HTTPS_PORT https mqtt_over_tls
 connection "no WebSocket at its path" WEBSOCKET_EXPECTED mqtt-ws curl --cacert "$ca" "https://localhost/\$iothub/websocket"
-if command -v mosquitto_pub >/dev/null; then
-    publish=(timeout 5 mosquitto_pub -t t -m m -i device-1)
-    connection "mosquitto_pub with another CA" TLS_CA_UNKNOWN mqtts \
-        "${publish[@]}" -h localhost -p 8883 --cafile "$dir/another.pem"
-    connection "mosquitto_pub without TLS" PLAIN_MQTT https "${publish[@]}" -h localhost -p 443
-    connection "mosquitto_pub to the HTTPS port" MQTT_ON_HTTPS_PORT https \
-        "${publish[@]}" -h localhost -p 443 --cafile "$ca"
-    connection "mosquitto_pub with a user name of its own" MQTT_LOGIN_MALFORMED mqtts \
-        "${publish[@]}" -h localhost -p 8883 --cafile "$ca" -u me -P secret
-    connection "mosquitto_pub with MQTT 5" MQTT_VERSION mqtts \
-        "${publish[@]}" -h localhost -p 8883 --cafile "$ca" -V mqttv5 -u me -P secret
-else
-    echo "mosquitto_pub is not installed: its part is left out"
-fi
+publish=(timeout 5 mosquitto_pub -t t -m m -i device-1)
+connection "mosquitto_pub with another CA" TLS_CA_UNKNOWN mqtts \
+    "${publish[@]}" -h localhost -p 8883 --cafile "$dir/another.pem"
+connection "mosquitto_pub without TLS" PLAIN_MQTT https "${publish[@]}" -h localhost -p 443
+connection "mosquitto_pub to the HTTPS port" MQTT_ON_HTTPS_PORT https \
+    "${publish[@]}" -h localhost -p 443 --cafile "$ca"
+connection "mosquitto_pub with a user name of its own" MQTT_LOGIN_MALFORMED mqtts \
+    "${publish[@]}" -h localhost -p 8883 --cafile "$ca" -u me -P secret
+connection "mosquitto_pub with MQTT 5" MQTT_VERSION mqtts \
+    "${publish[@]}" -h localhost -p 8883 --cafile "$ca" -V mqttv5 -u me -P secret
 
 # ---- the service's clients, and what explain says of nothing ----
 
