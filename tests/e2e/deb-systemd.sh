@@ -122,7 +122,7 @@ another_process() {
 }
 # A program beside the service, in the sandbox that it has
 in_sandbox() {
-    inside nsenter --target "$(main_pid)" --mount "$@"
+    inside nsenter --target "$(main_pid)" --mount --root --wd "$@"
 }
 
 check "installed, it is started" says "berth 0.0.1-1 is installed" inside /bundle/old/install.sh
@@ -135,6 +135,7 @@ check "and none beyond it" status CapBnd 0000000000000400
 check "system calls are filtered" status Seccomp 2
 check "no new privileges" status NoNewPrivs 1
 check "no core dumps" inside grep -qE '^Max core file size +0 +0 ' "/proc/$(main_pid)/limits"
+check "it sees its configuration" in_sandbox test -e /etc/berth/berth.conf
 check "it cannot write to the system" fails in_sandbox touch /etc/berth/probe
 echo secret >"$root/root/probe"
 check "nor see what is in homes" fails in_sandbox test -e /root/probe
