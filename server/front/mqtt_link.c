@@ -142,7 +142,7 @@ static void take_held(struct mqtt_link *l)
 /* False when the link had to end. */
 static bool hold(struct mqtt_link *l, const uint8_t *p, size_t n)
 {
-    if (!loop_hold(l->f->loop, n)) {
+    if (!loop_hold_more(l->f->loop, l->held.n, n)) {
         mqtt_link_refuse(l, BERTH_WHY_OVERLOADED);
         return false;
     }

@@ -215,7 +215,13 @@ void loop_before_sleep(struct loop *l, void (*fn)(void))
 
 bool loop_hold(struct loop *l, size_t n)
 {
-    size_t max = n > LOOP_HELD_SMALL ? LOOP_HELD_LARGE_MAX : LOOP_HELD_MAX;
+    return loop_hold_more(l, 0, n);
+}
+
+bool loop_hold_more(struct loop *l, size_t had, size_t n)
+{
+    bool large = had > LOOP_HELD_SMALL || n > LOOP_HELD_SMALL - had;
+    size_t max = large ? LOOP_HELD_LARGE_MAX : LOOP_HELD_MAX;
 
     if (l->held > max || n > max - l->held)
         return false;

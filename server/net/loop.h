@@ -65,6 +65,9 @@ void loop_leave(struct loop_member *m);
 #define LOOP_HELD_LARGE_MAX ((size_t)48 * 1024 * 1024)
 #define LOOP_HELD_SMALL     4096 /* bytes of a small piece */
 bool loop_hold(struct loop *l, size_t n);
+/* N more for what holds HAD already: a large one is no small piece because it comes in small ones.
+ */
+bool loop_hold_more(struct loop *l, size_t had, size_t n);
 void loop_let_go(struct loop *l, size_t n);
 
 /* A coarse one-shot timer, embedded in its owner. All on the loop's thread. A wheel with one

@@ -141,6 +141,30 @@ static void test_budget_of_packets(void **state)
     }
 }
 
+/* What is kept for small pieces is not for large packets that come in such. */
+static void test_budget_of_pieces(void **state)
+{
+    enum { PART = 10000, PIECE = LOOP_HELD_SMALL };
+    static char payload[20000];
+    struct loop *loop;
+    struct dev l;
+
+    (void)state;
+    dev_open(&l, &prompt);
+    loop = l.front->front.loop;
+    greet(&l);
+    memset(payload, 'x', sizeof payload - 1);
+    say_publish(&l, "devices/x", payload, 0);
+    assert_true(loop_hold(loop, LOOP_HELD_LARGE_MAX - PIECE));
+    l.out.n = PART;
+    dev_send(&l, PIECE);
+    rig_turn(&l.socket);
+    assert_true(l.socket.closed);
+    assert_int_equal(l.front->metrics.reasons[BERTH_WHY_OVERLOADED], 1);
+    loop_let_go(loop, LOOP_HELD_LARGE_MAX - PIECE);
+    dev_close(&l);
+}
+
 /* ---- the way it goes ---- */
 
 static void test_registration(void **state)
@@ -714,6 +738,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_budget_of_packets),
+        cmocka_unit_test(test_budget_of_pieces),
         cmocka_unit_test(test_turns),
         cmocka_unit_test(test_registration),
         cmocka_unit_test(test_pipelined),
