@@ -68,7 +68,18 @@ static berth_err write_all(int fd, berth_str content)
     return BERTH_OK;
 }
 
-static berth_err write_new(const char *path, berth_str content, mode_t mode)
+/* Root writes for others too: whose file it was must be able to go on with it. */
+static bool give(int fd, const char *old)
+{
+    struct stat st;
+
+    if (geteuid() != 0 || lstat(old, &st) != 0 || !S_ISREG(st.st_mode))
+        return true;
+    return fchown(fd, st.st_uid, st.st_gid) == 0;
+}
+
+/* At PATH, to take the place of OLD. */
+static berth_err write_new(const char *path, const char *old, berth_str content, mode_t mode)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
     berth_err e;
@@ -76,7 +87,7 @@ static berth_err write_new(const char *path, berth_str content, mode_t mode)
     if (fd < 0)
         return BERTH_E_IO;
     /* What an earlier crash left behind may have another mode. */
-    e = fchmod(fd, mode) == 0 ? write_all(fd, content) : BERTH_E_IO;
+    e = give(fd, old) && fchmod(fd, mode) == 0 ? write_all(fd, content) : BERTH_E_IO;
     if (e == BERTH_OK && fsync(fd) != 0)
         e = BERTH_E_IO;
     close_keeping_errno(fd);
@@ -106,7 +117,7 @@ berth_err file_replace(const char *path, berth_str content, mode_t mode)
 
     if (n < 0 || (size_t)n >= sizeof draft)
         return BERTH_E_RANGE;
-    e = write_new(draft, content, mode);
+    e = write_new(draft, path, content, mode);
     if (e == BERTH_OK && rename(draft, path) != 0)
         e = BERTH_E_IO;
     if (e != BERTH_OK) {

@@ -21,8 +21,8 @@ BERTH_MUST_USE berth_err file_read(const char *path, struct berth_buf *b);
 BERTH_MUST_USE berth_err file_sync_directory_of(const char *path);
 
 /* Replaces PATH by CONTENT: after a crash there is the old file or the new one, never a part. Both
- * file and name are on the disk when it returns. BERTH_E_IO with errno kept; PATH is then as it
- * was. */
+ * file and name are on the disk when it returns. Written by root it keeps its owner. BERTH_E_IO
+ * with errno kept; PATH is then as it was. */
 BERTH_MUST_USE berth_err file_replace(const char *path, berth_str content, mode_t mode);
 
 #endif

@@ -5,6 +5,8 @@
 #include "check.h"
 #include "cli/command.h"
 #include "cli/profile.h"
+#include "cli/profile_file.h"
+#include "tests/unit/scratch.h"
 
 #define KEY  "qmi/QuM4qOp6HYApLxQuKwhTF3rQZbdZHxO5CwTUA2U="
 #define CS   "HostName=dps.plant.example;SharedAccessKeyName=owner;SharedAccessKey=" KEY
@@ -216,12 +218,41 @@ static void test_nearest(void **state)
     }
 }
 
+/* Root renews the daemon's own profile: the daemon and its user's backup go on reading it. */
+static void test_renewed_for_its_owner(void **state)
+{
+    char dir[SCRATCH_PATH_MAX], text[1024];
+    struct profile p = { .login = { .host = "a", .policy = "b", .key = { { 7 }, 32 } } };
+    struct stat st;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    CHECK("directory", scratch_make(dir) != NULL);
+    (void)snprintf(p.path, sizeof p.path, "%s/profile.ini", dir);
+    scratch_write(p.path, "[berth]\nconnection-string = old\n");
+    if (chown(p.path, 65534, 65533) != 0) { /* root of a namespace with one user */
+        scratch_remove(dir);
+        skip();
+    }
+    profile_file_renew(&p);
+    CHECK("renewed", strstr(scratch_read(text, sizeof text, p.path), "HostName=a;") != NULL);
+    CHECK("there", stat(p.path, &st) == 0);
+    CHECK("its owner", st.st_uid == 65534 && st.st_gid == 65533);
+    CHECK("its mode", (st.st_mode & 07777) == 0600);
+    scratch_remove(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_login),          cmocka_unit_test(test_login_prefixes),
-        cmocka_unit_test(test_login_bound),    cmocka_unit_test(test_profile),
-        cmocka_unit_test(test_profile_values), cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_login),
+        cmocka_unit_test(test_login_prefixes),
+        cmocka_unit_test(test_login_bound),
+        cmocka_unit_test(test_profile),
+        cmocka_unit_test(test_profile_values),
+        cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_renewed_for_its_owner),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
