@@ -107,7 +107,7 @@ static berth_err copy_database(struct taking *t, const char *from, const char *t
         return say_store(t, e, &why);
     e = check_copy(t, to);
     if (e == BERTH_OK) {
-        t->b->db = open(to, O_RDONLY | O_CLOEXEC);
+        t->b->db = open(to, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         e = t->b->db >= 0 ? BERTH_OK : backup_say_errno(t->problem, to);
     }
     /* From here on it is gone when this process is. */

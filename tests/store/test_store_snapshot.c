@@ -109,6 +109,67 @@ static void put_big(struct door *d)
     }
 }
 
+/* ---- whoever may write the directory, and is not trusted ---- */
+
+static struct {
+    sqlite3_vfs vfs, *real;
+    char copy[256], bait[256];
+} thief;
+
+/* The copy's name leads elsewhere, once it is made and before SQLite looks at it. */
+static int steal(sqlite3_vfs *vfs, const char *name, int size, char *out)
+{
+    (void)vfs;
+    if (strcmp(name, thief.copy) == 0 && unlink(name) == 0)
+        MUST(symlink(thief.bait, name) == 0);
+    return thief.real->xFullPathname(thief.real, name, size, out);
+}
+
+static void test_copy_through_a_link(void **state)
+{
+    struct sqlite_store_problem problem = { "" };
+    struct scratch dir;
+    struct stat st;
+    FILE *bait;
+
+    (void)state;
+    scratch_make(&dir);
+    sqlite_store_close(opened_must(dir.path));
+    (void)snprintf(thief.copy, sizeof thief.copy, "%s", scratch_file(&dir, "copy"));
+    (void)snprintf(thief.bait, sizeof thief.bait, "%s", scratch_file(&dir, "bait"));
+    bait = fopen(thief.bait, "we");
+    MUST(bait != NULL && fclose(bait) == 0);
+    thief.real = sqlite3_vfs_find(NULL);
+    thief.vfs = *thief.real;
+    thief.vfs.zName = "thief";
+    thief.vfs.xFullPathname = steal;
+    MUST(sqlite3_vfs_register(&thief.vfs, 1) == SQLITE_OK);
+    berth_err e = take(&dir, NULL, &problem);
+    MUST(sqlite3_vfs_unregister(&thief.vfs) == SQLITE_OK);
+    assert_int_not_equal(e, BERTH_OK);
+    assert_int_equal(stat(thief.bait, &st), 0);
+    assert_int_equal(st.st_size, 0); /* nothing was written there */
+    assert_false(is_there(&dir, "copy"));
+    scratch_remove(&dir);
+}
+
+/* The directory itself may be one: that is its owner's choice. */
+static void test_copy_below_a_link(void **state)
+{
+    struct sqlite_store_problem problem = { "" };
+    struct scratch dir;
+
+    (void)state;
+    scratch_make(&dir);
+    sqlite_store_close(opened_must(dir.path));
+    MUST(symlink(".", scratch_file(&dir, "link")) == 0);
+    assert_int_equal(sqlite_snapshot_take(scratch_file(&dir, "link/berth.db"),
+                                          scratch_file(&dir, "link/copy"), NULL, &problem),
+                     BERTH_OK);
+    assert_int_equal(verify(&dir, "store.key", &problem), BERTH_OK);
+    scratch_remove(&dir);
+}
+
 static void test_beside_a_writer(void **state)
 {
     struct sqlite_store_problem problem = { "" };
@@ -392,6 +453,7 @@ static void test_disk_full(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_copy_through_a_link), cmocka_unit_test(test_copy_below_a_link),
         cmocka_unit_test(test_beside_a_writer),     cmocka_unit_test(test_interrupted),
         cmocka_unit_test(test_after_kill),          cmocka_unit_test(test_copy_opens),
         cmocka_unit_test(test_verify_refuses),      cmocka_unit_test(test_newer_and_foreign),

@@ -2,7 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,10 +23,26 @@ static bool goes_on(const struct snapshot_watch *w, uint64_t done, uint64_t whol
     return w == NULL || w->go_on(w->user, done, whole);
 }
 
-/* The copy's connection is the only one to its file. No journal: a copy that fails is removed. */
+/* PATH with no link above its last part. */
+static bool resolve(const char *path, char out[PATH_MAX])
+{
+    char above[PATH_MAX], last[PATH_MAX], real[PATH_MAX];
+    int n = snprintf(above, sizeof above, "%s", path);
+
+    if (n >= (int)sizeof above || realpath(dirname(above), real) == NULL)
+        return false;
+    (void)snprintf(last, sizeof last, "%s", path);
+    n = snprintf(out, PATH_MAX, "%s/%s", strcmp(real, "/") == 0 ? "" : real, basename(last));
+    return n < PATH_MAX;
+}
+
+/* The copy's connection is the only one to its file. No journal: a copy that fails is removed.
+ * Root may be copying in a directory that the daemon's user writes: never through a link. */
 static int open_copy(const char *path, sqlite3 **db)
 {
-    int rc = sqlite3_open_v2(path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
+    char whole[PATH_MAX];
+    int rc = resolve(path, whole) ? sqlite3_open_v2(whole, db, flags, NULL) : SQLITE_CANTOPEN;
 
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(*db,
