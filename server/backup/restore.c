@@ -300,9 +300,10 @@ static berth_err stage_and_exchange(struct restoring *r)
     e = fill_stage(r);
     if (e == BERTH_OK && !backup_goes_on(r->request->watch, 0, 0, r->problem))
         e = BERTH_E_CLOSED;
-    stage_close(s);
     if (e == BERTH_OK)
         e = exchange(r);
+    /* Not before: where nothing was, its lock alone keeps another restore from removing it. */
+    stage_close(s);
     if (e != BERTH_OK)
         stage_remove(s->path);
     return e;

@@ -471,6 +471,37 @@ static void test_refused_places(void **state)
     remove_rig(&r);
 }
 
+/* Another restore would remove what is unpacked. Where nothing was there is no other lock. */
+static void look_for_lock(void *user, enum restore_step step)
+{
+    const struct rig *r = user;
+
+    if (step != RESTORE_EXCHANGED)
+        return;
+    int fd = open(in_rig(r, "new"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CHECK("there", fd >= 0);
+    CHECK("held", flock(fd, LOCK_EX | LOCK_NB) != 0);
+    (void)close(fd);
+}
+
+static void test_held_until_exchanged(void **state)
+{
+    static struct restore_result out;
+    struct backup_problem problem;
+    struct rig r;
+
+    (void)state;
+    make_rig(&r);
+    struct restore_request request = { .data_dir = in_rig(&r, "new"),
+                                       .at = look_for_lock,
+                                       .user = &r };
+    CHECK("restored", restore_with(&r, &request, &out, &problem) == BERTH_OK);
+    int fd = open(in_rig(&r, "new"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CHECK("let go", fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0);
+    (void)close(fd);
+    remove_rig(&r);
+}
+
 /* A lock file of root's would keep the daemon's user out. */
 static void test_no_lock_left(void **state)
 {
@@ -810,6 +841,7 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_refused_to_a_daemon),
         cmocka_unit_test(test_refused_places),
+        cmocka_unit_test(test_held_until_exchanged),
         cmocka_unit_test(test_no_lock_left),
         cmocka_unit_test(test_crafted),
         cmocka_unit_test(test_elsewhere),
