@@ -174,9 +174,21 @@ static berth_err read_hub_name(struct reader *r, struct berth_json doc, berth_st
     if (e != BERTH_OK)
         return fail(r, e, "hostName is missing");
     (void)snprintf(text, sizeof text, "%.*s", BERTH_STR_ARG(*out));
-    if (out->n > BERTH_HOST_NAME_MAX || !host_name_is_valid(text, r->config))
+    if (strlen(text) != out->n || !host_name_is_valid(text, r->config)) /* longer, or a NUL */
         return fail(r, BERTH_E_SYNTAX, "hostName must be a DNS name with a dot or an IP address");
     return BERTH_OK;
+}
+
+/* The service's own hub is there in any case. */
+static bool has_room_for_hub(const struct reader *r, berth_str name)
+{
+    berth_str own = r->config->host_count == 0 ? BERTH_STR("") : berth_str_of(r->config->hosts[0]);
+    size_t others = 0;
+
+    for (size_t i = 0; i < r->s->count; i++)
+        others +=
+            r->s->records[i]->kind == BERTH_KIND_HUB && !berth_str_ieq(r->s->records[i]->key, own);
+    return others < BERTH_ENROLLMENT_HUBS_MAX - 1 || berth_str_ieq(name, own);
 }
 
 static berth_err read_hub(struct reader *r, struct berth_json doc)
@@ -189,6 +201,9 @@ static berth_err read_hub(struct reader *r, struct berth_json doc)
 
     if (e != BERTH_OK)
         return e;
+    if (!has_room_for_hub(r, hub.host_name))
+        return fail(r, BERTH_E_FULL, "there can be %d hubs at most, the service's own among them",
+                    BERTH_ENROLLMENT_HUBS_MAX);
     e = berth_hub_parse(doc.text, &hub, &why);
     if (e != BERTH_OK)
         return refused(r, e, &why);

@@ -129,6 +129,8 @@ static const struct {
       "enrollments[1]: A stands there twice" },
     { "hub without name", "{\"hubs\":[{}]}", "hubs[0]: hostName is missing" },
     { "hub without a dot", "{\"hubs\":[{\"hostName\":\"hub\"}]}", "hubs[0]: hostName must be" },
+    { "hub with a NUL", "{\"hubs\":[{\"hostName\":\"a.b\\u0000c\"}]}",
+      "hubs[0]: hostName must be" },
     { "hub too heavy", "{\"hubs\":[{\"hostName\":\"a.b\",\"allocationWeight\":1001}]}",
       "hubs[0]: allocationWeight must be a number from 1 to 1000" },
     { "fault no text", "{\"faults\":[1]}", "faults[0]: a fault is a string" },
@@ -144,6 +146,26 @@ static void test_bad(void **state)
         CHECK(bad[i].name, open_text(&s, bad[i].text) != BERTH_OK);
         if (strstr(problem, bad[i].words) == NULL || strstr(problem, path) != problem)
             fail_msg("%s: %s", bad[i].name, problem);
+    }
+}
+
+/* As many as the service API lets be made, with the service's own. */
+static void test_hubs(void **state)
+{
+    (void)state;
+    for (int over = 0; over < 2; over++) {
+        char text[8192] = "{\"hubs\":[";
+        struct seed s;
+
+        for (int i = 0; i < BERTH_ENROLLMENT_HUBS_MAX - 1 + over; i++)
+            (void)snprintf(text + strlen(text), sizeof text - strlen(text),
+                           "%s{\"hostName\":\"h%d.example\"}", i > 0 ? "," : "", i);
+        (void)strcat(text, "]}");
+        CHECK("as many", (open_text(&s, text) == BERTH_OK) == (over == 0));
+        if (over == 0)
+            seed_close(&s, &crypto);
+        else
+            assert_non_null(strstr(problem, "hubs[49]: there can be 50 hubs"));
     }
 }
 
@@ -237,9 +259,10 @@ static void test_first_start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),     cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_bad),          cmocka_unit_test(test_file_size),
-        cmocka_unit_test(test_record_count), cmocka_unit_test(test_first_start),
+        cmocka_unit_test(test_defaults),    cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_bad),         cmocka_unit_test(test_hubs),
+        cmocka_unit_test(test_file_size),   cmocka_unit_test(test_record_count),
+        cmocka_unit_test(test_first_start),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
