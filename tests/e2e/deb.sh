@@ -221,8 +221,12 @@ check "install after the purge" in_root /bundle/new/install.sh
 check "the same scope and device after a purge" still_serves
 
 mkdir "$root/etc/berth/tls"
-check "purge with the data, where asked" says "berth: deleted /var/lib/berth" in_root env BERTH_PURGE_DATA=yes dpkg --purge berth
+kept=/var/lib/berth.before-restore-20261123T101530Z
+mkdir "$root$kept"
+check "purge with the data, where asked, says what a restore left" says "berth: kept $kept" \
+    in_root env BERTH_PURGE_DATA=yes dpkg --purge berth
 check "data is gone" fails test -e "$root/var/lib/berth"
+check "what a restore left stays" rmdir "$root$kept"
 check "what the operator put into /etc/berth stays" test -d "$root/etc/berth/tls"
 check "a first start again" bash -c 'chroot "$1" /bundle/new/install.sh' - "$root"
 check "of another service" start
