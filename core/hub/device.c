@@ -14,10 +14,10 @@ static struct berth_twin_section empty_section(int64_t now_ms)
     };
 }
 
-void berth_device_init(struct berth_device *d, berth_str hub, berth_str device_id,
-                       uint64_t generation, int64_t now_ms)
+void berth_hub_device_init(struct berth_hub_device *d, berth_str hub, berth_str device_id,
+                           uint64_t generation, int64_t now_ms)
 {
-    *d = (struct berth_device){
+    *d = (struct berth_hub_device){
         .hub = hub,
         .device_id = device_id,
         .generation = generation,
@@ -35,7 +35,7 @@ void berth_device_init(struct berth_device *d, berth_str hub, berth_str device_i
     };
 }
 
-void berth_device_etag_put(struct berth_buf *b, uint64_t revision)
+void berth_hub_device_etag_put(struct berth_buf *b, uint64_t revision)
 {
     uint8_t bytes[ETAG_BYTES];
 
@@ -54,7 +54,7 @@ static berth_str unquoted(berth_str header)
     return header;
 }
 
-uint64_t berth_device_etag_parse(berth_str header)
+uint64_t berth_hub_device_etag_parse(berth_str header)
 {
     uint8_t bytes[ETAG_BYTES];
     uint64_t revision = 0;

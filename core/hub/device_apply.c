@@ -8,7 +8,7 @@
 
 /* One document on its way into a device. */
 struct apply {
-    struct berth_device *d;
+    struct berth_hub_device *d;
     struct berth_arena *a;
     struct berth_refusal *why;
 };
@@ -142,7 +142,7 @@ static berth_err apply_thumbprint(const struct apply *p, struct berth_json v, be
 
 static berth_err apply_thumbprints(const struct apply *p, struct berth_json authentication)
 {
-    struct berth_device *d = p->d;
+    struct berth_hub_device *d = p->d;
     struct berth_json both;
     berth_err e = take_object(p, authentication, BERTH_STR("x509Thumbprint"),
                               "authentication.x509Thumbprint must be an object", &both);
@@ -162,7 +162,7 @@ static berth_err apply_authentication(const struct apply *p, struct berth_json d
 {
     static const char sentence[] =
         "authentication.type must be sas, selfSigned, certificateAuthority or none";
-    struct berth_device *d = p->d;
+    struct berth_hub_device *d = p->d;
     struct berth_json authentication;
     berth_str type;
     berth_err e = take_object(p, document, BERTH_STR("authentication"),
@@ -175,7 +175,7 @@ static berth_err apply_authentication(const struct apply *p, struct berth_json d
         e = take_string(p, berth_json_get(authentication, BERTH_STR("type")), sentence, &type);
     if (e != BERTH_OK)
         return e;
-    if (type.p != NULL && berth__device_auth_parse(type, &d->auth) != BERTH_OK)
+    if (type.p != NULL && berth__hub_device_auth_parse(type, &d->auth) != BERTH_OK)
         return refuse(p, sentence);
     /* what belongs to another type is left over from a document that was fetched: not looked at */
     if (d->auth == BERTH_AUTH_SAS)
@@ -214,14 +214,14 @@ static berth_err make_scope(const struct apply *p)
 static berth_err apply_scope(const struct apply *p, struct berth_json document, bool was_edge)
 {
     static const char sentence[] = "deviceScope must be a string of at most 256 bytes";
-    struct berth_device *d = p->d;
+    struct berth_hub_device *d = p->d;
     berth_str scope;
     berth_err e =
         take_string(p, berth_json_get(document, BERTH_STR("deviceScope")), sentence, &scope);
 
     if (e != BERTH_OK)
         return e;
-    if (scope.n > BERTH_DEVICE_SCOPE_MAX)
+    if (scope.n > BERTH_HUB_DEVICE_SCOPE_MAX)
         return refuse(p, sentence);
     if (d->iot_edge)
         return was_edge && d->device_scope.p != NULL ? BERTH_OK : make_scope(p);
@@ -258,8 +258,8 @@ static berth_err apply_parents(const struct apply *p, struct berth_json document
     return berth_arena_keep(p->a, &b, &p->d->parent_scopes);
 }
 
-berth_err berth_device_apply(struct berth_device *d, berth_str id, berth_str json, int64_t now_ms,
-                             struct berth_arena *a, struct berth_refusal *why)
+berth_err berth_hub_device_apply(struct berth_hub_device *d, berth_str id, berth_str json,
+                                 int64_t now_ms, struct berth_arena *a, struct berth_refusal *why)
 {
     struct apply p = { d, a, why };
     bool was_edge = d->iot_edge;

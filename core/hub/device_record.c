@@ -39,7 +39,7 @@ static void put_section(struct berth_json_out *j, const char *name,
     berth_json_close(j, '}');
 }
 
-static void put_body(struct berth_buf *b, const struct berth_device *d)
+static void put_body(struct berth_buf *b, const struct berth_hub_device *d)
 {
     struct berth_json_out j;
 
@@ -49,7 +49,7 @@ static void put_body(struct berth_buf *b, const struct berth_device *d)
     put_u64(&j, "identityRevision", d->identity_revision);
     put_u64(&j, "twinRevision", d->twin_revision);
     berth_json_member_i64(&j, "twinVersion", d->twin_version);
-    berth_json_member(&j, "auth", berth__device_auth_text(d->auth));
+    berth_json_member(&j, "auth", berth__hub_device_auth_text(d->auth));
     put_text(&j, "statusReason", d->status_reason);
     put_text(&j, "primaryThumbprint", d->primary_thumbprint);
     put_text(&j, "secondaryThumbprint", d->secondary_thumbprint);
@@ -68,8 +68,8 @@ static void put_body(struct berth_buf *b, const struct berth_device *d)
     berth_json_close(&j, '}');
 }
 
-berth_err berth_device_encode(const struct berth_device *d, struct berth_arena *a,
-                              struct berth_record *out)
+berth_err berth_hub_device_encode(const struct berth_hub_device *d, struct berth_arena *a,
+                                  struct berth_record *out)
 {
     struct berth_buf b;
     berth_err e;
@@ -140,7 +140,7 @@ static berth_err take_section(struct berth_json body, berth_str name, struct ber
 }
 
 static berth_err take_identity(struct berth_json body, struct berth_arena *a,
-                               struct berth_device *d)
+                               struct berth_hub_device *d)
 {
     struct berth_json parents = berth_json_get(body, BERTH_STR("parentScopes"));
     berth_str auth = { 0 };
@@ -151,7 +151,7 @@ static berth_err take_identity(struct berth_json body, struct berth_arena *a,
     if (e == BERTH_OK)
         e = take_text(body, BERTH_STR("auth"), a, &auth);
     if (e == BERTH_OK)
-        e = berth__device_auth_parse(auth, &d->auth);
+        e = berth__hub_device_auth_parse(auth, &d->auth);
     if (e == BERTH_OK)
         e = take_text(body, BERTH_STR("statusReason"), a, &d->status_reason);
     if (e == BERTH_OK)
@@ -169,7 +169,7 @@ static berth_err take_identity(struct berth_json body, struct berth_arena *a,
 
 /* Neither is in a record that was written before there were such members. */
 static berth_err take_registrations(struct berth_json body, struct berth_arena *a,
-                                    struct berth_device *d)
+                                    struct berth_hub_device *d)
 {
     berth_err e = take_text(body, BERTH_STR("registration"), a, &d->registration);
 
@@ -178,7 +178,7 @@ static berth_err take_registrations(struct berth_json body, struct berth_arena *
     return e;
 }
 
-static berth_err take_times(struct berth_json body, struct berth_device *d)
+static berth_err take_times(struct berth_json body, struct berth_hub_device *d)
 {
     berth_err e = take_i64(body, BERTH_STR("statusUpdated"), &d->status_updated_ms);
 
@@ -189,7 +189,8 @@ static berth_err take_times(struct berth_json body, struct berth_device *d)
     return e;
 }
 
-static berth_err take_twin(struct berth_json body, struct berth_arena *a, struct berth_device *d)
+static berth_err take_twin(struct berth_json body, struct berth_arena *a,
+                           struct berth_hub_device *d)
 {
     berth_err e = take_u64(body, BERTH_STR("twinRevision"), &d->twin_revision);
 
@@ -204,7 +205,7 @@ static berth_err take_twin(struct berth_json body, struct berth_arena *a, struct
     return e;
 }
 
-static berth_err take_body(berth_str text, struct berth_arena *a, struct berth_device *d)
+static berth_err take_body(berth_str text, struct berth_arena *a, struct berth_hub_device *d)
 {
     struct berth_json body;
     berth_err e = berth_json_check(text, &body, NULL);
@@ -221,18 +222,18 @@ static berth_err take_body(berth_str text, struct berth_arena *a, struct berth_d
     return e == BERTH_OK || e == BERTH_E_FULL ? e : BERTH_E_SYNTAX;
 }
 
-berth_err berth_device_decode(const struct berth_record *rec, struct berth_arena *a,
-                              struct berth_device *out)
+berth_err berth_hub_device_decode(const struct berth_record *rec, struct berth_arena *a,
+                                  struct berth_hub_device *out)
 {
     berth_err e;
 
-    berth_device_init(out, rec->scope, rec->name, 0, 0);
+    berth_hub_device_init(out, rec->scope, rec->name, 0, 0);
     out->enabled = rec->tag == 1;
     out->version = rec->version;
     e = take_body(rec->body, a, out);
     if (e == BERTH_OK && berth_key_pair_decode(rec->secret, &out->keys) != BERTH_OK)
         e = BERTH_E_SYNTAX;
     if (e != BERTH_OK)
-        *out = (struct berth_device){ 0 };
+        *out = (struct berth_hub_device){ 0 };
     return e;
 }

@@ -43,7 +43,7 @@ static berth_err is_signed_with(const struct berth_crypto *c, const struct berth
     return e;
 }
 
-berth_err berth_hub_judge(const struct berth_crypto *c, const struct berth_device *d,
+berth_err berth_hub_judge(const struct berth_crypto *c, const struct berth_hub_device *d,
                           const struct berth_sas *token, berth_str host, int64_t now_s,
                           enum berth_reason *why)
 {

@@ -94,7 +94,7 @@ static berth_err change_tags(berth_str *tags, struct berth_json value, bool repl
     return e;
 }
 
-static berth_err change_service_parts(struct berth_device *d, struct berth_json document,
+static berth_err change_service_parts(struct berth_hub_device *d, struct berth_json document,
                                       bool replace, int64_t now_ms, struct berth_arena *a,
                                       struct berth_refusal *why)
 {
@@ -121,8 +121,8 @@ static berth_err change_service_parts(struct berth_device *d, struct berth_json 
     return BERTH_OK;
 }
 
-berth_err berth_twin_update(struct berth_device *d, berth_str json, bool replace, int64_t now_ms,
-                            struct berth_arena *a, struct berth_refusal *why)
+berth_err berth_twin_update(struct berth_hub_device *d, berth_str json, bool replace,
+                            int64_t now_ms, struct berth_arena *a, struct berth_refusal *why)
 {
     struct berth_json document;
     berth_err e;
@@ -132,7 +132,7 @@ berth_err berth_twin_update(struct berth_device *d, berth_str json, bool replace
     return e != BERTH_OK ? e : change_service_parts(d, document, replace, now_ms, a, why);
 }
 
-berth_err berth_twin_report(struct berth_device *d, berth_str json, int64_t now_ms,
+berth_err berth_twin_report(struct berth_hub_device *d, berth_str json, int64_t now_ms,
                             struct berth_arena *a, struct berth_refusal *why)
 {
     struct step step = { .part = &reported_part, .now_ms = now_ms };
@@ -151,13 +151,13 @@ berth_err berth_twin_report(struct berth_device *d, berth_str json, int64_t now_
     return BERTH_OK;
 }
 
-berth_err berth_twin_reset(struct berth_device *d, berth_str initial_twin, int64_t now_ms,
+berth_err berth_twin_reset(struct berth_hub_device *d, berth_str initial_twin, int64_t now_ms,
                            struct berth_arena *a, struct berth_refusal *why)
 {
-    struct berth_device fresh;
+    struct berth_hub_device fresh;
     berth_err e;
 
-    berth_device_init(&fresh, d->hub, d->device_id, 0, now_ms);
+    berth_hub_device_init(&fresh, d->hub, d->device_id, 0, now_ms);
     *why = (struct berth_refusal){ 0 };
     if (initial_twin.n > 0) {
         e = berth_twin_update(&fresh, initial_twin, true, now_ms, a, why);

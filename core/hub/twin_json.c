@@ -46,7 +46,7 @@ static void put_section(struct berth_json_out *j, const char *name,
     berth_json_close(j, '}');
 }
 
-void berth_twin_device_put(struct berth_buf *b, const struct berth_device *d)
+void berth_twin_device_put(struct berth_buf *b, const struct berth_hub_device *d)
 {
     struct berth_json_out j;
 
@@ -58,25 +58,25 @@ void berth_twin_device_put(struct berth_buf *b, const struct berth_device *d)
 }
 
 /* deviceEtag is the identity's, etag the twin's. */
-static void put_identity(struct berth_json_out *j, const struct berth_device *d)
+static void put_identity(struct berth_json_out *j, const struct berth_hub_device *d)
 {
     berth_json_member(j, "deviceId", d->device_id);
-    berth__device_put_etag(j, "etag", d->twin_revision);
-    berth__device_put_etag(j, "deviceEtag", d->identity_revision);
+    berth__hub_device_put_etag(j, "etag", d->twin_revision);
+    berth__hub_device_put_etag(j, "deviceEtag", d->identity_revision);
     berth_json_member(j, "status", d->enabled ? BERTH_STR("enabled") : BERTH_STR("disabled"));
     if (d->status_reason.p != NULL)
         berth_json_member(j, "statusReason", d->status_reason);
     berth_json_member_time(j, "statusUpdateTime", d->status_updated_ms);
-    berth__device_put_connection(j, d);
+    berth__hub_device_put_connection(j, d);
     berth_json_member_time(j, "lastActivityTime", d->last_activity_ms);
     berth_json_member_i64(j, "cloudToDeviceMessageCount", 0);
-    berth_json_member(j, "authenticationType", berth__device_auth_text(d->auth));
-    berth__device_put_thumbprints(j, d);
+    berth_json_member(j, "authenticationType", berth__hub_device_auth_text(d->auth));
+    berth__hub_device_put_thumbprints(j, d);
     berth_json_member(j, "modelId", BERTH_STR(""));
     berth_json_member_i64(j, "version", d->twin_version);
 }
 
-void berth_twin_put(struct berth_buf *b, const struct berth_device *d)
+void berth_twin_put(struct berth_buf *b, const struct berth_hub_device *d)
 {
     struct berth_json_out j;
 
@@ -89,6 +89,6 @@ void berth_twin_put(struct berth_buf *b, const struct berth_device *d)
     put_section(&j, "desired", &d->desired, true);
     put_section(&j, "reported", &d->reported, true);
     berth_json_close(&j, '}');
-    berth__device_put_edge(&j, d);
+    berth__hub_device_put_edge(&j, d);
     berth_json_close(&j, '}');
 }

@@ -264,12 +264,12 @@ berth_err berth__enrollment_read(bool is_group, berth_str id, struct berth_json 
 static berth_err check_twin(struct parse *p)
 {
     size_t mark = p->a->n;
-    struct berth_device scratch;
+    struct berth_hub_device scratch;
     berth_err e;
 
     if (p->e->initial_twin.n == 0)
         return BERTH_OK;
-    berth_device_init(&scratch, BERTH_STR("-"), BERTH_STR("-"), 1, 0);
+    berth_hub_device_init(&scratch, BERTH_STR("-"), BERTH_STR("-"), 1, 0);
     e = berth_twin_reset(&scratch, p->e->initial_twin, 0, p->a, p->why);
     if (e == BERTH_OK)
         p->a->n = mark;

@@ -396,20 +396,20 @@ static bool find_group_again(struct berth_operation *op, const struct berth_cata
 
 /* In the arena, not on the stack: it holds keys, and the arena is wiped. */
 static berth_err take_device(struct berth_operation *op, const struct berth_record *rec,
-                             const struct berth_device **out)
+                             const struct berth_hub_device **out)
 {
-    struct berth_device *d;
+    struct berth_hub_device *d;
 
     *out = NULL;
     if (rec == NULL)
         return BERTH_OK;
     d = berth_arena_alloc(op->arena, sizeof *d);
     *out = d;
-    return d == NULL ? BERTH_E_FULL : berth_device_decode(rec, op->arena, d);
+    return d == NULL ? BERTH_E_FULL : berth_hub_device_decode(rec, op->arena, d);
 }
 
 /* A device that was left to another registration is not this one's to move. */
-static bool is_anothers(const struct berth_device *before, berth_str mine)
+static bool is_anothers(const struct berth_hub_device *before, berth_str mine)
 {
     return before != NULL && before->registration.n > 0 &&
            !berth_str_ieq(before->registration, mine);

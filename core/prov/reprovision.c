@@ -75,7 +75,7 @@ static berth_str device_id_of(const struct berth_move *m)
 }
 
 /* What is its hub's alone stays, and all else becomes that of BEFORE. */
-static void migrate(struct berth_device *d, const struct berth_device *before)
+static void migrate(struct berth_hub_device *d, const struct berth_hub_device *before)
 {
     uint64_t generation = d->generation, revision = d->identity_revision, version = d->version;
 
@@ -86,7 +86,7 @@ static void migrate(struct berth_device *d, const struct berth_device *before)
 }
 
 /* Whose the device is from now on. */
-static bool hand_over(const struct berth_move *m, struct berth_device *d)
+static bool hand_over(const struct berth_move *m, struct berth_hub_device *d)
 {
     berth_str mine = m->previous != NULL ? m->previous->id : m->registration_id;
     bool changed = !berth_str_ieq(d->registration, mine) ||
@@ -99,7 +99,7 @@ static bool hand_over(const struct berth_move *m, struct berth_device *d)
 
 /* The device as it shall be. *CHANGED is false when the one that is there needs nothing. */
 static berth_err make_device(const struct berth_move *m, struct plan plan, struct berth_arena *a,
-                             struct berth_device *d, bool *changed, struct berth_refusal *why)
+                             struct berth_hub_device *d, bool *changed, struct berth_refusal *why)
 {
     const struct berth_enrollment *e = m->attestation->enrollment;
     berth_err err = BERTH_OK;
@@ -108,7 +108,7 @@ static berth_err make_device(const struct berth_move *m, struct plan plan, struc
     if (m->there != NULL)
         *d = *m->there;
     else
-        berth_device_init(d, m->hub, device_id_of(m), m->generation, m->now_ms);
+        berth_hub_device_init(d, m->hub, device_id_of(m), m->generation, m->now_ms);
     if (plan.twin == TWIN_MIGRATED)
         migrate(d, m->before);
     d->hub = m->hub; /* of M, not of a record that is gone by the time of the commit */
@@ -148,10 +148,10 @@ static struct berth_change delete_before(const struct berth_move *m)
     };
 }
 
-static berth_err put_device(const struct berth_move *m, const struct berth_device *d, bool changed,
-                            struct berth_arena *a, struct berth_change *out)
+static berth_err put_device(const struct berth_move *m, const struct berth_hub_device *d,
+                            bool changed, struct berth_arena *a, struct berth_change *out)
 {
-    berth_err e = berth_device_encode(d, a, &out->rec);
+    berth_err e = berth_hub_device_encode(d, a, &out->rec);
 
     out->type = changed ? BERTH_PUT : BERTH_CHECK;
     out->expect = m->there == NULL ? BERTH_ABSENT : m->there->version;
@@ -165,7 +165,7 @@ berth_err berth_reprovision(const struct berth_move *m, struct berth_arena *a,
     const struct berth_enrollment *e = m->attestation->enrollment;
     struct plan plan = plan_of(m);
     /* in the arena, not on the stack: it holds keys, and the arena is wiped */
-    struct berth_device *device = berth_arena_alloc(a, sizeof *device);
+    struct berth_hub_device *device = berth_arena_alloc(a, sizeof *device);
     berth_str key;
     bool changed;
     berth_err err;

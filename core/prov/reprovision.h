@@ -23,10 +23,10 @@ struct berth_move {
     const struct berth_registration *previous; /* NULL: no record */
     berth_str registration_id;                 /* as the device spelled it now */
     berth_str operation_id;
-    berth_str hub;                    /* from berth_reprovision_hub */
-    const struct berth_device *there; /* the device in HUB, NULL when absent */
+    berth_str hub;                        /* from berth_reprovision_hub */
+    const struct berth_hub_device *there; /* the device in HUB, NULL when absent */
     /* the device in the previous, other hub; NULL when absent or the same hub */
-    const struct berth_device *before;
+    const struct berth_hub_device *before;
     /* the registration that THERE is shared with, or may be */
     struct {
         berth_str key;     /* lower case; empty: none is known */

@@ -1,6 +1,6 @@
 #include "prov/share.h"
 
-berth_str berth_share_other(const struct berth_device *d, berth_str mine)
+berth_str berth_share_other(const struct berth_hub_device *d, berth_str mine)
 {
     if (d == NULL || d->registration.n == 0)
         return BERTH_STR("");

@@ -8,7 +8,7 @@
 
 /* The registration beside MINE that D may stand for: the one it was provisioned for, or the one
  * before. Empty when none is known. */
-berth_str berth_share_other(const struct berth_device *d, berth_str mine);
+berth_str berth_share_other(const struct berth_hub_device *d, berth_str mine);
 
 /* Whether R still is a registration of the device: its record says so, and its enrollment lets it
  * come back. ENROLLMENT is the individual one under R's ID, NULL when there is none. */

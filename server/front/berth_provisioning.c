@@ -5,7 +5,7 @@
 #include "wire/json.h"
 
 struct task {
-    struct berth_device d;
+    struct berth_hub_device d;
     berth_str other_key;
     struct berth_registration other;
 };
@@ -82,7 +82,7 @@ static void on_device(void *user, const struct store_reply *reply)
         return;
     }
     if (berth_record_dup(&c->arena, &reply->records[0], &rec) != BERTH_OK ||
-        berth_device_decode(&rec, &c->arena, &t->d) != BERTH_OK ||
+        berth_hub_device_decode(&rec, &c->arena, &t->d) != BERTH_OK ||
         berth_arena_lower(&c->arena, t->d.also_registered, &t->other_key) != BERTH_OK) {
         call_fail(c, BERTH_WHY_RECORD_DAMAGED, "a device's record is damaged");
         return;

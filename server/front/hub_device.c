@@ -14,7 +14,7 @@ struct device_task *device_task_new(struct call *c)
     if (t == NULL)
         return NULL;
     t->id = id;
-    t->expect = if_match(c, berth_device_etag_parse);
+    t->expect = if_match(c, berth_hub_device_etag_parse);
     c->state = t;
     call_mark(c);
     return t;
@@ -43,7 +43,7 @@ bool device_task_take(struct call *c, const struct store_reply *reply)
         call_fail(c, BERTH_WHY_INTERNAL, "a device's record does not fit its call");
         return false;
     }
-    if (berth_device_decode(&rec, &c->arena, &t->d) == BERTH_OK)
+    if (berth_hub_device_decode(&rec, &c->arena, &t->d) == BERTH_OK)
         return true;
     call_fail(c, BERTH_WHY_RECORD_DAMAGED, "a device's record is damaged");
     return false;
@@ -54,7 +54,7 @@ void device_task_commit(struct call *c, uint64_t expect, store_done *done)
     const struct device_task *t = c->state;
     struct berth_change change = { .type = BERTH_PUT, .expect = expect };
 
-    if (berth_device_encode(&t->d, &c->arena, &change.rec) != BERTH_OK)
+    if (berth_hub_device_encode(&t->d, &c->arena, &change.rec) != BERTH_OK)
         call_fail(c, BERTH_WHY_INTERNAL, "a device does not fit its record");
     else
         store_commit(c->f->store, &change, 1, loop_now_ms(c->f->loop), done, c);
@@ -68,7 +68,7 @@ void device_task_answer(struct call *c, const struct berth_buf *b, uint64_t revi
 
     berth_buf_init(&etag, storage, sizeof storage);
     berth_buf_put_char(&etag, '"');
-    berth_device_etag_put(&etag, revision);
+    berth_hub_device_etag_put(&etag, revision);
     berth_buf_put_char(&etag, '"');
     call_send(c, 200, b, &(struct http_header){ BERTH_STR("etag"), berth_buf_str(&etag) }, 1);
 }

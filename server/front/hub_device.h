@@ -8,9 +8,9 @@
 
 struct device_task {
     berth_str id;
-    uint64_t expect;       /* of If-Match: a revision of the identity or of the twin */
-    bool replace;          /* twins: PUT, not PATCH */
-    struct berth_device d; /* keys are wiped with the call's arena */
+    uint64_t expect;           /* of If-Match: a revision of the identity or of the twin */
+    bool replace;              /* twins: PUT, not PATCH */
+    struct berth_hub_device d; /* keys are wiped with the call's arena */
 };
 
 /* The task for the device in the path, as the call's state. NULL after refusing. */

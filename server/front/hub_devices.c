@@ -12,7 +12,7 @@ static void answer(struct call *c)
 
     presence_show(c->f, &t->d);
     call_body(c, &b);
-    berth_device_put(&b, &t->d);
+    berth_hub_device_put(&b, &t->d);
     device_task_answer(c, &b, t->d.identity_revision);
 }
 
@@ -38,14 +38,14 @@ static bool decide(struct call *c, const struct berth_key_pair *stored)
     struct device_task *t = c->state;
     struct berth_refusal why = { 0 };
     berth_err e =
-        berth_device_apply(&t->d, t->id, c->body, loop_now_ms(c->f->loop), &c->arena, &why);
+        berth_hub_device_apply(&t->d, t->id, c->body, loop_now_ms(c->f->loop), &c->arena, &why);
 
     if (e != BERTH_OK) {
         call_refuse_as(c, e, &why);
         return false;
     }
     return t->d.auth != BERTH_AUTH_SAS ||
-           call_fill_keys(c, &t->d.keys, stored, BERTH_DEVICE_KEY_SIZE);
+           call_fill_keys(c, &t->d.keys, stored, BERTH_HUB_DEVICE_KEY_SIZE);
 }
 
 static void on_created(void *user, const struct store_reply *reply)
@@ -71,7 +71,7 @@ static void create(struct call *c)
         return;
     }
     /* 18 decimal digits or fewer, as Azure's ticks have; never 0 */
-    berth_device_init(&t->d, c->hub, t->id, generation >> 5 | 1, loop_now_ms(c->f->loop));
+    berth_hub_device_init(&t->d, c->hub, t->id, generation >> 5 | 1, loop_now_ms(c->f->loop));
     if (decide(c, NULL))
         device_task_commit(c, BERTH_ABSENT, on_created);
 }
@@ -186,12 +186,12 @@ static bool put_listed(const struct call *c, struct berth_buf *b, const struct b
                        struct berth_arena *memory)
 {
     /* in the arena, not on the stack: it holds keys, and the arena is wiped */
-    struct berth_device *d = berth_arena_alloc(memory, sizeof *d);
+    struct berth_hub_device *d = berth_arena_alloc(memory, sizeof *d);
 
-    if (d == NULL || berth_device_decode(rec, memory, d) != BERTH_OK)
+    if (d == NULL || berth_hub_device_decode(rec, memory, d) != BERTH_OK)
         return false;
     presence_show(c->f, d);
-    berth_device_put(b, d);
+    berth_hub_device_put(b, d);
     return true;
 }
 

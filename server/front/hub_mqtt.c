@@ -62,13 +62,13 @@ static enum berth_reason judge_device(struct hub_session *s, const struct berth_
     const struct berth_crypto *c = s->f->crypto;
     enum berth_reason why = BERTH_WHY_INTERNAL;
     void *memory = malloc(LOGIN_MEMORY);
-    struct berth_device d = { 0 };
+    struct berth_hub_device d = { 0 };
     struct berth_arena a;
 
     if (memory == NULL)
         return why;
     berth_arena_init(&a, memory, LOGIN_MEMORY);
-    if (berth_device_decode(rec, &a, &d) != BERTH_OK ||
+    if (berth_hub_device_decode(rec, &a, &d) != BERTH_OK ||
         berth_hub_judge(c, &d, &s->token, s->host, loop_now_ms(s->f->loop) / 1000, &why) !=
             BERTH_OK)
         why = BERTH_WHY_INTERNAL;

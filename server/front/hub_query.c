@@ -10,9 +10,9 @@
 static bool put_twin(const struct call *c, struct berth_buf *b, const struct berth_record *rec,
                      struct berth_arena *memory)
 {
-    struct berth_device *d = berth_arena_alloc(memory, sizeof *d);
+    struct berth_hub_device *d = berth_arena_alloc(memory, sizeof *d);
 
-    if (d == NULL || berth_device_decode(rec, memory, d) != BERTH_OK)
+    if (d == NULL || berth_hub_device_decode(rec, memory, d) != BERTH_OK)
         return false;
     presence_show(c->f, d);
     berth_twin_put(b, d);

@@ -301,7 +301,7 @@ void hub_sessions_drop(struct front *f)
 
 /* Leaves the last values as they were when the patch could not be sent: the next one makes up for
  * it. */
-static void tell_desired(struct hub_session *s, const struct berth_device *d)
+static void tell_desired(struct hub_session *s, const struct berth_hub_device *d)
 {
     berth_str before = { s->desired, s->desired_n };
     struct session_message m = { .type = SESSION_DESIRED, .version = d->desired.version };
@@ -329,13 +329,13 @@ static enum berth_reason take_change(struct hub_session *s, const struct berth_r
     const struct berth_crypto *c = s->f->crypto;
     enum berth_reason why = BERTH_WHY_NONE;
     void *memory = malloc(WATCH_MEMORY);
-    struct berth_device d = { 0 };
+    struct berth_hub_device d = { 0 };
     struct berth_arena a;
 
     if (memory == NULL)
         return BERTH_WHY_INTERNAL;
     berth_arena_init(&a, memory, WATCH_MEMORY);
-    if (berth_device_decode(rec, &a, &d) != BERTH_OK ||
+    if (berth_hub_device_decode(rec, &a, &d) != BERTH_OK ||
         berth_hub_judge(c, &d, &s->token, s->host, loop_now_ms(s->f->loop) / 1000, &why) !=
             BERTH_OK)
         why = BERTH_WHY_INTERNAL;

@@ -74,7 +74,7 @@ static void on_reported(void *user, const struct store_reply *reply)
     }
 }
 
-static void report(struct hub_session *s, struct berth_device *d, struct berth_arena *a)
+static void report(struct hub_session *s, struct berth_hub_device *d, struct berth_arena *a)
 {
     struct berth_change change = { .type = BERTH_PUT, .expect = d->version };
     int64_t now_ms = loop_now_ms(s->f->loop), before = d->reported.version;
@@ -91,7 +91,7 @@ static void report(struct hub_session *s, struct berth_device *d, struct berth_a
         return;
     }
     d->last_activity_ms = now_ms;
-    if (berth_device_encode(d, a, &change.rec) != BERTH_OK) {
+    if (berth_hub_device_encode(d, a, &change.rec) != BERTH_OK) {
         refuse(s, BERTH_WHY_INTERNAL, (berth_str){ 0 });
         return;
     }
@@ -99,7 +99,7 @@ static void report(struct hub_session *s, struct berth_device *d, struct berth_a
     store_commit(s->f->store, &change, 1, now_ms, on_reported, s);
 }
 
-static void show(struct hub_session *s, const struct berth_device *d, struct berth_arena *a)
+static void show(struct hub_session *s, const struct berth_hub_device *d, struct berth_arena *a)
 {
     struct berth_buf body;
 
@@ -115,9 +115,9 @@ static void take_record(struct hub_session *s, const struct berth_record *rec,
                         struct berth_arena *a)
 {
     /* in the arena, which is wiped: it holds keys */
-    struct berth_device *d = berth_arena_alloc(a, sizeof *d);
+    struct berth_hub_device *d = berth_arena_alloc(a, sizeof *d);
 
-    if (d == NULL || berth_device_decode(rec, a, d) != BERTH_OK)
+    if (d == NULL || berth_hub_device_decode(rec, a, d) != BERTH_OK)
         refuse(s, BERTH_WHY_INTERNAL, (berth_str){ 0 });
     else if (s->reports)
         report(s, d, a);

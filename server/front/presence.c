@@ -100,14 +100,14 @@ static bool write_times(struct note *n, const struct berth_record *rec, struct b
 {
     struct front *f = n->p->f;
     struct berth_change change = { .type = BERTH_PUT, .expect = rec->version };
-    struct berth_device *d =
+    struct berth_hub_device *d =
         berth_arena_alloc(a, sizeof *d); /* its keys are wiped with the arena */
 
-    if (d == NULL || berth_device_decode(rec, a, d) != BERTH_OK)
+    if (d == NULL || berth_hub_device_decode(rec, a, d) != BERTH_OK)
         return false;
     d->connection_updated_ms = later(d->connection_updated_ms, n->connection_ms);
     d->last_activity_ms = later(d->last_activity_ms, n->active_ms);
-    if (berth_device_encode(d, a, &change.rec) != BERTH_OK)
+    if (berth_hub_device_encode(d, a, &change.rec) != BERTH_OK)
         return false;
     store_commit(f->store, &change, 1, loop_now_ms(f->loop), on_written, n);
     return true;
@@ -196,7 +196,7 @@ void presence_note(struct presence *p, berth_str hub, berth_str device_id, int64
         deadline_set(p->f->loop, &p->due, p->f->stopping ? 0 : PRESENCE_DELAY_MS, on_due);
 }
 
-void presence_show(struct front *f, struct berth_device *d)
+void presence_show(struct front *f, struct berth_hub_device *d)
 {
     struct session_view v;
 

@@ -25,6 +25,6 @@ void presence_hurry(struct presence *p);
 bool presence_is_idle(const struct presence *p);
 
 /* Sets what is true of D now: connected, and since when. */
-void presence_show(struct front *f, struct berth_device *d);
+void presence_show(struct front *f, struct berth_hub_device *d);
 
 #endif

@@ -58,13 +58,13 @@ static const struct berth_record *look_up(struct look *t, enum berth_kind kind, 
 /* That the device is in HUB, once, and opens with the key it has. */
 static bool device_is_there(struct look *t, const struct device_story *d, const char *hub)
 {
-    struct berth_device device;
+    struct berth_hub_device device;
     struct answer a;
     struct berth_key key;
 
     const struct berth_record *rec = look_up(t, BERTH_KIND_DEVICE, hub, d->id, &a);
     bool there = rec != NULL;
-    if (there && berth_device_decode(rec, &t->arena, &device) != BERTH_OK)
+    if (there && berth_hub_device_decode(rec, &t->arena, &device) != BERTH_OK)
         blame(t, "device %s is damaged", d->id);
     MUST(berth_key_decode(berth_str_of(world_device_key(d)), &key) == BERTH_OK);
     if (there && (device.keys.primary.n != key.n ||

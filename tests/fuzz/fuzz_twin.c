@@ -17,9 +17,9 @@ static void require(bool condition)
         abort();
 }
 
-static void change(struct berth_device *d, unsigned step, berth_str json, struct berth_arena *a)
+static void change(struct berth_hub_device *d, unsigned step, berth_str json, struct berth_arena *a)
 {
-    struct berth_device before = *d;
+    struct berth_hub_device before = *d;
     int64_t now_ms = (int64_t)step * 1000;
     struct berth_refusal why;
     berth_err e;
@@ -35,7 +35,7 @@ static void change(struct berth_device *d, unsigned step, berth_str json, struct
         e = berth_twin_update(d, json, true, now_ms, a, &why);
         break;
     case 3:
-        e = berth_device_apply(d, BERTH_STR("d"), json, now_ms, a, &why);
+        e = berth_hub_device_apply(d, BERTH_STR("d"), json, now_ms, a, &why);
         break;
     default:
         e = berth_twin_reset(d, json, now_ms, a, &why);
@@ -49,10 +49,10 @@ static void change(struct berth_device *d, unsigned step, berth_str json, struct
         require(memcmp(d, &before, sizeof before) == 0);
 }
 
-static void check_document(const struct berth_buf *b, const struct berth_device *d,
+static void check_document(const struct berth_buf *b, const struct berth_hub_device *d,
                            struct berth_arena *a)
 {
-    struct berth_device copy = *d;
+    struct berth_hub_device copy = *d;
     struct berth_refusal why;
     struct berth_json json;
 
@@ -63,9 +63,9 @@ static void check_document(const struct berth_buf *b, const struct berth_device 
     require(copy.twin_revision == d->twin_revision);
 }
 
-static void check_device(const struct berth_device *d, struct berth_arena *a)
+static void check_device(const struct berth_hub_device *d, struct berth_arena *a)
 {
-    struct berth_device again;
+    struct berth_hub_device again;
     struct berth_record rec;
     struct berth_buf b;
     berth_str first;
@@ -73,8 +73,8 @@ static void check_device(const struct berth_device *d, struct berth_arena *a)
     require(d->tags.n <= BERTH_TWIN_TAGS_MAX);
     require(d->desired.values.n <= BERTH_TWIN_SECTION_MAX);
     require(d->reported.values.n <= BERTH_TWIN_SECTION_MAX);
-    require(berth_device_encode(d, a, &rec) == BERTH_OK);
-    require(berth_device_decode(&rec, a, &again) == BERTH_OK);
+    require(berth_hub_device_encode(d, a, &rec) == BERTH_OK);
+    require(berth_hub_device_decode(&rec, a, &again) == BERTH_OK);
     berth_buf_init(&b, text, sizeof text / 2);
     berth_twin_put(&b, d);
     check_document(&b, d, a);
@@ -88,10 +88,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     berth_str rest = { (const char *)data, size };
     struct berth_arena a;
-    struct berth_device d;
+    struct berth_hub_device d;
 
     berth_arena_init(&a, storage, sizeof storage);
-    berth_device_init(&d, BERTH_STR("h"), BERTH_STR("d"), 1, 0);
+    berth_hub_device_init(&d, BERTH_STR("h"), BERTH_STR("d"), 1, 0);
     for (unsigned step = 0; rest.n > 0 && step < 20; step++)
         change(&d, step, berth_str_cut(&rest, '\0'), &a);
     check_device(&d, &a);

@@ -107,16 +107,16 @@ void stage_enroll(struct stage *s, bool assigning_first)
 void stage_put_device(struct stage *s)
 {
     static unsigned char memory[256 * 1024];
-    struct berth_device d;
+    struct berth_hub_device d;
     struct berth_record rec;
     struct berth_arena a;
 
     berth_arena_init(&a, memory, sizeof memory);
-    berth_device_init(&d, BERTH_STR(STAGE_SERVICE), BERTH_STR(STAGE_DEVICE), 1,
-                      loop_now_ms(s->front.front.loop));
+    berth_hub_device_init(&d, BERTH_STR(STAGE_SERVICE), BERTH_STR(STAGE_DEVICE), 1,
+                          loop_now_ms(s->front.front.loop));
     memset(d.keys.primary.bytes, 'a', d.keys.primary.n = 32);
     memset(d.keys.secondary.bytes, 'b', d.keys.secondary.n = 32);
-    CHECK(STAGE_DEVICE, berth_device_encode(&d, &a, &rec) == BERTH_OK);
+    CHECK(STAGE_DEVICE, berth_hub_device_encode(&d, &a, &rec) == BERTH_OK);
     front_rig_put(&s->front, &rec);
 }
 

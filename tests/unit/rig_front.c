@@ -143,18 +143,18 @@ static struct berth_key key_of(char c)
 static void put_device(struct front_rig *r, const char *id, char key, bool enabled,
                        const char *desired, int64_t version)
 {
-    struct berth_device d;
+    struct berth_hub_device d;
     struct berth_record rec;
     struct berth_arena a;
 
     berth_arena_init(&a, device_memory, sizeof device_memory);
-    berth_device_init(&d, BERTH_STR(FRONT_RIG_HUB), berth_str_of(id), 1,
-                      loop_now_ms(r->front.loop));
+    berth_hub_device_init(&d, BERTH_STR(FRONT_RIG_HUB), berth_str_of(id), 1,
+                          loop_now_ms(r->front.loop));
     d.enabled = enabled;
     d.keys = (struct berth_key_pair){ key_of(key), key_of((char)(key + 1)) };
     d.desired.values = berth_str_of(desired);
     d.desired.version = version;
-    CHECK(id, berth_device_encode(&d, &a, &rec) == BERTH_OK);
+    CHECK(id, berth_hub_device_encode(&d, &a, &rec) == BERTH_OK);
     front_rig_put(r, &rec);
 }
 
@@ -190,7 +190,7 @@ void front_rig_delete_device(struct front_rig *r, const char *id)
 
 struct wanted {
     struct waiting waiting;
-    struct berth_device d;
+    struct berth_hub_device d;
 };
 
 static void on_device(void *user, const struct store_reply *reply)
@@ -207,11 +207,11 @@ static void on_device(void *user, const struct store_reply *reply)
     CHECK("room", berth_arena_dup(&a, copy->body, &copy->body) == BERTH_OK &&
                       berth_arena_dup(&a, copy->name, &copy->name) == BERTH_OK &&
                       berth_arena_dup(&a, copy->scope, &copy->scope) == BERTH_OK);
-    CHECK("the record is whole", berth_device_decode(copy, &a, &w->d) == BERTH_OK);
+    CHECK("the record is whole", berth_hub_device_decode(copy, &a, &w->d) == BERTH_OK);
     memset(&w->d.keys, 0, sizeof w->d.keys);
 }
 
-const struct berth_device *front_rig_device(struct front_rig *r, const char *id)
+const struct berth_hub_device *front_rig_device(struct front_rig *r, const char *id)
 {
     static struct wanted w;
 

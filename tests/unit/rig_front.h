@@ -58,7 +58,7 @@ void front_rig_delete_device(struct front_rig *r, const char *id);
 const char *front_rig_device_token(struct front_rig *r, const char *resource, char key,
                                    int64_t seconds);
 /* The device as it is stored. Static storage, but the keys are wiped. */
-const struct berth_device *front_rig_device(struct front_rig *r, const char *id);
+const struct berth_hub_device *front_rig_device(struct front_rig *r, const char *id);
 
 /* base64 of the key derived for ID; a token signed with a key's base64 text. Static storage, one
  * each. */

@@ -19,11 +19,11 @@ static struct berth_key key_of(char c)
     return k;
 }
 
-static struct berth_device device(const char *id)
+static struct berth_hub_device device(const char *id)
 {
-    struct berth_device d;
+    struct berth_hub_device d;
 
-    berth_device_init(&d, BERTH_STR(HOST), berth_str_of(id), 1, 0);
+    berth_hub_device_init(&d, BERTH_STR(HOST), berth_str_of(id), 1, 0);
     d.keys.primary = key_of('p');
     d.keys.secondary = key_of('s');
     return d;
@@ -54,7 +54,7 @@ static const struct {
     const char *resource;
     int64_t expiry;
     bool disabled;
-    enum berth_device_auth auth;
+    enum berth_hub_device_auth auth;
     enum berth_reason want;
 } cases[] = {
     { "primary key", "dev", 'p', HOST "/devices/dev", NOW_S + 1, false, 0, BERTH_WHY_NONE },
@@ -94,7 +94,7 @@ static void test_judge(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct berth_device d = device(cases[i].id);
+        struct berth_hub_device d = device(cases[i].id);
         struct berth_sas t = token(cases[i].key, cases[i].resource, cases[i].expiry);
         enum berth_reason why;
 
@@ -110,7 +110,7 @@ static void test_judge(void **state)
 static void test_device_without_keys(void **state)
 {
     struct berth_sas t = token('p', HOST "/devices/dev", NOW_S);
-    struct berth_device d = device("dev");
+    struct berth_hub_device d = device("dev");
     enum berth_reason why;
 
     (void)state;
@@ -123,7 +123,7 @@ static void test_device_without_keys(void **state)
 static void test_failing_crypto(void **state)
 {
     struct berth_sas t = token('s', HOST "/devices/dev", NOW_S);
-    struct berth_device d = device("dev");
+    struct berth_hub_device d = device("dev");
     struct failing_crypto f;
 
     (void)state;

@@ -930,7 +930,7 @@ static void wait_for_times(struct dev *l)
 
 static void test_times(void **state)
 {
-    const struct berth_device *d;
+    const struct berth_hub_device *d;
     int64_t connected, ended;
     struct dev l;
 

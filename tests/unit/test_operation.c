@@ -41,17 +41,17 @@ static bool is(berth_str s, const char *text)
     return berth_str_eq(s, berth_str_of(text));
 }
 
-static struct berth_device device_of(struct world *w, const char *hub, const char *id)
+static struct berth_hub_device device_of(struct world *w, const char *hub, const char *id)
 {
     static unsigned char memory[512 * 1024];
     const struct berth_record *rec = world_find(w, BERTH_KIND_DEVICE, hub, id);
-    struct berth_device d;
+    struct berth_hub_device d;
     struct berth_arena a;
 
     if (rec == NULL)
         fail_msg("no device %s in %s", id, hub);
     berth_arena_init(&a, memory, sizeof memory);
-    assert_int_equal(berth_device_decode(rec, &a, &d), BERTH_OK);
+    assert_int_equal(berth_hub_device_decode(rec, &a, &d), BERTH_OK);
     return d;
 }
 
@@ -90,7 +90,7 @@ static void expect_refused(struct world *w, const char *id, const char *key,
 static void test_first_registration(void **state)
 {
     struct world *w = *state;
-    struct berth_device d;
+    struct berth_hub_device d;
 
     world_add_group(w, "mylegacydevices", GROUP("mylegacydevices", TWIN));
     expect_assigned(w, group_key_of(w), "hub-a.example", BERTH_SUB_INITIAL_ASSIGNMENT);
@@ -235,7 +235,7 @@ static void test_allocation_failures(void **state)
 static void edit_twin(struct world *w, const char *hub, const char *patch)
 {
     static unsigned char memory[512 * 1024];
-    struct berth_device d = device_of(w, hub, WORLD_ID);
+    struct berth_hub_device d = device_of(w, hub, WORLD_ID);
     struct berth_change c = { .type = BERTH_PUT, .expect = d.version };
     struct berth_refusal why;
     struct berth_arena a;
@@ -243,7 +243,7 @@ static void edit_twin(struct world *w, const char *hub, const char *patch)
     berth_arena_init(&a, memory, sizeof memory);
     assert_int_equal(berth_twin_update(&d, berth_str_of(patch), false, w->now_ms, &a, &why),
                      BERTH_OK);
-    assert_int_equal(berth_device_encode(&d, &a, &c.rec), BERTH_OK);
+    assert_int_equal(berth_hub_device_encode(&d, &a, &c.rec), BERTH_OK);
     assert_int_equal(world_commit(w, &c, 1), BERTH_OK);
 }
 
@@ -269,7 +269,7 @@ static void test_reprovisioning(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct world w;
         char json[4096];
-        struct berth_device d;
+        struct berth_hub_device d;
         world_init(&w);
         world_add_hub(&w, "hub-a.example", 1);
         world_add_hub(&w, "hub-b.example", 1);

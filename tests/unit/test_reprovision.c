@@ -216,16 +216,16 @@ static void test_a_failure_through_another_group_is_written(void **state)
     check_message(w, BERTH_WHY_ENROLLMENT_DISABLED, "h");
 }
 
-static struct berth_device device_in(struct world *w, const char *hub)
+static struct berth_hub_device device_in(struct world *w, const char *hub)
 {
     static unsigned char memory[256 * 1024];
     const struct berth_record *rec = world_find(w, BERTH_KIND_DEVICE, hub, WORLD_ID);
-    struct berth_device d;
+    struct berth_hub_device d;
     struct berth_arena a;
 
     assert_non_null(rec);
     berth_arena_init(&a, memory, sizeof memory);
-    assert_int_equal(berth_device_decode(rec, &a, &d), BERTH_OK);
+    assert_int_equal(berth_hub_device_decode(rec, &a, &d), BERTH_OK);
     return d;
 }
 
@@ -250,7 +250,7 @@ static void test_reset_of_a_capability_changes_the_etag(void **state)
 static void test_identity_of_a_device_that_moves(void **state)
 {
     struct world *w = *state;
-    struct berth_device before, after, back;
+    struct berth_hub_device before, after, back;
 
     world_add_group(w, "g", GROUP(ON("hub-a.example")));
     register_well(w);

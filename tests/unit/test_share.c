@@ -41,15 +41,15 @@ static bool is(berth_str s, const char *text)
     return berth_str_eq(s, berth_str_of(text));
 }
 
-static struct berth_device device_in(struct world *w, const char *hub, struct berth_arena *a)
+static struct berth_hub_device device_in(struct world *w, const char *hub, struct berth_arena *a)
 {
     static unsigned char memory[64 * 1024];
     const struct berth_record *rec = world_find(w, BERTH_KIND_DEVICE, hub, "pump");
-    struct berth_device d;
+    struct berth_hub_device d;
 
     assert_non_null(rec);
     berth_arena_init(a, memory, sizeof memory);
-    assert_int_equal(berth_device_decode(rec, a, &d), BERTH_OK);
+    assert_int_equal(berth_hub_device_decode(rec, a, &d), BERTH_OK);
     return d;
 }
 
@@ -57,7 +57,7 @@ static struct berth_device device_in(struct world *w, const char *hub, struct be
 static void expect_record(struct world *w, const char *mine, const char *other)
 {
     struct berth_arena a;
-    struct berth_device d = device_in(w, "hub-a.example", &a);
+    struct berth_hub_device d = device_in(w, "hub-a.example", &a);
 
     assert_true(is(d.registration, mine));
     assert_true(is(d.also_registered, other));
@@ -148,13 +148,13 @@ static void test_a_record_that_names_nobody(void **state)
 {
     struct world *w = *state;
     struct berth_change c = { .type = BERTH_PUT, .expect = BERTH_PRESENT };
-    struct berth_device d;
+    struct berth_hub_device d;
     struct berth_arena a;
 
     register_as(w, "board-a", KEY_A, "", false);
     d = device_in(w, "hub-a.example", &a);
     d.registration = (berth_str){ 0 };
-    assert_int_equal(berth_device_encode(&d, &a, &c.rec), BERTH_OK);
+    assert_int_equal(berth_hub_device_encode(&d, &a, &c.rec), BERTH_OK);
     assert_null(memmem(c.rec.body.p, c.rec.body.n, "egistr", 6));
     assert_int_equal(world_commit(w, &c, 1), BERTH_OK);
     register_as(w, "board-b", KEY_B, "", false); /* unknown is no reason to warn */

@@ -23,10 +23,10 @@ static unsigned char storage[1 << 20];
 static struct berth_arena arena;
 static char text_storage[1 << 20];
 
-static void fresh(struct berth_device *d)
+static void fresh(struct berth_hub_device *d)
 {
     berth_arena_init(&arena, storage, sizeof storage);
-    berth_device_init(d, BERTH_STR("hub.test"), BERTH_STR("dev"), 7, T0);
+    berth_hub_device_init(d, BERTH_STR("hub.test"), BERTH_STR("dev"), 7, T0);
 }
 
 static bool is_text(berth_str got, const char *want)
@@ -35,7 +35,7 @@ static bool is_text(berth_str got, const char *want)
 }
 
 /* The twin as clients see it. */
-static berth_str document(const struct berth_device *d)
+static berth_str document(const struct berth_hub_device *d)
 {
     struct berth_buf b;
     berth_str out;
@@ -46,7 +46,7 @@ static berth_str document(const struct berth_device *d)
     return out;
 }
 
-static berth_err update(struct berth_device *d, const char *json, bool replace, int64_t now_ms)
+static berth_err update(struct berth_hub_device *d, const char *json, bool replace, int64_t now_ms)
 {
     struct berth_refusal why;
 
@@ -113,7 +113,7 @@ static void test_merge(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(merges); i++) {
-        struct berth_device d;
+        struct berth_hub_device d;
         char json[512];
 
         fresh(&d);
@@ -137,7 +137,7 @@ static void test_merge(void **state)
 
 static void test_versions(void **state)
 {
-    struct berth_device d;
+    struct berth_hub_device d;
     struct berth_refusal why;
 
     (void)state;
@@ -169,7 +169,7 @@ static void test_versions(void **state)
 
 static void test_report_removes(void **state)
 {
-    struct berth_device d;
+    struct berth_hub_device d;
     struct berth_refusal why;
 
     (void)state;
@@ -193,7 +193,7 @@ static void test_report_removes(void **state)
 
 static void test_documents(void **state)
 {
-    struct berth_device d;
+    struct berth_hub_device d;
     struct berth_buf b;
     char text[256];
 
@@ -254,7 +254,7 @@ static void test_times(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(times); i++) {
-        struct berth_device d;
+        struct berth_hub_device d;
         char json[1024];
         berth_str got;
 
@@ -395,7 +395,7 @@ static void test_rules(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         char *json = filled(rules[i].head, rules[i].fill, rules[i].count, rules[i].tail);
-        struct berth_device d, before;
+        struct berth_hub_device d, before;
         struct berth_refusal why;
         berth_err e;
 
@@ -417,7 +417,7 @@ static void test_reported_bound(void **state)
     (void)state;
     for (size_t over = 0; over < 2; over++) {
         char *json = filled("{\"a\":[", "12,", 10919, over ? "1234]}" : "123]}");
-        struct berth_device d;
+        struct berth_hub_device d;
         struct berth_refusal why;
         berth_err e;
 
@@ -467,7 +467,7 @@ static void test_names_bound(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char *first = many_names("{", 'p', rows[i].first, "}");
         char *second = many_names(rows[i].head, 'q', rows[i].second, rows[i].tail);
-        struct berth_device d;
+        struct berth_hub_device d;
         struct berth_refusal why;
 
         fresh(&d);
@@ -489,7 +489,7 @@ static void test_names_beside(void **state)
 {
     char *second = many_names("},\"p\":{", 'q', 800, "}}");
     char *json = many_names("{\"o\":{", 'p', 800, second);
-    struct berth_device d;
+    struct berth_hub_device d;
     struct berth_refusal why;
 
     (void)state;
@@ -505,7 +505,7 @@ static void test_names_beside(void **state)
 
 static void test_put_back(void **state)
 {
-    struct berth_device d;
+    struct berth_hub_device d;
     struct berth_refusal why;
     berth_str fetched;
 
@@ -526,7 +526,7 @@ static void test_put_back(void **state)
 static void test_put_back_full(void **state)
 {
     char *names = many_names("{", 'p', 1000, "}");
-    struct berth_device d;
+    struct berth_hub_device d;
     struct berth_refusal why;
     berth_str fetched;
 
@@ -542,7 +542,7 @@ static void test_put_back_full(void **state)
 
 static void test_reset(void **state)
 {
-    struct berth_device d;
+    struct berth_hub_device d;
     struct berth_refusal why;
 
     (void)state;
@@ -583,7 +583,7 @@ static void test_small_arenas(void **state)
     (void)state;
     for (size_t size = 0; size < 400000 && enough < 3; size += size < 500 ? 1 : 997) {
         void *exact = malloc(size + (size == 0));
-        struct berth_device d, before;
+        struct berth_hub_device d, before;
         struct berth_refusal why;
         struct berth_arena a;
         berth_err e;
@@ -607,7 +607,7 @@ static void test_small_arenas(void **state)
 /* A change keeps no more of the arena than its texts, a refusal no more than its words. */
 static void test_arena_use(void **state)
 {
-    struct berth_device d;
+    struct berth_hub_device d;
     struct berth_refusal why;
     size_t before;
 
@@ -625,7 +625,7 @@ static void test_arena_use(void **state)
 /* A document that a refusal has no room to explain is still refused. */
 static void test_refusal_without_room(void **state)
 {
-    struct berth_device d;
+    struct berth_hub_device d;
     struct berth_refusal why;
     struct berth_arena a;
 
@@ -644,7 +644,7 @@ static void test_prefixes(void **state)
     (void)state;
     for (size_t i = 0; i < n; i++) {
         char *copy = malloc(i + (i == 0));
-        struct berth_device d;
+        struct berth_hub_device d;
         struct berth_refusal why;
 
         memcpy(copy, good, i);
@@ -727,7 +727,7 @@ static json_t *merge_patch(json_t *target, json_t *patch)
 static void test_against_jansson(void **state)
 {
     static char patch_storage[65536];
-    struct berth_device d;
+    struct berth_hub_device d;
     struct berth_refusal why;
     struct berth_buf patch;
     json_t *oracle = json_object();

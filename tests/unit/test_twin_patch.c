@@ -56,11 +56,11 @@ static void test_round_trip(void **state)
         struct berth_twin_section after = { .values = berth_str_of(cases[i].after), .version = 4 };
         char storage[256];
         struct berth_refusal why;
-        struct berth_device d;
+        struct berth_hub_device d;
         struct berth_buf b;
 
         berth_arena_init(&a, memory, sizeof memory);
-        berth_device_init(&d, BERTH_STR("h"), BERTH_STR("d"), 1, 0);
+        berth_hub_device_init(&d, BERTH_STR("h"), BERTH_STR("d"), 1, 0);
         d.reported.values = berth_str_of(cases[i].before);
         berth_buf_init(&b, storage, sizeof storage);
         berth_twin_patch_put(&b, d.reported.values, &after);
