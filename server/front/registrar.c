@@ -1,57 +1,12 @@
-#include "front/registrar.h"
+#include "front/registrar_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "front/dev.h"
-#include "front/record_copy.h"
 #include "front/registration_log.h"
-#include "front/search.h"
-#include "ops/log.h"
 
 #define FREE_MAX 64 /* operations kept for reuse: their memory is warm */
-
-/* Which reply a slot waits for. */
-enum { SLOT_FIRST, SLOT_SECOND, SLOT_OTHER, SLOT_OTHER_ENROLLMENT, SLOTS };
-
-struct slot {
-    struct registration *g;
-    struct berth_record *record; /* NULL: none found */
-    bool failed;
-};
-
-struct registration {
-    struct registrar *r;
-    struct registration *next, **prev; /* open list, or free list by next alone */
-    struct berth_operation op;
-    struct berth_arena arena;
-    struct slot slots[SLOTS];
-    unsigned waiting; /* store replies still to come */
-    bool loading_devices;
-    bool over; /* the machine has ended, the last reply frees */
-    struct deadline deadline;
-    struct search search;
-    bool searching;           /* has had a step */
-    registrar_answer *answer; /* NULL: answered or forgotten */
-    void *user;
-    struct berth_answer early; /* what could not even start */
-    struct peer peer;
-    const char *transport;
-    int64_t started_ms;
-    char operation_id[BERTH_OPERATION_ID_SIZE];
-    char tracking[FRONT_TRACKING_SIZE];
-    unsigned char memory[BERTH_OPERATION_ARENA];
-};
-
-struct registrar {
-    struct front *f;
-    struct registration *open;
-    struct registration *free;
-    struct searches searches;
-    size_t open_count, free_count;
-};
-
-static void step(struct registration *g, const struct berth_event *ev);
 
 berth_err registrar_new(struct front *f, struct registrar **out)
 {
@@ -94,21 +49,13 @@ static struct registration *take(struct registrar *r)
     return g;
 }
 
-static void drop_records(struct registration *g)
-{
-    for (int i = 0; i < SLOTS; i++) {
-        record_copy_free(g->r->f->crypto, g->slots[i].record);
-        g->slots[i].record = NULL;
-    }
-}
-
 static void give_back(struct registration *g)
 {
     struct registrar *r = g->r;
 
     deadline_clear(&g->deadline);
     search_leave(&r->searches, &g->search);
-    drop_records(g);
+    registration_drop_records(g);
     if (g->op.crypto != NULL)
         berth_operation_deinit(&g->op);
     r->f->crypto->wipe(r->f->crypto->ctx, g->memory, g->arena.n); /* the token */
@@ -178,102 +125,14 @@ static void tell(struct registration *g, const struct berth_answer *a)
         forensics_submit(f->forensics, refusal, &g->op.req, a->reason, loop_now_ms(f->loop));
 }
 
-/* ---- the store's side ---- */
-
-static void event_done(struct registration *g)
-{
-    struct berth_event ev = { .type = g->loading_devices ? BERTH_EV_DEVICES : BERTH_EV_LOADED };
-    bool failed = false;
-
-    for (int i = 0; i < SLOTS; i++)
-        failed |= g->slots[i].failed;
-    if (failed) {
-        ev.type = BERTH_EV_FAILED;
-    } else if (g->loading_devices) {
-        ev.device_there = g->slots[SLOT_FIRST].record;
-        ev.device_before = g->slots[SLOT_SECOND].record;
-        ev.other = g->slots[SLOT_OTHER].record;
-        ev.other_enrollment = g->slots[SLOT_OTHER_ENROLLMENT].record;
-    } else {
-        ev.enrollment = g->slots[SLOT_FIRST].record;
-        ev.registration = g->slots[SLOT_SECOND].record;
-    }
-    step(g, &ev);
-}
-
-static void read_done(void *user, const struct store_reply *reply)
-{
-    struct slot *s = user;
-    struct registration *g = s->g;
-
-    if (reply->result != STORE_OK) {
-        s->failed = true;
-    } else if (reply->count > 0) {
-        s->record = record_copy(&reply->records[0]);
-        s->failed = s->record == NULL;
-    }
-    if (s->failed)
-        log_event(LOG_ERROR, "store read failed",
-                  LOG_TEXT("problem", berth_str_of(reply->problem == NULL ? "" : reply->problem)));
-    if (--g->waiting == 0)
-        event_done(g);
-}
-
-static void commit_done(void *user, const struct store_reply *reply)
-{
-    struct registration *g = user;
-    struct berth_event ev = { .type = BERTH_EV_COMMITTED, .committed_version = reply->version };
-
-    g->waiting--;
-    if (reply->result == STORE_STALE) {
-        metrics_add(g->r->f->metrics, decisions_repeated, 1);
-        ev.type = BERTH_EV_STALE;
-    }
-    if (reply->result == STORE_FAILED) {
-        ev.type = BERTH_EV_FAILED;
-        log_event(LOG_ERROR, "store commit failed",
-                  LOG_TEXT("problem", berth_str_of(reply->problem == NULL ? "" : reply->problem)));
-    }
-    step(g, &ev);
-}
-
-static void start_reading(struct registration *g, bool devices, unsigned reads)
-{
-    drop_records(g);
-    for (int i = 0; i < SLOTS; i++)
-        g->slots[i] = (struct slot){ .g = g };
-    g->loading_devices = devices;
-    g->waiting = reads;
-}
-
-static void read_into(struct registration *g, int slot, enum berth_kind kind, berth_str scope,
-                      berth_str key)
-{
-    store_get(g->r->f->store, kind, scope, key, read_done, &g->slots[slot]);
-}
-
 /* ---- the machine's side ---- */
-
-static void load_devices(struct registration *g, const struct berth_action *a)
-{
-    bool before = a->before.hub.n > 0, other = a->other.n > 0;
-
-    start_reading(g, true, 1u + (before ? 1u : 0u) + (other ? 2u : 0u));
-    read_into(g, SLOT_FIRST, BERTH_KIND_DEVICE, a->there.hub, a->there.device_id);
-    if (before)
-        read_into(g, SLOT_SECOND, BERTH_KIND_DEVICE, a->before.hub, a->before.device_id);
-    if (!other)
-        return;
-    read_into(g, SLOT_OTHER, BERTH_KIND_REGISTRATION, BERTH_STR(""), a->other);
-    read_into(g, SLOT_OTHER_ENROLLMENT, BERTH_KIND_ENROLLMENT, BERTH_STR(""), a->other);
-}
 
 static void search_on(struct search *s)
 {
     struct registration *g =
         (struct registration *)(void *)((char *)s - offsetof(struct registration, search));
 
-    step(g, &(struct berth_event){ .type = BERTH_EV_CONTINUE });
+    registration_step(g, &(struct berth_event){ .type = BERTH_EV_CONTINUE });
 }
 
 /* One that has begun goes on before the others: half done, all of them would come too late. False:
@@ -292,9 +151,7 @@ static void carry_out(struct registration *g, const struct berth_action *a)
 {
     switch (a->type) {
     case BERTH_DO_LOAD:
-        start_reading(g, false, 2);
-        read_into(g, SLOT_FIRST, BERTH_KIND_ENROLLMENT, BERTH_STR(""), a->key);
-        read_into(g, SLOT_SECOND, BERTH_KIND_REGISTRATION, BERTH_STR(""), a->key);
+        registration_load(g, a);
         return;
     case BERTH_DO_PAUSE:
         if (pause_search(g))
@@ -304,12 +161,10 @@ static void carry_out(struct registration *g, const struct berth_action *a)
         g->over = true;
         return;
     case BERTH_DO_LOAD_DEVICES:
-        load_devices(g, a);
+        registration_load_devices(g, a);
         return;
     case BERTH_DO_COMMIT:
-        g->waiting = 1;
-        store_commit(g->r->f->store, a->changes, a->change_count, loop_now_ms(g->r->f->loop),
-                     commit_done, g);
+        registration_commit(g, a);
         return;
     case BERTH_DO_SHARED:
         registration_shared(g->r->f, &a->shared, g->tracking, &g->peer, g->transport);
@@ -335,7 +190,7 @@ static unsigned over_its_rate(struct registration *g, const struct berth_event *
     return limits_device(f->limits, g->op.key, loop_mono_ms(f->loop));
 }
 
-static void step(struct registration *g, const struct berth_event *ev)
+void registration_step(struct registration *g, const struct berth_event *ev)
 {
     struct front *f = g->r->f;
     struct berth_actions actions;
@@ -363,7 +218,7 @@ static struct registration *of_deadline(struct deadline *d)
 
 static void too_slow(struct deadline *d)
 {
-    step(of_deadline(d), &(struct berth_event){ .type = BERTH_EV_DEADLINE });
+    registration_step(of_deadline(d), &(struct berth_event){ .type = BERTH_EV_DEADLINE });
 }
 
 /* ---- the adapters' side ---- */
