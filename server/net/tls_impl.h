@@ -1,10 +1,13 @@
-/* net/tls_impl.h - what tls.c and tls_context.c share. */
+/* net/tls_impl.h - what the parts of the tls layer share: tls.c the layer, tls_bio.c OpenSSL's way
+ * to its bytes, tls_handshake.c the beginning, tls_failure.c why that failed, tls_context.c
+ * settings and certificates. */
 #ifndef NET_TLS_IMPL_H
 #define NET_TLS_IMPL_H
 
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
 
+#include "net/bytes.h"
 #include "net/tls.h"
 
 #define TLS_CERT_LIST_MAX 32768 /* bytes of a client's certificate chain */
@@ -20,10 +23,53 @@ struct tls_certificates {
     SSL_CTX *ctx;
 };
 
-/* Moves bytes between OpenSSL and the buffers of the present event; the BIO's data is the layer. */
+/* Bytes for OpenSSL and from it, within one event. */
+struct tls_wire {
+    const uint8_t *in; /* whole records */
+    size_t in_n;
+    uint8_t *out; /* the loop's buffer: records, within one call into OpenSSL */
+    size_t out_n;
+};
+
+/* Moves bytes between OpenSSL and a wire, the BIO's data. */
 BIO_METHOD *tls_bio_method(void);
 
 #define TLS_FIRST_BYTES 8 /* enough to tell what is no TLS */
+
+struct tls {
+    struct layer l;
+    struct tls_context *context;
+    SSL *ssl;
+    const struct tls_options *o;
+    struct deadline limit; /* of the handshake, later of the closing */
+    struct deadline again; /* a turn of the loop in which kept bytes are offered */
+    struct tls_wire wire;
+    struct bytes partial;           /* the beginning of a record */
+    struct bytes kept;              /* plain text the layer above did not take */
+    struct bytes unsent;            /* records the layer below did not take */
+    uint8_t first[TLS_FIRST_BYTES]; /* that the peer sent */
+    size_t first_n;
+    bool full;     /* a write was taken in part: the layer above waits for WRITABLE */
+    bool wanted;   /* the layer above asked for what is kept */
+    bool offering; /* it is reading that: nothing within frees it */
+    bool ended;    /* the peer sent close_notify, or what cannot be read */
+    bool broken;   /* a fatal alert was sent or received: no close_notify any more */
+    bool closing;
+    struct tls_info info;
+};
+
+/* Hands the records of the last call into OpenSSL down; what has no room there is kept. Called
+ * after every such call, so the loop's buffer never holds the records of two connections. */
+void tls_flush(struct tls *t);
+/* Says close_notify when there is a session to end, then closes below once all has been taken. */
+void tls_finish(struct tls *t, bool notify);
+
+/* Gives the handshake its time. */
+void tls_handshake_begin(struct tls *t);
+/* Takes it as far as the input goes. */
+void tls_handshake_go_on(struct tls *t);
+/* The peer closed the connection before it was done. */
+void tls_handshake_left(struct tls *t);
 
 /* What the first N bytes of a connection say when its handshake failed; OTHERWISE when they are TLS
  * or none. */
