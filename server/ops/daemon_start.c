@@ -1,0 +1,150 @@
+#include "ops/daemon_impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "front/forensics.h"
+#include "front/refusals.h"
+#include "ops/address.h"
+#include "ops/first_start.h"
+#include "ops/log.h"
+#include "ops/secure.h"
+#include "ops/trust.h"
+#include "store/sqlite/sqlite_store.h"
+
+static berth_err open_store(struct daemon *d)
+{
+    const struct config *c = d->config;
+    struct sqlite_store_problem problem = { "" };
+    struct sqlite_store_options o = {
+        .directory = c->data_dir,
+        .key_file = c->key_file[0] == '\0' ? NULL : c->key_file,
+        .crypto = &d->crypto,
+        .window_ms = -1,
+        .answer_before_commit = c->unsafe_answer_before_commit,
+    };
+    berth_err e = sqlite_store_open(&o, &d->store, &problem);
+
+    if (e != BERTH_OK)
+        (void)snprintf(d->problem, sizeof d->problem, "%s", problem.text);
+    return e;
+}
+
+/* All loops listen on the same port, so only the first start can notice that another program has
+ * it. */
+static berth_err check_ports(struct daemon *d)
+{
+    const struct config *c = d->config;
+    const uint16_t ports[] = { c->https_port, c->mqtts_port };
+
+    for (size_t i = 0; i < 2 * c->listen_count; i++) {
+        struct sockaddr_storage a;
+        if (ports[i % 2] == 0 || address_parse(c->listen[i / 2], ports[i % 2], &a) != BERTH_OK ||
+            address_is_free(&a) || errno != EADDRINUSE)
+            continue;
+        (void)snprintf(d->problem, sizeof d->problem,
+                       "cannot listen on %s port %u: another program listens there; stop it, or "
+                       "choose another port or --listen address",
+                       c->listen[i / 2], (unsigned)ports[i % 2]);
+        return BERTH_E_IO;
+    }
+    return BERTH_OK;
+}
+
+static berth_err start_workers(struct daemon *d)
+{
+    const struct config *c = d->config;
+    struct worker_options o = {
+        .config = c,
+        .store = d->store,
+        .common = &d->common,
+        .attach = sqlite_store_attach,
+        .files = trust_files(d->trust),
+        .trust = d->trust,
+        .refusals = d->refusals,
+        .forensics = d->forensics,
+        .dev = d->dev != NULL ? d->dev->seed->dev : NULL,
+        .https_port = c->https_port,
+        .mqtts_port = c->mqtts_port,
+        .ended = daemon_worker_ended,
+        .user = d,
+    };
+    size_t files = secure_file_limit();
+    size_t connections = secure_connections(files, c->loops, c->connections_max);
+
+    if (connections == 0) {
+        (void)snprintf(d->problem, sizeof d->problem,
+                       "the limit of open files leaves no room for connections; raise it "
+                       "(LimitNOFILE=, ulimit -n)");
+        return BERTH_E_IO;
+    }
+    o.connections_max = connections / c->loops + 1;
+    log_event(LOG_NOTICE, "limits", LOG_NUM("open_files", (int64_t)files),
+              LOG_NUM("connections", (int64_t)connections), LOG_NUM("loops", c->loops));
+    for (; d->worker_count < c->loops; d->worker_count++) {
+        struct worker *w;
+        o.index = (unsigned)d->worker_count;
+        if (worker_start(&o, &w, d->problem, sizeof d->problem) != BERTH_OK)
+            return BERTH_E_IO;
+        d->workers[d->worker_count] = w;
+        o.https_port = worker_https_port(w);
+        o.mqtts_port = worker_mqtts_port(w);
+    }
+    trust_start(d->trust, d->workers, d->worker_count);
+    return BERTH_OK;
+}
+
+static berth_err open_trust(struct daemon *d)
+{
+    struct trust_options o = {
+        .config = d->config,
+        .loop = d->loop,
+        .store = d->store,
+        .attach = sqlite_store_attach,
+        .tls_dir = d->setup.tls_dir,
+    };
+    berth_err e = trust_new(&o, &d->trust);
+
+    if (e != BERTH_OK)
+        (void)snprintf(d->problem, sizeof d->problem, "cannot keep the certificates: %s",
+                       berth_err_text(e));
+    return e;
+}
+
+static berth_err start_forensics(struct daemon *d)
+{
+    struct forensics_options o = { .store = d->store, .attach = sqlite_store_attach };
+    berth_err e = refusals_new(&d->refusals);
+
+    o.refusals = d->refusals;
+    if (e == BERTH_OK)
+        e = forensics_start(&o, &d->forensics);
+    if (e != BERTH_OK)
+        (void)snprintf(d->problem, sizeof d->problem, "cannot start forensics: %s",
+                       berth_err_text(e));
+    return e;
+}
+
+berth_err daemon_start(struct daemon *d)
+{
+    berth_err e = check_ports(d);
+
+    if (e == BERTH_OK)
+        e = first_start_directory(d->config->data_dir, d->problem, sizeof d->problem);
+    if (e == BERTH_OK)
+        e = open_store(d);
+    if (e == BERTH_OK)
+        e = setup_run(d->config, d->dev != NULL ? d->dev->seed : NULL, d->store,
+                      sqlite_store_attach, &d->crypto, &d->setup, d->problem, sizeof d->problem);
+    if (e == BERTH_OK)
+        e = open_trust(d);
+    if (e == BERTH_OK)
+        e = common_init(&d->common);
+    if (e == BERTH_OK)
+        e = daemon_open_health(d);
+    if (e == BERTH_OK)
+        e = start_forensics(d);
+    if (e == BERTH_OK)
+        e = start_workers(d);
+    return e;
+}
