@@ -1,153 +1,18 @@
-#include "ops/worker.h"
+#include "ops/worker_impl.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "berth/openssl.h"
 #include "front/call.h"
-#include "front/connection_refused.h"
-#include "front/dev.h"
 #include "front/hub_session.h"
 #include "front/presence.h"
 #include "front/registrar.h"
-#include "front/router.h"
-#include "net/echo.h"
-#include "net/http.h"
-#include "net/listener.h"
-#include "net/tls.h"
-#include "ops/address.h"
-#include "ops/file.h"
 #include "ops/log.h"
 
-#define STOP_TICK_MS  50
-#define PAUSE_TELL_MS 10000 /* between two lines about it: at the bound each connection pauses */
-
-enum protocol { PROTOCOL_HTTPS, PROTOCOL_MQTTS, PROTOCOLS };
-
-static const char *const transports[PROTOCOLS] = { "https", "mqtts" };
-
-/* What a listener's connections become. */
-struct door {
-    struct worker *w;
-    enum protocol protocol;
-    struct tls_options tls;
-    struct listener *listeners[CONFIG_LISTEN_MAX];
-    size_t count;
-    uint16_t port;
-    bool told_pause;
-    int64_t tell_from_ms;
-};
-
-struct worker {
-    struct worker_options o;
-    pthread_t thread;
-    uv_sem_t ready;
-    berth_err err;
-    char problem[512];
-
-    struct loop *loop;
-    struct berth_crypto crypto;
-    bool has_crypto;
-    struct tls_context *tls;
-    struct front front;
-    struct metrics metrics;
-    struct http_options http;
-    struct door doors[PROTOCOLS];
-    struct deadline stop_tick;
-    int64_t stop_by_ms;
-
-    pthread_mutex_t lock; /* of CLOSED: nothing is posted to a loop that is going */
-    bool closed;
-};
-
-/* ---- connections ---- */
-
-static struct layer *stack_protocol(void *user, struct layer *below)
-{
-    struct door *d = user;
-
-    if (d->w->o.config->bare_tls)
-        return echo_layer_new(below);
-    if (d->protocol == PROTOCOL_MQTTS)
-        return device_mqtt_new(&d->w->front, below, "mqtts");
-    return http_layer_new(below, &d->w->http);
-}
-
-static struct layer *on_up(void *user, struct layer *tls, const struct tls_info *info)
-{
-    struct door *d = user;
-    struct front *f = &d->w->front;
-
-    connection_tls_up(f, tls, info, transports[d->protocol]);
-    return f->dev != NULL ? dev_layer_new(f, tls, stack_protocol, d) : stack_protocol(d, tls);
-}
-
-static void on_handshake_failed(void *user, struct layer *tls, enum tls_failure what,
-                                const char *reason)
-{
-    struct door *d = user;
-
-    metrics_add(&d->w->metrics, handshakes_failed, 1);
-    log_event(LOG_NOTICE, "tls handshake failed", LOG_TEXT("why", berth_str_of(reason)),
-              LOG_TEXT("peer", berth_str_of(layer_peer(tls)->text)),
-              LOG_TEXT("server_name", berth_str_of(layer_tls_info(tls)->server_name)));
-    connection_tls_failed(&d->w->front, tls, what, transports[d->protocol], reason);
-}
-
-static struct layer *on_accept(void *user, struct layer *tcp, const struct peer *peer)
-{
-    struct door *d = user;
-
-    (void)peer;
-    metrics_add(&d->w->metrics, connections_accepted, 1);
-    metrics_add(&d->w->metrics, connections_open, 1);
-    return tls_layer_new(d->w->tls, tcp, &d->tls);
-}
-
-static void on_gone(void *user)
-{
-    struct door *d = user;
-
-    metrics_add(&d->w->metrics, connections_open, -1);
-}
-
-static void on_paused(void *user, const char *why)
-{
-    struct door *d = user;
-    int64_t now_ms = loop_mono_ms(d->w->loop);
-
-    if (why != NULL && now_ms >= d->tell_from_ms) {
-        log_event(LOG_WARNING, "accepting pauses", LOG_TEXT("why", berth_str_of(why)),
-                  LOG_NUM("port", d->port));
-        d->tell_from_ms = now_ms + PAUSE_TELL_MS;
-        d->told_pause = true;
-    } else if (why == NULL && d->told_pause) {
-        log_event(LOG_NOTICE, "accepting goes on", LOG_NUM("port", d->port));
-        d->told_pause = false;
-    }
-}
-
-static void on_http_refused(void *user, struct layer *l, int status, const char *why)
-{
-    struct worker *w = user;
-
-    metrics_add(&w->metrics, http_refused, 1);
-    log_event(LOG_NOTICE, "http request refused", LOG_NUM("status", status),
-              LOG_TEXT("why", berth_str_of(why)),
-              LOG_TEXT("peer", berth_str_of(layer_peer(l)->text)));
-    connection_http_refused(&w->front, l, status, why);
-}
-
-static void on_http(void *user, struct http_exchange *x)
-{
-    struct worker *w = user;
-
-    metrics_add(&w->metrics, http_requests, 1);
-    router_http(&w->front, x);
-}
+#define STOP_TICK_MS 50
 
 /* ---- start, on the worker's thread ---- */
 
@@ -155,58 +20,6 @@ static berth_err fail(struct worker *w, berth_err e, const char *what)
 {
     (void)snprintf(w->problem, sizeof w->problem, "%s: %s", what, berth_err_text(e));
     return e;
-}
-
-static void explain_bind(struct worker *w, const char *address, uint16_t port, int error)
-{
-    const char *remedy =
-        error == EACCES
-            ? "ports under 1024 need the right to bind them: give the service "
-              "CAP_NET_BIND_SERVICE, lower the sysctl net.ipv4.ip_unprivileged_port_start, or "
-              "choose others with --https-port and --mqtts-port (official SDKs know 443 and 8883 "
-              "only)"
-        : error == EADDRINUSE
-            ? "another program listens there: stop it, or choose another port or --listen address"
-            : "see --listen, --https-port and --mqtts-port";
-
-    (void)snprintf(w->problem, sizeof w->problem, "cannot listen on %s port %u: %s; %s", address,
-                   (unsigned)port, strerror(error), remedy);
-}
-
-static berth_err open_door(struct worker *w, enum protocol protocol, uint16_t port)
-{
-    const struct config *c = w->o.config;
-    struct door *d = &w->doors[protocol];
-
-    d->w = w;
-    d->protocol = protocol;
-    d->port = port;
-    d->tls = (struct tls_options){ .up = on_up, .failed = on_handshake_failed, .user = d };
-    for (; d->count < c->listen_count; d->count++) {
-        struct listener_options o = {
-            .connections_max = w->o.connections_max,
-            .accept = on_accept,
-            .gone = on_gone,
-            .paused = on_paused,
-            .user = d,
-        };
-        berth_err e = address_parse(c->listen[d->count], d->port, &o.addr);
-        if (e == BERTH_OK)
-            e = listener_start(w->loop, &o, &d->listeners[d->count]);
-        if (e != BERTH_OK) {
-            explain_bind(w, c->listen[d->count], d->port, errno);
-            return e;
-        }
-        d->port = listener_port(d->listeners[d->count]);
-    }
-    return BERTH_OK;
-}
-
-static void each_listener(struct worker *w, void (*fn)(struct listener *l))
-{
-    for (size_t p = 0; p < PROTOCOLS; p++)
-        for (size_t i = 0; i < w->doors[p].count; i++)
-            fn(w->doors[p].listeners[i]);
 }
 
 static void report(struct worker *w, berth_err e)
@@ -221,12 +34,10 @@ static void on_filled(void *user, bool ok)
     berth_err e = ok ? BERTH_OK : fail(w, BERTH_E_IO, "cannot read the registry");
 
     if (e == BERTH_OK)
-        e = open_door(w, PROTOCOL_HTTPS, w->o.https_port);
-    if (e == BERTH_OK)
-        e = open_door(w, PROTOCOL_MQTTS, w->o.mqtts_port);
+        e = doors_open(w);
     report(w, e);
     if (e != BERTH_OK) {
-        each_listener(w, listener_close);
+        doors_close(w);
         loop_stop(w->loop);
     }
 }
@@ -292,7 +103,6 @@ static berth_err set_up(struct worker *w)
     e = make_front(w);
     if (e != BERTH_OK)
         return fail(w, e, "cannot open the registry");
-    w->http = (struct http_options){ .handler = on_http, .user = w, .refused = on_http_refused };
     loop_after_event(w->loop, deliver, w);
     loop_before_sleep(w->loop, log_flush);
     log_gather(true);
@@ -423,7 +233,7 @@ static void stop_step(struct deadline *d)
         deadline_set(w->loop, d, STOP_TICK_MS, stop_step);
         return;
     }
-    each_listener(w, listener_close);
+    doors_close(w);
     loop_stop(w->loop);
 }
 
@@ -433,7 +243,7 @@ static void begin_stop(void *arg)
 
     front_stop(&w->front);
     w->stop_by_ms = loop_mono_ms(w->loop) + WORKER_STOP_MS;
-    each_listener(w, listener_stop_accepting);
+    doors_stop_accepting(w);
     deadline_set(w->loop, &w->stop_tick, STOP_TICK_MS, stop_step);
 }
 
