@@ -1,9 +1,7 @@
-#include "front/sessions.h"
+#include "front/sessions_impl.h"
 
 #include <assert.h>
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -15,40 +13,13 @@
 
 #define SHARDS       64
 #define BUCKETS_MIN  16
-#define TRACES       256 /* devices of one shard whose last peers are remembered */
-#define TRACE_WAYS   8
 #define LONGEST_NAME (BERTH_HOST_NAME_MAX + 1 + BERTH_ID_MAX)
-
-struct session {
-    struct sessions *table;
-    struct session *next; /* in its bucket; newest first */
-    uint64_t hash;
-    berth_str hub, device_id; /* in TEXT */
-    struct loop *loop;
-    session_receive *receive;
-    void *owner;         /* of the loop's thread alone; NULL after it left */
-    atomic_uint refs;    /* its owner, and each message under way */
-    atomic_uint waiting; /* messages */
-    int64_t connected_ms;
-    _Atomic int64_t active_ms;
-    struct peer peer;
-    bool superseded; /* under the shard's lock: a newer session has the place */
-    char text[];
-};
-
-/* The last peers of a device, in a place that another one may take. */
-struct trace {
-    uint64_t name; /* 0: free */
-    int64_t mono_ms;
-    uint64_t party, before;
-    char peer[PEER_TEXT_SIZE];
-};
 
 struct shard {
     pthread_mutex_t lock;
     struct session **buckets;
     size_t size, count;
-    struct trace traces[TRACES];
+    struct traces traces;
 };
 
 struct hub_count {
@@ -63,13 +34,6 @@ struct sessions {
     struct shard shards[SHARDS];
     pthread_mutex_t counts_lock;
     struct hub_count *counts; /* as many as there ever were hubs with sessions */
-};
-
-/* A message on its way to the session's loop. */
-struct letter {
-    struct session *to;
-    struct session_message message;
-    char body[];
 };
 
 /* ---- names ---- */
@@ -238,45 +202,7 @@ size_t sessions_count(struct sessions *t, berth_str hub)
     return n;
 }
 
-/* ---- mailboxes ---- */
-
-static void unref(struct session *s)
-{
-    if (atomic_fetch_sub(&s->refs, 1) == 1)
-        free(s);
-}
-
-static void deliver(void *arg)
-{
-    struct letter *l = arg;
-    struct session *s = l->to;
-
-    atomic_fetch_sub(&s->waiting, 1);
-    if (s->owner != NULL)
-        s->receive(s->owner, &l->message);
-    unref(s);
-    free(l);
-}
-
-/* Under the shard's lock: the session cannot leave meanwhile, so its loop is there. */
-static bool post(struct session *s, const struct session_message *m)
-{
-    struct letter *l;
-
-    if (atomic_load(&s->waiting) >= SESSIONS_MAILBOX_MAX && m->type != SESSION_END)
-        return false;
-    l = malloc(sizeof *l + m->body.n);
-    if (l == NULL)
-        return false;
-    *l = (struct letter){ .to = s, .message = *m };
-    if (m->body.n > 0)
-        memcpy(l->body, m->body.p, m->body.n);
-    l->message.body.p = l->body;
-    atomic_fetch_add(&s->refs, 1);
-    atomic_fetch_add(&s->waiting, 1);
-    loop_post(s->loop, deliver, l);
-    return true;
-}
+/* ---- reaching a device ---- */
 
 bool sessions_send(struct sessions *t, berth_str hub, berth_str device_id,
                    const struct session_message *m)
@@ -288,42 +214,9 @@ bool sessions_send(struct sessions *t, berth_str hub, berth_str device_id,
 
     pthread_mutex_lock(&sh->lock);
     s = find(sh, hash, hub, device_id);
-    sent = s != NULL && post(s, m);
+    sent = s != NULL && session_post(s, m);
     pthread_mutex_unlock(&sh->lock);
     return sent;
-}
-
-/* ---- peers in turn ---- */
-
-/* Tells of the device's last peers in *PRIOR, and remembers the new one. */
-static void trace(struct sessions *t, struct shard *sh, const struct session *s, int64_t mono_ms,
-                  struct session_prior *prior)
-{
-    struct trace *set = &sh->traces[(s->hash >> 24) % (TRACES / TRACE_WAYS) * TRACE_WAYS];
-    struct trace *mine = &set[0];
-    uint64_t party = party_name(t, &s->peer);
-    bool recent;
-
-    for (size_t i = 0; i < TRACE_WAYS; i++) {
-        if (set[i].name == s->hash) {
-            mine = &set[i];
-            break;
-        }
-        if (set[i].mono_ms < mine->mono_ms)
-            mine = &set[i];
-    }
-    if (mine->name != s->hash)
-        *mine = (struct trace){ .name = s->hash, .party = party, .before = party };
-    recent = mine->peer[0] != '\0' && mono_ms - mine->mono_ms < SESSIONS_TURN_MS;
-    prior->other_peer = mine->party != party;
-    prior->in_turn = recent && prior->other_peer && mine->before == party;
-    (void)snprintf(prior->peer, sizeof prior->peer, "%s", mine->peer);
-    if (prior->other_peer) {
-        mine->before = mine->party;
-        mine->party = party;
-    }
-    mine->mono_ms = mono_ms;
-    (void)snprintf(mine->peer, sizeof mine->peer, "%s", s->peer.text);
 }
 
 /* ---- coming and going ---- */
@@ -366,14 +259,14 @@ berth_err sessions_join(struct sessions *t, const struct session_claim *claim, s
     old = find(sh, s->hash, s->hub, s->device_id);
     prior->live = old != NULL;
     /* Without a message the old one would live on unseen: then the new one does not begin. */
-    if ((old != NULL && !post(old, &end)) || (old == NULL && !count(t, s->hub, 1))) {
+    if ((old != NULL && !session_post(old, &end)) || (old == NULL && !count(t, s->hub, 1))) {
         pthread_mutex_unlock(&sh->lock);
         free(s);
         return BERTH_E_MEMORY;
     }
     if (old != NULL)
         old->superseded = true;
-    trace(t, sh, s, claim->mono_ms, prior);
+    traces_note(&sh->traces, s, party_name(t, &s->peer), claim->mono_ms, prior);
     grow(sh);
     head = bucket_of(sh, s->hash);
     s->next = *head;
@@ -401,7 +294,7 @@ bool sessions_leave(struct session *s)
     if (last)
         (void)count(s->table, s->hub, -1);
     s->owner = NULL;
-    unref(s);
+    session_unref(s);
     return last;
 }
 
