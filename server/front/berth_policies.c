@@ -4,14 +4,12 @@
 #include <assert.h>
 #include <string.h>
 
-#include "crypto/b64.h"
 #include "front/if_match.h"
+#include "front/policy_body.h"
 #include "front/service.h"
 #include "prov/enrollment.h"
-#include "wire/json.h"
 
-#define RIGHTS_TEXT_MAX 256
-#define CHANGES_MAX     2 /* the policy, and what must be as it was */
+#define CHANGES_MAX 2 /* the policy, and what must be as it was */
 
 struct task {
     berth_str hub;  /* key; empty: the service */
@@ -252,68 +250,20 @@ static void on_regenerated(void *user, const struct store_reply *reply)
     finish(user, reply, decide_regenerate);
 }
 
-static bool refuse_body(struct call *c, const char *message)
-{
-    call_refuse(c, BERTH_WHY_REQUEST_INVALID, berth_str_of(message));
-    return false;
-}
-
-static bool parse_rights(struct call *c, struct berth_json doc, struct task *t)
-{
-    unsigned may = t->hub.n > 0 ? BERTH_RIGHTS_OF_HUB : BERTH_RIGHTS_OF_SERVICE;
-    unsigned char storage[RIGHTS_TEXT_MAX];
-    struct berth_arena a;
-    berth_str names;
-
-    berth_arena_init(&a, storage, sizeof storage);
-    if (berth_json_string(berth_json_get(doc, BERTH_STR("rights")), &a, &names) == BERTH_OK &&
-        berth_rights_parse(names, &t->p.rights) == BERTH_OK && t->p.rights != 0 &&
-        (t->p.rights & ~may) == 0)
-        return true;
-    return refuse_body(c, t->hub.n > 0
-                              ? "rights must be some of RegistryRead, RegistryWrite, "
-                                "ServiceConnect, DeviceConnect, with commas between."
-                              : "rights must be some of ServiceConfig, EnrollmentRead, "
-                                "EnrollmentWrite, RegistrationStatusRead, RegistrationStatusWrite, "
-                                "DeviceConnect, with commas between.");
-}
-
-static bool parse_key(struct call *c, struct berth_json doc, const char *name,
-                      struct berth_key *out)
-{
-    struct berth_json member = berth_json_get(doc, berth_str_of(name));
-    berth_str text;
-
-    if (member.type == BERTH_JSON_ABSENT || member.type == BERTH_JSON_NULL)
-        return true;
-    if (berth_json_string(member, &c->arena, &text) == BERTH_OK &&
-        berth_key_decode(text, out) == BERTH_OK)
-        return true;
-    return refuse_body(c, "A key must be base64 of 16 to 64 bytes.");
-}
-
-static bool parse(struct call *c, struct task *t)
-{
-    struct berth_json doc;
-
-    if (berth_json_check(c->body, &doc, NULL) != BERTH_OK || doc.type != BERTH_JSON_OBJECT)
-        return refuse_body(c, "The body must be a JSON object.");
-    t->p = (struct berth_policy){ .hub = t->hub, .name = t->name };
-    return parse_rights(c, doc, t) && parse_key(c, doc, "primaryKey", &t->p.keys.primary) &&
-           parse_key(c, doc, "secondaryKey", &t->p.keys.secondary);
-}
-
 /* In a new policy; one that is there has passed. */
 static bool may_be_made(struct call *c, const struct task *t)
 {
+    const char *fault = NULL;
     size_t count = 0;
 
-    if (!berth_policy_name_is_valid(t->name))
-        return refuse_body(c, "A policy's name must have 1 to 64 letters, digits, '-', '.', '_'.");
     (void)catalog_policies(c->f->catalog, t->hub, &count);
-    if (count >= BERTH_POLICIES_MAX)
-        return refuse_body(c, "There are 15 policies, the most there can be.");
-    return true;
+    if (!berth_policy_name_is_valid(t->name))
+        fault = "A policy's name must have 1 to 64 letters, digits, '-', '.', '_'.";
+    else if (count >= BERTH_POLICIES_MAX)
+        fault = "There are 15 policies, the most there can be.";
+    if (fault != NULL)
+        call_refuse(c, BERTH_WHY_REQUEST_INVALID, berth_str_of(fault));
+    return fault == NULL;
 }
 
 static bool decide_which(struct call *c, const struct task *t, const struct berth_policy *stored)
@@ -331,7 +281,8 @@ static void decide_put(struct call *c)
     struct task *t = c->state;
     const struct berth_policy *stored;
 
-    if (!hub_is_there(c, t) || !parse(c, t))
+    t->p = (struct berth_policy){ .hub = t->hub, .name = t->name };
+    if (!hub_is_there(c, t) || !policy_body_read(c, &t->p))
         return;
     stored = find(c, t->hub, t->name);
     if (decide_which(c, t, stored) &&
@@ -347,22 +298,6 @@ void api_policy_put(struct call *c)
 
 /* ---- a new key ---- */
 
-/* {"keyType":"primary"|"secondary"}: empties that key of P. */
-static bool drop_key(struct call *c, struct berth_policy *p)
-{
-    struct berth_json doc, type = { 0 };
-
-    if (berth_json_check(c->body, &doc, NULL) == BERTH_OK && doc.type == BERTH_JSON_OBJECT)
-        type = berth_json_get(doc, BERTH_STR("keyType"));
-    if (berth_json_is(type, BERTH_STR("primary")))
-        p->keys.primary = (struct berth_key){ 0 };
-    else if (berth_json_is(type, BERTH_STR("secondary")))
-        p->keys.secondary = (struct berth_key){ 0 };
-    else
-        return refuse_body(c, "The body must be {\"keyType\": primary or secondary}.");
-    return true;
-}
-
 static void decide_regenerate(struct call *c)
 {
     struct task *t = c->state;
@@ -373,7 +308,8 @@ static void decide_regenerate(struct call *c)
     t->p = *stored;
     t->p.hub = t->hub; /* the catalog's own text may go while this waits */
     t->p.name = t->name;
-    if (drop_key(c, &t->p) && call_fill_keys(c, &t->p.keys, NULL, BERTH_POLICY_KEY_SIZE))
+    if (policy_body_drop_key(c, &t->p) &&
+        call_fill_keys(c, &t->p.keys, NULL, BERTH_POLICY_KEY_SIZE))
         commit_put(c, stored, on_regenerated);
 }
 
