@@ -1,5 +1,6 @@
-// Backup under load, the directory destroyed, restored on an empty one: every device that was told `assigned` before the backup began
-// works with what it had. And what a backup or a restore refuses, or is interrupted at, changes nothing.
+// Backup under load, the directory destroyed, restored on an empty one: every device that was told `assigned` before
+// the backup began works with what it had. And what a backup or a restore refuses, or is interrupted at, changes
+// nothing.
 //
 // usage: BERTH=.. node backup.mjs   (after `npm ci` in tests/sdk; ports 443 and 8883 are free)
 import assert from 'node:assert/strict'
@@ -213,7 +214,11 @@ async function main() {
   const connection = (id) =>
     `HostName=localhost;DeviceId=${id};SharedAccessKey=${deriveKey(keys.group, id)}`
   const meet = async (id) => {
-    await sdk.device('openDevice', { name: id, connectionString: connection(id), transport: 'mqtt' })
+    await sdk.device('openDevice', {
+      name: id,
+      connectionString: connection(id),
+      transport: 'mqtt',
+    })
   }
   await check('a device reports before the backup', async () => {
     await meet('dev-0')
@@ -394,12 +399,24 @@ async function main() {
   })
   await check('a full disk during a backup leaves no file', async () => {
     const limit = Math.floor(size / 1024) - 8 // the copy of the database fits, the backup does not
-    const run = spawn('bash', ['-c', `ulimit -f ${limit}; exec "$@"`, '-', process.env.BERTH].concat(
-      ['backup', '--output', join(work, 'full.berth'), '--data-dir', data, ...passphrase()]),
-      { stdio: 'ignore' })
+    const run = spawn(
+      'bash',
+      ['-c', `ulimit -f ${limit}; exec "$@"`, '-', process.env.BERTH].concat([
+        'backup',
+        '--output',
+        join(work, 'full.berth'),
+        '--data-dir',
+        data,
+        ...passphrase(),
+      ]),
+      { stdio: 'ignore' },
+    )
     const [code] = await once(run, 'close')
     assert.notEqual(code, 0)
-    assert.deepEqual(readdirSync(work).filter((name) => name.startsWith('full')), [])
+    assert.deepEqual(
+      readdirSync(work).filter((name) => name.startsWith('full')),
+      [],
+    )
     assert.ok(!existsSync(join(data, 'berth.db.copy')))
   })
   await check('a backup without a daemon, of what kill -9 left', async () => {

@@ -179,7 +179,15 @@ try {
   offers('berth login use ')
   const string = join(work, 'string')
   writeFileSync(string, berth('connection-string', 'show'), { mode: 0o600 })
-  berth('login', '--profile', 'line2', '--connection-string-file', string, '--ca', daemon.profile.caFile)
+  berth(
+    'login',
+    '--profile',
+    'line2',
+    '--connection-string-file',
+    string,
+    '--ca',
+    daemon.profile.caFile,
+  )
   offers('berth login use ', 'line2')
   offers('berth logout l', 'line2')
   has('berth hub list --profile ', 'line2')

@@ -1,19 +1,12 @@
-// Every verb that the program has, by its own account, run against a daemon: help, wrong lines, no service, a wrong key, what is not there, text
-// and JSON on an empty store and on one with rows. JSON is held against docs/json. A verb without help, manual page, schema or row in verbs.mjs
-// fails with a line that says what is missing.
+// Every verb that the program has, by its own account, run against a daemon: help, wrong lines, no service, a wrong
+// key, what is not there, text and JSON on an empty store and on one with rows. JSON is held against docs/json. A verb
+// without help, manual page, schema or row in verbs.mjs fails with a line that says what is missing.
 //
 // usage: BERTH=.. node every-verb.mjs   (in tests/in-netns; groff judges the manual pages)
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import tls from 'node:tls'
@@ -45,7 +38,13 @@ async function check(name, run) {
 
 const work = mkdtempSync(join(tmpdir(), 'berth-verbs-'))
 const env = { ...process.env, HOME: work, XDG_DATA_HOME: work }
-for (const name of ['BERTH_PROFILE', 'BERTH_LOGIN', 'BERTH_KEY', 'STATE_DIRECTORY', 'XDG_CONFIG_HOME'])
+for (const name of [
+  'BERTH_PROFILE',
+  'BERTH_LOGIN',
+  'BERTH_KEY',
+  'STATE_DIRECTORY',
+  'XDG_CONFIG_HOME',
+])
   delete env[name]
 
 // {code, out, err} of berth ARGS; MORE is added to the environment.

@@ -384,9 +384,14 @@ async function hostilePaths() {
     }
   for (const token of ['x', '!!!!', '%', '/+/+', 'a'.repeat(513)])
     await assert.rejects(
-      service('POST', `/enrollmentGroups/query?${DPS}`, { query: '*' }, {
-        'x-ms-continuation': token,
-      }),
+      service(
+        'POST',
+        `/enrollmentGroups/query?${DPS}`,
+        { query: '*' },
+        {
+          'x-ms-continuation': token,
+        },
+      ),
       /: 400 /,
     )
 }
@@ -410,9 +415,7 @@ async function contention() {
       const { body } = await service('GET', groupPath).catch(() => ({}))
       if (body !== undefined)
         await Promise.all(
-          [1, 2, 3].map(() =>
-            quietly(service('PUT', groupPath, group, { 'If-Match': body.etag })),
-          ),
+          [1, 2, 3].map(() => quietly(service('PUT', groupPath, group, { 'If-Match': body.etag }))),
         )
     },
     () => quietly(call(daemon, hub, 'DELETE', `/devices/many-${n++ % 20}?${HUB}`, undefined, any)),

@@ -1,5 +1,6 @@
-// Certificates change while sessions stay: a hub's name, a reload, a renewal, a CA's roll-over, and the operator's own certificates.
-// An idle MQTT connection and an HTTP keep-alive one on each worker must live through all of it; new connections get what is new.
+// Certificates change while sessions stay: a hub's name, a reload, a renewal, a CA's roll-over, and the operator's own
+// certificates. An idle MQTT connection and an HTTP keep-alive one on each worker must live through all of it; new
+// connections get what is new.
 //
 // usage: BERTH=.. node trust.mjs   (openssl makes the operator's certificates)
 import assert from 'node:assert/strict'

@@ -1,6 +1,6 @@
 // What every-verb.mjs knows of each verb: how it is called and what it must print. A verb that is not here fails the test.
 //
-// args   (n) => arguments with which it does its work on the store that every-verb.mjs fills; it is called with n = 0 for text, 1 for JSON
+// args   (n) => arguments with which it does its work on the store that every-verb.mjs fills; n is 0 for text, 1 for JSON
 // prints what stands in the text: the table's header, or the first name of a list of names and values
 // more   further ways of calling it whose JSON must keep to the schema; or a function that gives them
 // empty  the list that is printed, or the exit code, where nothing is enrolled

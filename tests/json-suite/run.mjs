@@ -52,7 +52,10 @@ assert.ok(parsing.length >= 318, 'the suite is not whole')
 for (const { name, input } of parsing)
   assert.equal(input.includes('\ufffd'), name in bytes, `${name}: bytes lost in the package`)
 for (const name of Object.keys(refusedOnPurpose))
-  assert.ok(parsing.some((test) => test.name === name), `${name} is no file of the suite`)
+  assert.ok(
+    parsing.some((test) => test.name === name),
+    `${name} is no file of the suite`,
+  )
 
 let passed = 0
 let failed = 0

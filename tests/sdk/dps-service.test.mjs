@@ -333,7 +333,9 @@ describe('rights', () => {
     const denied = { name: 'UnauthorizedError' }
     await assert.rejects(reader.deleteEnrollmentGroup('registering'), denied)
     const keyType = 'primary'
-    const { body } = await call(daemon, connectionString, 'POST', `${path}/regeneratekey`, { keyType })
+    const { body } = await call(daemon, connectionString, 'POST', `${path}/regeneratekey`, {
+      keyType,
+    })
     await assert.rejects(reader.getEnrollmentGroup('registering'), denied)
     const renewed = sdk.provisioningService(altered({ ...names, SharedAccessKey: body.primaryKey }))
     await renewed.getEnrollmentGroup('registering')

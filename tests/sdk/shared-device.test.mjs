@@ -93,7 +93,10 @@ test('the second is provisioned over mqtt, the first loses its session, and all 
     transport: 'mqtt',
   })
   const second = await register('board-b', 'mqtt')
-  await until('the end of the first', async () => (await sdk.device('seen', 'first')).disconnects > 0)
+  await until(
+    'the end of the first',
+    async () => (await sdk.device('seen', 'first')).disconnects > 0,
+  )
   await sdk.device('closeDevice', 'first')
 
   const [event, ...more] = await audit()

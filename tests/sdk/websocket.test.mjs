@@ -67,7 +67,7 @@ async function take(socket, n) {
 
 // Asks until ASK says yes: the log and a connection's end come when they come.
 async function until(ask) {
-  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
+  for (const end = Date.now() + PATIENCE_MS; Date.now() < end;) {
     if (await ask()) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
