@@ -131,7 +131,7 @@ static int list(struct work *w)
 
 /* ---- restore ---- */
 
-/* "USER" with its group, or "USER:GROUP"; numbers too. */
+/* "USER" with its group, or "USER:GROUP", by name. */
 static int find_owner(const char *text, struct restore_request *request)
 {
     char name[256];
