@@ -2,7 +2,6 @@
  * has each call with an example. */
 #include "berth/version.h"
 #include "front/route.h"
-#include "front/router.h"
 #include "front/service.h"
 #include "wire/json.h"
 
@@ -93,11 +92,3 @@ const struct route_table berth_api_routes = {
     .rows = rows,
     .count = sizeof rows / sizeof rows[0],
 };
-
-void berth_api(struct front *f, struct http_exchange *x)
-{
-    struct call *c = call_new(f, x, CALL_DPS);
-
-    if (c != NULL)
-        route_run(c, &berth_api_routes);
-}

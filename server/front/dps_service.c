@@ -1,6 +1,5 @@
 /* The provisioning service's API: enrollments, enrollment groups, registrations. */
 #include "front/route.h"
-#include "front/router.h"
 #include "front/service.h"
 
 #define READ  (BERTH_RIGHT_ENROLLMENT_READ | BERTH_RIGHT_ENROLLMENT_WRITE)
@@ -27,11 +26,3 @@ const struct route_table dps_service_routes = {
     .count = sizeof rows / sizeof rows[0],
     .versioned = true,
 };
-
-void dps_service(struct front *f, struct http_exchange *x)
-{
-    struct call *c = call_new(f, x, CALL_DPS);
-
-    if (c != NULL)
-        route_run(c, &dps_service_routes);
-}

@@ -1,7 +1,6 @@
 /* The hub's service API: devices, twins, statistics of the hub that the Host header names. */
 #include "front/common.h"
 #include "front/route.h"
-#include "front/router.h"
 #include "front/service.h"
 #include "wire/json.h"
 
@@ -82,21 +81,5 @@ const struct route_table hub_service_routes = {
     .rows = rows,
     .count = sizeof rows / sizeof rows[0],
     .versioned = true,
+    .of_hub = true,
 };
-
-void hub_service(struct front *f, struct http_exchange *x)
-{
-    struct call *c = call_new(f, x, CALL_HUB);
-    const struct berth_hub *hub;
-
-    if (c == NULL)
-        return;
-    store_deliver_changes(f->store);
-    hub = catalog_hub_of_host(f->catalog, f->config, x->host);
-    if (hub == NULL)
-        call_refuse(c, BERTH_WHY_HUB_NOT_FOUND, (berth_str){ 0 });
-    else if (berth_arena_dup(&c->arena, hub->host_name, &c->hub) != BERTH_OK)
-        call_fail(c, BERTH_WHY_INTERNAL, "a hub's name does not fit its call");
-    else
-        route_run(c, &hub_service_routes);
-}

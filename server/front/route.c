@@ -30,7 +30,7 @@ static const struct route *find(struct call *c, const struct route_table *t)
     return NULL;
 }
 
-void route_run(struct call *c, const struct route_table *t)
+static void run(struct call *c, const struct route_table *t)
 {
     const struct route *r = find(c, t);
 
@@ -51,4 +51,28 @@ void route_run(struct call *c, const struct route_table *t)
         call_refuse(c, BERTH_WHY_BODY_TOO_LARGE, (berth_str){ 0 });
     else
         r->handler(c);
+}
+
+/* False after refusing. */
+static bool address_hub(struct call *c)
+{
+    const struct berth_hub *hub;
+
+    store_deliver_changes(c->f->store);
+    hub = catalog_hub_of_host(c->f->catalog, c->f->config, c->x->host);
+    if (hub == NULL)
+        call_refuse(c, BERTH_WHY_HUB_NOT_FOUND, (berth_str){ 0 });
+    else if (berth_arena_dup(&c->arena, hub->host_name, &c->hub) != BERTH_OK)
+        call_fail(c, BERTH_WHY_INTERNAL, "a hub's name does not fit its call");
+    else
+        return true;
+    return false;
+}
+
+void route_serve(struct front *f, struct http_exchange *x, const struct route_table *t)
+{
+    struct call *c = call_new(f, x, t->of_hub ? CALL_HUB : CALL_DPS);
+
+    if (c != NULL && (!t->of_hub || address_hub(c)))
+        run(c, t);
 }

@@ -17,17 +17,16 @@ struct route_table {
     const struct route *rows;
     size_t count;
     bool versioned; /* requests need an api-version */
+    bool of_hub;    /* about the hub that the Host header names, in the hub's dialect */
 };
 
-/* The APIs' tables: for the APIs themselves and for the test that tries every right on every row.
- */
 extern const struct route_table dps_service_routes;
 extern const struct route_table hub_service_routes;
 extern const struct route_table berth_api_routes;
 
-/* Finds C's row, asks for its right in C->hub, checks version, media type and size of the body,
- * then calls the handler; or refuses. Fixed words match without regard to case, as the Node SDK
- * demands ("/enrollmentgroups/.."). */
-void route_run(struct call *c, const struct route_table *t);
+/* Finds X's row, asks for its right in the service or the hub, checks version, media type and size
+ * of the body, then calls the handler; or refuses. Fixed words match without regard to case, as the
+ * Node SDK demands ("/enrollmentgroups/.."). */
+void route_serve(struct front *f, struct http_exchange *x, const struct route_table *t);
 
 #endif

@@ -3,16 +3,11 @@
 #include "front/call.h"
 #include "wire/percent.h"
 
-struct api {
-    const char *first; /* segment of the path */
-    void (*serve)(struct front *f, struct http_exchange *x);
-};
-
-static const struct api apis[] = {
-    { "enrollments", dps_service },   { "enrollmentGroups", dps_service },
-    { "registrations", dps_service }, { "devices", hub_service },
-    { "twins", hub_service },         { "statistics", hub_service },
-    { "berth", berth_api },
+const struct router_api router_apis[] = {
+    { "enrollments", &dps_service_routes },   { "enrollmentGroups", &dps_service_routes },
+    { "registrations", &dps_service_routes }, { "devices", &hub_service_routes },
+    { "twins", &hub_service_routes },         { "statistics", &hub_service_routes },
+    { "berth", &berth_api_routes },           { NULL, NULL },
 };
 
 static void no_such_path(struct front *f, struct http_exchange *x)
@@ -34,9 +29,9 @@ void router_http(void *front, struct http_exchange *x)
     (void)berth_str_skip(&rest, BERTH_STR("/"));
     first = berth_str_cut(&rest, '/');
     second = berth_str_cut(&rest, '/');
-    for (size_t i = 0; i < sizeof apis / sizeof apis[0]; i++) {
-        if (berth_percent_ieq(first, berth_str_of(apis[i].first))) {
-            apis[i].serve(front, x);
+    for (const struct router_api *a = router_apis; a->first != NULL; a++) {
+        if (berth_percent_ieq(first, berth_str_of(a->first))) {
+            route_serve(front, x, a->routes);
             return;
         }
     }

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "auth/policy.h"
 #include "berth/openssl.h"
 #include "berth/sas.h"
 #include "check.h"
@@ -35,6 +34,7 @@ struct rig {
     struct store_port wrapper;
     int stale;
     void (*hook)(struct rig *r); /* before the next commit */
+    size_t calls; /* of the store, through the wrapper */
     struct http_options http;
     struct layer bottom; /* below HTTP: what a socket would be */
     struct layer *layer;
@@ -85,18 +85,21 @@ static struct rig *rig_of_port(struct store_port *p)
 static void door_get(struct store_port *p, enum berth_kind kind, berth_str scope, berth_str key,
                      store_done *done, void *user)
 {
+    rig_of_port(p)->calls++;
     store_get(rig_of_port(p)->inner, kind, scope, key, done, user);
 }
 
 static void door_list(struct store_port *p, const struct store_query *q, store_done *done,
                       void *user)
 {
+    rig_of_port(p)->calls++;
     store_list(rig_of_port(p)->inner, q, done, user);
 }
 
 static void door_count(struct store_port *p, enum berth_kind kind, berth_str scope, int32_t tag,
                        store_done *done, void *user)
 {
+    rig_of_port(p)->calls++;
     store_count(rig_of_port(p)->inner, kind, scope, tag, done, user);
 }
 
@@ -125,6 +128,7 @@ static void door_commit(struct store_port *p, const struct berth_change *changes
     struct rig *r = rig_of_port(p);
     struct berth_change copy[STORE_CHANGES_MAX];
 
+    r->calls++;
     memcpy(copy, changes, count * sizeof *copy);
     if (r->hook != NULL)
         run_hook(r, copy, count);
@@ -231,19 +235,23 @@ struct berth_key rig_key(void)
     return key;
 }
 
-void rig_put_policy(struct rig *r, const char *hub, const char *name, unsigned rights)
+void rig_put_policy_keys(struct rig *r, const struct berth_policy *p)
 {
     char storage[4096];
     struct berth_arena a;
     struct berth_record rec;
-    struct berth_policy p = { .hub = berth_str_of(hub),
-                              .name = berth_str_of(name),
-                              .rights = rights,
-                              .keys = { rig_key(), rig_key() } };
 
     berth_arena_init(&a, storage, sizeof storage);
-    CHECK(name, berth_policy_encode(&p, &a, &rec) == BERTH_OK);
+    CHECK("policy", berth_policy_encode(p, &a, &rec) == BERTH_OK);
     rig_put(r, &rec);
+}
+
+void rig_put_policy(struct rig *r, const char *hub, const char *name, unsigned rights)
+{
+    rig_put_policy_keys(r, &(struct berth_policy){ .hub = berth_str_of(hub),
+                                                   .name = berth_str_of(name),
+                                                   .rights = rights,
+                                                   .keys = { rig_key(), rig_key() } });
 }
 
 void rig_put_registration(struct rig *r, const char *id, const char *group)
@@ -272,6 +280,11 @@ static void put_hub(struct rig *r, const char *name)
                                        .body = BERTH_STR("{\"weight\":1,\"allocation\":true}") });
     for (const struct berth_policy_default *p = berth_hub_policies; p->name != NULL; p++)
         rig_put_policy(r, name, p->name, p->rights);
+}
+
+size_t rig_store_calls(const struct rig *r)
+{
+    return r->calls;
 }
 
 void rig_make_stale(struct rig *r, int n)
@@ -435,6 +448,21 @@ struct front *rig_front(struct rig *r)
 }
 
 /* ---- asking ---- */
+
+const char *const rig_methods[] = { "GET", "HEAD", "PUT", "POST", "PATCH", "DELETE" };
+
+void rig_line(const struct route *row, const char *id, char *out, size_t size)
+{
+    size_t n = (size_t)snprintf(out, size, "%s /", rig_methods[row->method]);
+
+    for (const char *p = row->path; *p != '\0' && n + 64 < size; p++) {
+        if (*p == '+')
+            n += (size_t)snprintf(out + n, size - n, "%s", id);
+        else
+            out[n++] = *p;
+    }
+    out[n] = '\0';
+}
 
 const char *rig_token(const char *resource, const char *policy, const struct berth_key *key,
                       int64_t expiry_s)

@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_SERVICE_RIG_H
 #define TESTS_UNIT_SERVICE_RIG_H
 
+#include "auth/policy.h"
 #include "front/front.h"
 #include "net/layer.h"
 
@@ -13,6 +14,7 @@
 #define RIG_SCOPE "0ne00112233"
 
 struct rig;
+struct route;
 
 struct rig_answer {
     int status;
@@ -60,6 +62,10 @@ struct rig_line {
 };
 void rig_play(struct rig *r, const struct rig_line *lines, size_t count);
 
+extern const char *const rig_methods[]; /* by enum http_method */
+/* "PUT /enrollments/x" for ROW, ID in the place of every '+'. */
+void rig_line(const struct route *row, const char *id, char *out, size_t size);
+
 /* The bytes of Q into OUT; how many. */
 size_t rig_write(struct rig *r, const struct rig_request *q, char *out, size_t size);
 /* Sends without waiting; then one store event at a time, false when there is none. */
@@ -79,6 +85,9 @@ void rig_put_policy(struct rig *r, const char *hub, const char *name, unsigned r
 /* A registration of ID through GROUP ("": individual), assigned to RIG_HOST. */
 void rig_put_registration(struct rig *r, const char *id, const char *group);
 bool rig_has(struct rig *r, enum berth_kind kind, const char *scope, const char *key);
+void rig_put_policy_keys(struct rig *r, const struct berth_policy *p);
+/* How often the store was asked for anything so far. */
+size_t rig_store_calls(const struct rig *r);
 /* The next N commits find that somebody else has just written what they are about to. */
 void rig_make_stale(struct rig *r, int n);
 /* Once, between the next decision and its commit: what somebody else may do there. */

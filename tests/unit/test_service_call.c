@@ -1,4 +1,4 @@
-/* What every service request goes through: routes and rights, tokens, versions, media types,
+/* What every service request goes through: routes, tokens, versions, media types,
  * limits, clients and stores that go away. */
 #include <arpa/inet.h>
 #include <poll.h>
@@ -15,157 +15,12 @@
 #include "front/router.h"
 #include "service_rig.h"
 
-#define WHY(name)   BERTH_WHY_##name
-#define RIGHT_COUNT 9
+#define WHY(name) BERTH_WHY_##name
 
-static const char *const methods[] = { "GET", "HEAD", "PUT", "POST", "PATCH", "DELETE" };
-
-/* ---- routes and rights ---- */
-
-/* Written out once more: a row that changes, comes or goes is seen here. */
-static const struct {
-    const char *method, *path, *rights;
-} golden[] = {
-    { "POST", "enrollments/query", "EnrollmentRead EnrollmentWrite" },
-    { "GET", "enrollments/+", "EnrollmentRead EnrollmentWrite" },
-    { "PUT", "enrollments/+", "EnrollmentWrite" },
-    { "DELETE", "enrollments/+", "EnrollmentWrite" },
-    { "POST", "enrollments/+/attestationmechanism", "EnrollmentWrite" },
-    { "POST", "enrollmentGroups/query", "EnrollmentRead EnrollmentWrite" },
-    { "GET", "enrollmentGroups/+", "EnrollmentRead EnrollmentWrite" },
-    { "PUT", "enrollmentGroups/+", "EnrollmentWrite" },
-    { "DELETE", "enrollmentGroups/+", "EnrollmentWrite" },
-    { "POST", "enrollmentGroups/+/attestationmechanism", "EnrollmentWrite" },
-    { "GET", "registrations/+", "RegistrationStatusRead" },
-    { "DELETE", "registrations/+", "RegistrationStatusWrite" },
-    { "POST", "registrations/+/query", "RegistrationStatusRead" },
-    { "GET", "devices", "RegistryRead RegistryWrite" },
-    { "GET", "devices/+", "RegistryRead RegistryWrite" },
-    { "PUT", "devices/+", "RegistryWrite" },
-    { "DELETE", "devices/+", "RegistryWrite" },
-    { "POST", "devices/query", "ServiceConnect" },
-    { "GET", "twins/+", "ServiceConnect" },
-    { "PATCH", "twins/+", "ServiceConnect" },
-    { "PUT", "twins/+", "ServiceConnect" },
-    /* who may write a registry may read it */
-    { "GET", "statistics/devices", "RegistryRead RegistryWrite" },
-    { "GET", "statistics/service", "RegistryRead RegistryWrite" },
-    { "GET", "berth/v1/service",
-      "ServiceConfig EnrollmentRead EnrollmentWrite RegistrationStatusRead "
-      "RegistrationStatusWrite RegistryRead RegistryWrite ServiceConnect DeviceConnect" },
-    { "POST", "berth/v1/listkeys", "ServiceConfig" },
-    { "GET", "berth/v1/hubs", "ServiceConfig EnrollmentRead" },
-    { "GET", "berth/v1/hubs/+", "ServiceConfig EnrollmentRead" },
-    { "PUT", "berth/v1/hubs/+", "ServiceConfig" },
-    { "POST", "berth/v1/hubs/+/listkeys", "ServiceConfig" },
-    { "DELETE", "berth/v1/hubs/+", "ServiceConfig" },
-    { "GET", "berth/v1/policies", "ServiceConfig" },
-    { "GET", "berth/v1/policies/+", "ServiceConfig" },
-    { "PUT", "berth/v1/policies/+", "ServiceConfig" },
-    { "DELETE", "berth/v1/policies/+", "ServiceConfig" },
-    { "POST", "berth/v1/policies/+/listkeys", "ServiceConfig" },
-    { "POST", "berth/v1/policies/+/regeneratekey", "ServiceConfig" },
-    { "GET", "berth/v1/hubs/+/policies", "ServiceConfig" },
-    { "GET", "berth/v1/hubs/+/policies/+", "ServiceConfig" },
-    { "PUT", "berth/v1/hubs/+/policies/+", "ServiceConfig" },
-    { "DELETE", "berth/v1/hubs/+/policies/+", "ServiceConfig" },
-    { "POST", "berth/v1/hubs/+/policies/+/listkeys", "ServiceConfig" },
-    { "POST", "berth/v1/hubs/+/policies/+/regeneratekey", "ServiceConfig" },
-    { "GET", "berth/v1/ca", "ServiceConfig" },
-    { "POST", "berth/v1/ca/rollover", "ServiceConfig" },
-    { "GET", "berth/v1/hubs/+/events", "ServiceConfig" },
-    { "GET", "berth/v1/hubs/+/devices/+/provisioning",
-      "ServiceConfig EnrollmentRead RegistrationStatusRead" },
-    { "GET", "berth/v1/audit", "ServiceConfig" },
-    { "GET", "berth/v1/registrations", "RegistrationStatusRead" },
-    { "GET", "berth/v1/refusals", "RegistrationStatusRead" },
-    { "GET", "berth/v1/enrollments/+/settings", "EnrollmentRead EnrollmentWrite" },
-    { "PATCH", "berth/v1/enrollments/+/settings", "EnrollmentWrite" },
-    { "GET", "berth/v1/enrollmentGroups/+/settings", "EnrollmentRead EnrollmentWrite" },
-    { "PATCH", "berth/v1/enrollmentGroups/+/settings", "EnrollmentWrite" },
-};
+/* ---- routes ---- */
 
 static const struct route_table *const tables[] = { &dps_service_routes, &hub_service_routes,
                                                     &berth_api_routes };
-
-/* "ServiceConfig" is no part of "EnrollmentRead ServiceConfigX": names end at a blank. */
-static bool names_have(const char *names, const char *name)
-{
-    size_t n = strlen(name);
-
-    for (const char *p = names; (p = strstr(p, name)) != NULL; p += n)
-        if ((p == names || p[-1] == ' ') && (p[n] == '\0' || p[n] == ' '))
-            return true;
-    return false;
-}
-
-static const char *golden_rights(const struct route *row)
-{
-    for (size_t i = 0; i < ARRAY_LEN(golden); i++)
-        if (strcmp(golden[i].path, row->path) == 0 &&
-            strcmp(golden[i].method, methods[row->method]) == 0)
-            return golden[i].rights;
-    fail_msg("%s %s is not in the list", methods[row->method], row->path);
-    return NULL;
-}
-
-/* "PUT /enrollments/x" for a row. */
-static void line_of(const struct route *row, const char *id, char *out, size_t size)
-{
-    size_t n = (size_t)snprintf(out, size, "%s /", methods[row->method]);
-
-    for (const char *p = row->path; *p != '\0' && n + 64 < size; p++) {
-        if (*p == '+')
-            n += (size_t)snprintf(out + n, size - n, "%s", id);
-        else
-            out[n++] = *p;
-    }
-    out[n] = '\0';
-}
-
-/* A policy with one right each, in the service and in the hub. */
-static void put_single_rights(struct rig *r)
-{
-    for (unsigned i = 0; i < RIGHT_COUNT; i++) {
-        char name[8];
-        snprintf(name, sizeof name, "only%u", i);
-        rig_put_policy(r, "", name, 1u << i);
-        rig_put_policy(r, RIG_HOST, name, 1u << i);
-    }
-}
-
-static void try_row(struct rig *r, const struct route *row)
-{
-    const char *rights = golden_rights(row);
-    char line[256], name[8];
-
-    line_of(row, "x1", line, sizeof line);
-    for (unsigned i = 0; i < RIGHT_COUNT; i++) {
-        bool allowed = names_have(rights, berth_right_name(1u << i));
-        const struct rig_answer *a;
-        snprintf(name, sizeof name, "only%u", i);
-        a = rig_ask(r, &(struct rig_request){ .line = line, .policy = name });
-        if ((a->why == WHY(RIGHT_MISSING)) == allowed || (a->status == 401) == allowed)
-            fail_msg("%s with %s: %d %s", line, berth_right_name(1u << i), a->status, a->body);
-    }
-    CHECK(line, rig_ask(r, &(struct rig_request){ .line = line, .policy = "" })->why ==
-                    WHY(SERVICE_TOKEN_MISSING));
-}
-
-static void test_every_right_on_every_route(void **state)
-{
-    size_t rows = 0;
-
-    (void)state;
-    for (size_t t = 0; t < ARRAY_LEN(tables); t++) {
-        struct rig *r = rig_new();
-        put_single_rights(r);
-        for (size_t i = 0; i < tables[t]->count; i++, rows++)
-            try_row(r, &tables[t]->rows[i]);
-        rig_free(r);
-    }
-    CHECK("none has gone", rows == ARRAY_LEN(golden));
-}
 
 static void test_routes(void **state)
 {
@@ -446,7 +301,7 @@ static void test_broken_store(void **state)
             const char *id =
                 row->method == HTTP_GET && strstr(row->path, "hubs") != NULL ? RIG_HUB : "x1.y";
             char line[256];
-            line_of(row, id, line, sizeof line);
+            rig_line(row, id, line, sizeof line);
             const struct rig_answer *a =
                 rig_ask(r, &(struct rig_request){ .line = line, .body = body_for(row) });
             if ((a->why == WHY(STORE_FAILED)) == in_memory || (a->status == 503) == in_memory)
@@ -465,7 +320,7 @@ static void abandon(const struct route *row, int steps)
 
     rig_ask(
         r, &(struct rig_request){ .line = "PUT /devices/x1.y", .body = "{\"deviceId\":\"x1.y\"}" });
-    line_of(row, "x1.y", line, sizeof line);
+    rig_line(row, "x1.y", line, sizeof line);
     rig_send(r, &(struct rig_request){ .line = line,
                                        .headers = row->method == HTTP_PUT ? "If-Match: *\r\n" : "",
                                        .body = body_for(row) });
@@ -507,7 +362,7 @@ static void test_dropped(void **state)
             struct rig *r = rig_new();
             char line[256];
 
-            line_of(row, "x1.y", line, sizeof line);
+            rig_line(row, "x1.y", line, sizeof line);
             rig_send(r, &(struct rig_request){ .line = line, .body = body_for(row) });
             CHECK(line, (rig_answer(r)->status == 0) == (rig_front(r)->calls != NULL));
             rig_free(r);
@@ -606,7 +461,6 @@ static void test_stopping(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_right_on_every_route),
         cmocka_unit_test(test_routes),
         cmocka_unit_test(test_tokens),
         cmocka_unit_test(test_throttle),
