@@ -191,7 +191,7 @@ static int read_in(const char *directory, struct profile *out, bool *missing)
     return read_file(path, out, missing);
 }
 
-static int take_login(const char *text, const char *from, struct profile *out)
+static int take_login_text(const char *text, const char *from, struct profile *out)
 {
     const char *problem;
 
@@ -203,6 +203,15 @@ static int take_login(const char *text, const char *from, struct profile *out)
             problem);
     use_login(out);
     return EXIT_CODE_OK;
+}
+
+/* Overwritten once read, so that its key leaves the process list. */
+static int take_login(char *text, struct profile *out)
+{
+    int code = take_login_text(text, "--login", out);
+
+    memset(text, '*', strlen(text));
+    return code;
 }
 
 static int find_usual(struct profile *out, bool *missing)
@@ -225,7 +234,7 @@ static int find(const struct options *o, struct profile *out, bool *missing)
 
     *missing = false;
     if (o->login != NULL)
-        return take_login(o->login, "--login", out);
+        return take_login(o->login, out);
     if (o->profile != NULL)
         return read_named(o->profile, out);
     if (o->data_dir != NULL) {
@@ -239,7 +248,7 @@ static int find(const struct options *o, struct profile *out, bool *missing)
                             o->data_dir);
     }
     if (login != NULL && login[0] != '\0')
-        return take_login(login, "$BERTH_LOGIN", out);
+        return take_login_text(login, "$BERTH_LOGIN", out);
     if (path != NULL && path[0] != '\0')
         return read_named(path, out);
     profiles_current(current);

@@ -4,16 +4,17 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+berth_err secure_memory(bool dumpable)
+{
+    return dumpable || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? BERTH_OK : BERTH_E_IO;
+}
+
 berth_err secure_process(bool dumpable)
 {
     const struct rlimit none = { 0, 0 };
 
     (void)umask(077);
-    if (setrlimit(RLIMIT_CORE, &none) != 0)
-        return BERTH_E_IO;
-    if (!dumpable && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-        return BERTH_E_IO;
-    return BERTH_OK;
+    return setrlimit(RLIMIT_CORE, &none) == 0 ? secure_memory(dumpable) : BERTH_E_IO;
 }
 
 size_t secure_file_limit(void)

@@ -12,9 +12,12 @@
 #define SECURE_FILES_RESERVE  128
 #define SECURE_FILES_PER_LOOP 16
 
-/* No core dump, no reading of its memory by other processes of the user, new files for the user
- * alone. DUMPABLE leaves the second out: leak checkers attach to the process. Before any thread and
- * any secret. */
+/* What every program does that meets a key: no core dump, no reading of its memory, environment
+ * and files by other processes of the user. Before any secret; programs that it starts are as they
+ * were. DUMPABLE leaves it out: leak checkers attach to the process. */
+BERTH_MUST_USE berth_err secure_memory(bool dumpable);
+/* The same, no core dump of what it starts either, and new files for the user alone. Before any
+ * thread. */
 BERTH_MUST_USE berth_err secure_process(bool dumpable);
 
 /* Raises the limit of open files as far as the process may and returns it. */
