@@ -133,6 +133,7 @@ static void find_key(struct inquiry *q)
 bool forensics_look_into(struct forensics *f, const struct forensics_job *j)
 {
     struct inquiry q = { .f = f };
+    bool found;
 
     q.w = (struct berth_circumstances){ .why = j->why,
                                         .id_scope = catalog_view(f->catalog)->id_scope,
@@ -145,5 +146,8 @@ bool forensics_look_into(struct forensics *f, const struct forensics_job *j)
     }
     refusals_examined(f->o.refusals, j->refusal, REFUSAL_EXAMINED, &q.finding,
                       q.matched ? q.whose : NO_VIEW);
-    return q.finding.count > 0;
+    found = q.finding.count > 0;
+    /* The token may be good elsewhere, and the thread's stack rests until the next one. */
+    f->crypto.wipe(f->crypto.ctx, &q, sizeof q);
+    return found;
 }

@@ -1,84 +1,294 @@
-// The daemon's memory while it runs: what of the secrets that went through it is still there once all is answered.
+// The process itself: nobody of the same user looks into it, it leaves no core dump, and what went through it is wiped from its memory.
 //
 // usage: BERTH=.. node memory.mjs   (in tests/in-netns)
 import assert from 'node:assert/strict'
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Daemon } from '../sdk/daemon.mjs'
 import { call, deriveKey, hubConnectionString, request, sasToken } from '../sdk/rest.mjs'
 import { find, keyForms, needlesOf } from './needles.mjs'
 import { mqtt, openTls, packets } from './raw.mjs'
 
-const REGION_MAX = 1 << 30 // larger ones are a sanitizer's shadow
+const REGION_MAX = 2 ** 30 // larger ones are a sanitizer's shadow
+const SETTLE_MS = 10_000 // forensics run behind the answers, a session ends behind its client
 const API = 'api-version=2021-10-01'
-const newKey = (n = 64) => randomBytes(n).toString('base64')
+const BERTH = resolve(process.env.BERTH)
+const newKey = (size = 64) => randomBytes(size).toString('base64')
 
-// [name, bytes] of what the process may write to, and has touched.
+let passed = 0
+let failed = 0
+async function check(name, run) {
+  try {
+    await run()
+    passed++
+  } catch (error) {
+    failed++
+    console.error(`FAILED: ${name}: ${error.message}`)
+  }
+}
+
+async function until(look, ms = SETTLE_MS) {
+  const end = Date.now() + ms
+  for (;;) {
+    const found = await look()
+    if (found || Date.now() >= end) return found
+    await sleep(50)
+  }
+}
+
+const work = mkdtempSync(join(tmpdir(), 'berth-memory-'))
+const OPTIONS = ['--hostname', 'localhost', '--listen', '127.0.0.1', '--loops', '1', '--ops-port', '0']
+
+// ---- who may look ----
+
+// As the same user, without the rights that root has over others.
+const unprivileged = (...command) =>
+  spawnSync('setpriv', ['--bounding-set=-all', '--inh-caps=-all', ...command], { encoding: 'latin1' })
+
+function mayLook(pid, file) {
+  const { status, error } = unprivileged('head', '-c', '1', `/proc/${pid}/${file}`)
+  assert.equal(error, undefined, `${error?.message}: setpriv is part of util-linux`)
+  return status === 0
+}
+
+// One page from where the process has its program: /proc/PID/mem has nothing at 0.
+function mayReadMemory(pid) {
+  const { status, stdout } = unprivileged('head', '-n', '1', `/proc/${pid}/maps`)
+  if (status !== 0) return false
+  const from = BigInt(`0x${stdout.split('-')[0]}`) / 4096n
+  const page = ['if=/proc/PID/mem'.replace('PID', pid), 'of=/dev/null', 'bs=4096', 'count=1']
+  return unprivileged('dd', ...page, `skip=${from}`).status === 0
+}
+
+const SECRETIVE = ['environ', 'maps', 'fd/0', 'auxv', 'stack']
+
+async function hidesFromOthers(name, pid) {
+  for (const file of SECRETIVE)
+    await check(`${name}: /proc/PID/${file} is shut`, () => assert.ok(!mayLook(pid, file)))
+  await check(`${name}: its memory is shut`, () => assert.ok(!mayReadMemory(pid)))
+}
+
+// ---- core dumps ----
+
+// Started by a shell that would let it dump, so that the shell says whether it has.
+function runDumping(name, command, env = {}) {
+  const pidFile = join(work, `${name}.pid`)
+  const script = join(work, `${name}.sh`)
+  writeFileSync(script, `ulimit -c unlimited 2>/dev/null\ncd ${work}\n"$@" &\necho $! >${pidFile}.new\nmv ${pidFile}.new ${pidFile}\nwait $!\n`)
+  const child = spawn('bash', [script, ...command], {
+    env: { ...process.env, LC_ALL: 'C', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const run = { child, out: '', ended: once(child, 'close') }
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text) => (run.out += text))
+  run.started = until(() => existsSync(pidFile)).then(() => {
+    run.pid = Number(readFileSync(pidFile, 'utf8'))
+  })
+  return run
+}
+
+async function abort(run) {
+  process.kill(run.pid, 'SIGABRT')
+  await run.ended
+  return { dumped: /core dumped/.test(run.out), aborted: /Abort/.test(run.out) }
+}
+
+const cores = () => readdirSync(work).filter((name) => /^core/.test(name))
+
+// The sanitizer would shut off dumps by itself, and take the signal.
+const PLAIN = { BERTH_TEST_DUMPABLE: '0', ASAN_OPTIONS: 'disable_coredump=0:handle_abort=0:detect_leaks=0' }
+
+async function processesAreClosed() {
+  const open = runDumping('open', ['sleep', '1000'])
+  await open.started
+  await until(() => readFileSync(`/proc/${open.pid}/cmdline`, 'utf8').startsWith('sleep'))
+  await check('others of the user can be looked into', () => assert.ok(mayLook(open.pid, 'environ')))
+  const system = await abort(open)
+  const before = cores().length
+
+  const data = join(work, 'data')
+  const serve = runDumping('serve', [BERTH, 'serve', '--data-dir', data, '--https-port', '0', '--mqtts-port', '0', ...OPTIONS], PLAIN)
+  await serve.started
+  await until(() => /berth serves/.test(serve.out), 60_000)
+  const port = /https:\/\/\S+:(\d+) /.exec(serve.out)?.[1]
+  const login = `HostName=localhost:${port};SharedAccessKeyName=provisioningserviceowner;SharedAccessKey=${newKey(32)}`
+  await check('the daemon has no core to dump', () =>
+    assert.match(readFileSync(`/proc/${serve.pid}/limits`, 'utf8'), /^Max core file size +0 +0 /m),
+  )
+  await hidesFromOthers('the daemon', serve.pid)
+
+  // A verb that waits for an answer: nobody gives one.
+  const verb = runDumping('verb', [BERTH, 'backup', '--data-dir', data, '--output', join(work, 'b'), '--passphrase-file', '/dev/tty'], { ...PLAIN, BERTH_LOGIN: login })
+  await verb.ended
+  const waiting = runDumping('waiting', [BERTH, 'restore', '-', '--data-dir', join(work, 'r'), '--list', '--passphrase-file', fifo('passphrase')], { ...PLAIN, BERTH_LOGIN: login })
+  await waiting.started
+  await until(() => readFileSync(`/proc/${waiting.pid}/cmdline`, 'utf8').includes('restore'))
+  await sleep(0)
+  const key = runDumping('key', [BERTH, 'key', 'derive', '--key-file', fifo('key'), '--registration-id', 'x'], { ...PLAIN, BERTH_LOGIN: login })
+  await key.started
+  await until(() => !mayLook(key.pid, 'environ'))
+  await hidesFromOthers('key derive', key.pid)
+  for (const [name, run] of Object.entries({ serve, restore: waiting, 'key derive': key }))
+    await check(`${name} leaves no core`, async () => {
+      const end = await abort(run)
+      assert.deepEqual(end, { dumped: false, aborted: true }, run.out)
+      assert.equal(cores().length, before)
+    })
+  console.log(
+    system.dumped
+      ? 'core dumps: this system makes them, berth makes none'
+      : 'core dumps: this system makes none (core_pattern, limits), so the limit and the flag alone were seen',
+  )
+}
+
+// A file that whoever opens it waits at.
+function fifo(name) {
+  const path = join(work, `${name}.fifo`)
+  spawnSync('mkfifo', [path])
+  return path
+}
+
+// ---- what stays in memory ----
+
+// [bytes] of what the process may write to, and has touched.
 function* regions(pid) {
   const fd = openSync(`/proc/${pid}/mem`, 'r')
   try {
     for (const line of readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n')) {
-      const [, from, to, name] = /^(\w+)-(\w+) rw\S+ \S+ \S+ \S+ *(.*)$/.exec(line) ?? []
+      const [, from, to] = /^(\w+)-(\w+) rw/.exec(line) ?? []
       const size = from ? parseInt(to, 16) - parseInt(from, 16) : 0
       if (size === 0 || size > REGION_MAX) continue
       const bytes = Buffer.alloc(size)
       try {
         readSync(fd, bytes, 0, size, parseInt(from, 16))
       } catch {
-        continue
+        continue // shadow's gap, or gone meanwhile
       }
-      yield [`${name || 'anonymous'}@${from}`, bytes]
+      yield bytes
     }
   } finally {
     closeSync(fd)
   }
 }
 
-function copies(pid, needles) {
-  const found = []
-  for (const [name, bytes] of regions(pid))
-    for (const { secret, form, piece } of needles) {
-      let at = -1
-      while ((at = bytes.indexOf(piece, at + 1)) >= 0) found.push({ secret, form, name, at, around: bytes.subarray(Math.max(0, at - 40), at + 48).toString('latin1').replace(/[^ -~]/g, '.') })
-    }
+// Names of the secrets that are in memory, each as it is there.
+function inMemory(pid, needles) {
+  const found = new Map()
+  for (const bytes of regions(pid))
+    for (const { secret, form } of find(needles, bytes)) found.set(secret, [...(found.get(secret) ?? []), form])
   return found
 }
 
-const daemon = await new Daemon(['--hostname', 'localhost', '--listen', '127.0.0.1', '--loops', '1', '--ops-port', '0']).start()
-const own = daemon.profile.connectionString
-const group = { primaryKey: newKey(), secondaryKey: newKey() }
-const single = { primaryKey: newKey(), secondaryKey: newKey() }
-const device = { primaryKey: newKey(32), secondaryKey: newKey(32) }
-await call(daemon, own, 'PUT', `/enrollmentGroups/g?${API}`, { enrollmentGroupId: 'g', attestation: { type: 'symmetricKey', symmetricKey: group } })
-await call(daemon, own, 'PUT', `/enrollments/single?${API}`, { registrationId: 'single', attestation: { type: 'symmetricKey', symmetricKey: single } })
-const hub = await hubConnectionString(daemon)
-await call(daemon, hub, 'PUT', `/devices/made?${API}`, { deviceId: 'made', authentication: { type: 'sas', symmetricKey: device } })
-await call(daemon, hub, 'GET', `/devices?${API}`)
-const scope = (id) => `${daemon.profile.idScope}/registrations/${id}`
-const tok = {}
-async function reg(id, key) {
-  const t = sasToken(scope(id), key, 'registration')
-  tok[id] = decodeURIComponent(/sig=([^&]*)/.exec(t)[1])
-  return request(daemon, { method: 'PUT', path: `/${scope(id)}/register?api-version=2021-06-01`, headers: { Authorization: t }, body: { registrationId: id } })
+const secrets = {}
+function key(name, base64) {
+  secrets[name] = keyForms(base64)
+  return base64
 }
-assert.equal((await reg('d-1', deriveKey(group.primaryKey, 'd-1'))).status, 202)
-assert.equal((await reg('single', single.secondaryKey)).status, 202)
-assert.equal((await reg('d-2', newKey())).status, 401)
-const wire = await openTls(daemon, daemon.mqttsPort)
-const ht = sasToken('localhost/devices/made', device.primaryKey)
-tok.hub = decodeURIComponent(/sig=([^&]*)/.exec(ht)[1])
-wire.write(mqtt.connect('localhost/made/?api-version=2021-04-12', ht, 60, 0xc2, 'made'))
-await wire.until((got) => packets(got).find(({ type }) => type === 2))
-await sleep(500)
-const table = {}
-const put = (n, k) => { const f = keyForms(k); table[n] = { bytes: f.bytes, base64: f.base64, url: f['base64, in an URL'] } }
-put('group p', group.primaryKey); put('group s', group.secondaryKey)
-put('single p', single.primaryKey); put('single s', single.secondaryKey)
-put('device p', device.primaryKey); put('device s', device.secondaryKey)
-put('derived p', deriveKey(group.primaryKey, 'd-1')); put('derived s', deriveKey(group.secondaryKey, 'd-1'))
-put('owner', /SharedAccessKey=([^;]*)/.exec(own)[1])
-for (const [k, v] of Object.entries(tok)) put(`token ${k}`, v)
-for (const f of copies(daemon.child.pid, needlesOf(table))) console.log(f.secret, f.form, f.name.slice(-40), f.around)
-wire.end()
-await daemon.stop()
+const pair = (name, size) => ({
+  primaryKey: key(`${name}, primary`, newKey(size)),
+  secondaryKey: key(`${name}, secondary`, newKey(size)),
+})
+function token(name, resource, base64, policy) {
+  const made = sasToken(resource, base64, policy)
+  key(name, decodeURIComponent(/sig=([^&]*)/.exec(made)[1]))
+  return made
+}
+
+const daemon = new Daemon([...OPTIONS, '--peer-failures-per-min', '0'])
+const attestation = (symmetricKey) => ({ type: 'symmetricKey', symmetricKey })
+const scope = (id) => `${daemon.profile.idScope}/registrations/${id}`
+
+async function register(id, base64) {
+  const { status } = await request(daemon, {
+    method: 'PUT',
+    path: `/${scope(id)}/register?api-version=2021-06-01`,
+    headers: { Authorization: token(`token of ${id}`, scope(id), base64, 'registration') },
+    body: { registrationId: id },
+  })
+  return status
+}
+
+async function registerMqtt(id, base64) {
+  const wire = await openTls(daemon, daemon.mqttsPort)
+  const password = token(`token of ${id}`, scope(id), base64, 'registration')
+  wire.write(mqtt.connect(`${scope(id)}/api-version=2019-03-31`, password, 60, 0xc2, id))
+  wire.write(Buffer.concat([mqtt.subscribe(), mqtt.register()]))
+  await wire.until((got) => packets(got).some(({ type }) => type === 3))
+  wire.end()
+}
+
+async function work_() {
+  const own = daemon.profile.connectionString
+  const put = (login, path, body) => call(daemon, login, 'PUT', `${path}?${API}`, body)
+  const [group, single, device] = [pair('group'), pair('enrollment'), pair('device', 32)]
+  key('owner, primary', /SharedAccessKey=([^;]*)/.exec(own)[1])
+  await put(own, '/enrollmentGroups/g', { enrollmentGroupId: 'g', attestation: attestation(group) })
+  await put(own, '/enrollments/single', { registrationId: 'single', attestation: attestation(single) })
+  const hub = await hubConnectionString(daemon)
+  await put(hub, '/devices/made', { deviceId: 'made', authentication: { type: 'sas', symmetricKey: device } })
+  await call(daemon, own, 'POST', `/enrollments/single/attestationmechanism?${API}`)
+  await call(daemon, hub, 'GET', `/devices?${API}`)
+  for (const [id, slot] of [['d-1', 'primaryKey'], ['d-2', 'secondaryKey']]) {
+    assert.equal(await register(id, key(`derived for ${id}`, deriveKey(group[slot], id))), 202)
+    key(`the other one of ${id}`, deriveKey(group[slot === 'primaryKey' ? 'secondaryKey' : 'primaryKey'], id))
+  }
+  assert.equal(await register('single', single.secondaryKey), 202)
+  await registerMqtt('m-1', key('derived for m-1', deriveKey(group.primaryKey, 'm-1')))
+  assert.equal(await register('refused', key('a wrong key', newKey())), 401)
+  assert.equal(await register('mistaken', group.primaryKey), 401) // forensics find it out
+  assert.equal(await register('upper', key('derived in capitals', deriveKey(group.primaryKey, 'UPPER'))), 401)
+  return device
+}
+
+async function memoryIsWiped() {
+  await daemon.start()
+  try {
+    const device = await work_()
+    const wire = await openTls(daemon, daemon.mqttsPort)
+    const password = token('token of the session', 'localhost/devices/made', device.primaryKey)
+    wire.write(mqtt.connect('localhost/made/?api-version=2021-04-12', password, 60, 0xc2, 'made'))
+    await wire.until((got) => packets(got).some(({ type }) => type === 2))
+    // What is needed again at any moment stays, and its being seen is the proof that the test sees.
+    const kept = ['group, primary', 'group, secondary', 'owner, primary']
+    const needles = needlesOf(secrets)
+    const holds = async (names) => {
+      let found
+      await until(() => (found = inMemory(daemon.child.pid, needles)).size === names.length)
+      assert.deepEqual([...found.keys()].sort(), [...names].sort(), JSON.stringify([...found]))
+    }
+    await check('during a session', () => holds([...kept, 'token of the session']))
+    wire.write(mqtt.disconnect)
+    wire.end()
+    await check('after the session', () => holds(kept))
+    console.log(
+      `memory: ${Object.keys(secrets).length} secrets went through the daemon, ${kept.length} stay as they must (${kept.join('; ')}), of the others none`,
+    )
+  } finally {
+    await daemon.stop()
+  }
+}
+
+try {
+  await processesAreClosed()
+  await memoryIsWiped()
+} finally {
+  rmSync(work, { recursive: true, force: true })
+}
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 ? 0 : 1

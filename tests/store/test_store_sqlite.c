@@ -1,9 +1,11 @@
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "store/sqlite/port.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/sqlite/writer.h"
 #include "tests/store/door.h"
@@ -11,7 +13,8 @@
 #include "tests/store/test_crypto.h"
 #include "tests/unit/check.h"
 
-#define KIND BERTH_KIND_REGISTRATION
+#define KIND   BERTH_KIND_REGISTRATION
+#define SECRET "a secret of recognisable length, forty bytes"
 
 struct subject {
     struct scratch dir;
@@ -403,6 +406,58 @@ static void test_checkpoint(void **state)
     close_one(&s, &d);
 }
 
+static atomic_size_t wiped; /* blocks that held the secret */
+
+static void watching_wipe(void *ctx, void *p, size_t n)
+{
+    if (n > 32 && memmem(p, n, SECRET, strlen(SECRET)) != NULL)
+        wiped++;
+    test_crypto_wipe(ctx, p, n);
+}
+
+static bool is_woken(struct door *d)
+{
+    pthread_mutex_lock(&d->lock);
+    bool woken = d->woken;
+    pthread_mutex_unlock(&d->lock);
+    return woken;
+}
+
+/* Whoever watches other kinds and sleeps all the time keeps neither secrets nor the log's memory.
+ */
+static void test_watcher_of_other_kinds(void **state)
+{
+    struct berth_crypto crypto = test_crypto;
+    struct sqlite_store_options o = { .crypto = &crypto };
+    struct sqlite_store_problem problem = { "" };
+    struct subject s;
+    struct door busy, idle;
+
+    (void)state;
+    crypto.wipe = watching_wipe;
+    wiped = 0;
+    scratch_make(&s.dir);
+    o.directory = s.dir.path;
+    CHECK(problem.text, sqlite_store_open(&o, &s.store, &problem) == BERTH_OK);
+    door_open(&busy, &sqlite_subject, &s, 1u << KIND);
+    door_open(&idle, &sqlite_subject, &s, 1u << BERTH_KIND_HUB);
+    for (int i = 1; i <= 2 * PORT_PASSED_BY_MAX; i++) {
+        struct berth_change c = change_put(KIND, "", "k", BERTH_ANY, "");
+        c.rec.secret = BERTH_STR(SECRET);
+        CHECK("committed", door_commit(&busy, &c, 1, 1, NULL) == STORE_OK);
+        CHECK("woken when many have passed", is_woken(&idle) == (i >= PORT_PASSED_BY_MAX));
+    }
+    CHECK("told", busy.told_count == 2 * PORT_PASSED_BY_MAX);
+    CHECK("all are wiped meanwhile", wiped >= 2 * PORT_PASSED_BY_MAX);
+
+    struct berth_change hub = change_put(BERTH_KIND_HUB, "", "h", BERTH_ANY, "");
+    CHECK("committed", door_commit(&busy, &hub, 1, 1, NULL) == STORE_OK);
+    door_turn(&idle);
+    CHECK("its own kind reaches it", idle.told_count == 1);
+    door_close(&idle);
+    close_one(&s, &busy);
+}
+
 int main(void)
 {
     static int no_window = 0;
@@ -417,6 +472,7 @@ int main(void)
         cmocka_unit_test(test_disk_full_by_pages),
         cmocka_unit_test(test_answers_too_early),
         cmocka_unit_test(test_checkpoint),
+        cmocka_unit_test(test_watcher_of_other_kinds),
     };
 
     at_once.name = "sqlite without a window";

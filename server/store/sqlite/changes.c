@@ -23,17 +23,18 @@ struct store_job *change_log_join(struct change_log *log)
     return log->tail;
 }
 
-void change_log_leave(struct change_log *log, struct store_job *cursor)
+void change_log_leave(struct change_log *log, struct store_job *cursor, unsigned kinds)
 {
     while (change_pending(cursor)) {
         change_advance(&cursor);
-        store_job_read(cursor);
+        if ((cursor->kinds & kinds) != 0)
+            store_job_read(cursor);
     }
     log->cursors--;
     store_job_unref(cursor);
 }
 
-void change_log_publish(struct change_log *log, struct store_job *j)
+void change_log_publish(struct change_log *log, struct store_job *j, unsigned readers)
 {
     struct store_job *before = log->tail;
 
@@ -41,7 +42,7 @@ void change_log_publish(struct change_log *log, struct store_job *j)
         return;
     store_job_ref(j); /* its predecessor's */
     store_job_ref(j); /* the log's */
-    atomic_fetch_add_explicit(&j->readers, log->cursors, memory_order_relaxed);
+    atomic_fetch_add_explicit(&j->readers, readers, memory_order_relaxed);
     atomic_store_explicit(&before->later, j, memory_order_release);
     log->tail = j;
     store_job_unref(before);

@@ -18,11 +18,11 @@ void change_log_deinit(struct change_log *log);
 
 /* A cursor behind the last change. */
 struct store_job *change_log_join(struct change_log *log);
-/* Passes all that is left without looking. */
-void change_log_leave(struct change_log *log, struct store_job *cursor);
+/* Passes all that is left, as a watcher of KINDS, without looking. */
+void change_log_leave(struct change_log *log, struct store_job *cursor, unsigned kinds);
 
-/* Every cursor will meet J's changes. */
-void change_log_publish(struct change_log *log, struct store_job *j);
+/* Every cursor will meet J; READERS of them follow what has happened in it, J->kinds. */
+void change_log_publish(struct change_log *log, struct store_job *j, unsigned readers);
 
 /* One atomic load: is there a job behind CURSOR? */
 static inline bool change_pending(const struct store_job *cursor)
@@ -30,8 +30,8 @@ static inline bool change_pending(const struct store_job *cursor)
     return atomic_load_explicit(&cursor->later, memory_order_acquire) != NULL;
 }
 
-/* Moves *CURSOR to the next job, which must be there. Its changes may be read until
- * store_job_read(*CURSOR), due once. */
+/* Moves *CURSOR to the next job, which must be there. Who watches one of its kinds may read its
+ * changes until store_job_read(*CURSOR), due once; the changes may be gone for everyone else. */
 void change_advance(struct store_job **cursor);
 
 #endif

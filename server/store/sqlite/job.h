@@ -23,6 +23,7 @@ struct store_job {
     int64_t now_ms;
 
     struct store_step *steps; /* gone once nobody needs it */
+    unsigned kinds;           /* 1 << kind of what happened, set when it is published */
     size_t count;
     size_t bytes; /* of what STEPS holds */
 
@@ -34,7 +35,7 @@ struct store_job {
     /* As a node of the log of changes, changes.h. */
     _Atomic(struct store_job *) later;
     atomic_uint refs;    /* completion, predecessor in the log, log, each cursor on it */
-    atomic_uint readers; /* who still needs STEPS: the writer, then each watcher */
+    atomic_uint readers; /* who still needs STEPS: the writer, then each watcher of KINDS */
 };
 
 /* NULL when memory is out. Without changes (COUNT 0) it only carries an outcome. */

@@ -167,6 +167,8 @@ static size_t run_changes(struct sqlite_port *p)
         return 0;
     while (change_pending(p->cursor)) {
         change_advance(&p->cursor);
+        if (!port_watches(p, p->cursor->kinds))
+            continue;
         told += tell_changes(p, p->cursor);
         store_job_read(p->cursor);
     }

@@ -14,6 +14,7 @@ struct read_call;
 struct sqlite_port {
     struct store_port base;
     struct sqlite_port *next; /* in the set, under its lock */
+    unsigned passed_by; /* jobs of no kind it watches since it was woken, under the set's lock */
     struct port_set *set;
     struct store_writer *writer;
     const struct berth_crypto *crypto;
@@ -37,6 +38,15 @@ static inline void port_wake(struct sqlite_port *p)
 {
     if (p->attach.wake != NULL)
         p->attach.wake(p->attach.wake_user);
+}
+
+/* A watcher is woken for what it watches, and after so many jobs of other kinds, lest it keep the
+ * log's memory for ever. */
+#define PORT_PASSED_BY_MAX 256
+
+static inline bool port_watches(const struct sqlite_port *p, unsigned kinds)
+{
+    return p->attach.watcher != NULL && (p->attach.watch_kinds & kinds) != 0;
 }
 
 /* Every port of a store, and the log their watchers follow. */

@@ -28,15 +28,32 @@ static unsigned kinds_changed(const struct store_job *j)
     return kinds;
 }
 
+static unsigned count_readers(const struct port_set *set, unsigned kinds)
+{
+    unsigned readers = 0;
+
+    for (const struct sqlite_port *p = set->first; p != NULL; p = p->next)
+        readers += port_watches(p, kinds);
+    return readers;
+}
+
+/* Whether P, which has a watcher, should look at the log. */
+static bool is_due(struct sqlite_port *p, unsigned kinds)
+{
+    if (!port_watches(p, kinds) && ++p->passed_by < PORT_PASSED_BY_MAX)
+        return false;
+    p->passed_by = 0;
+    return true;
+}
+
 void port_set_publish(struct port_set *set, struct store_job *j)
 {
-    unsigned kinds = kinds_changed(j);
-
+    j->kinds = kinds_changed(j);
     pthread_mutex_lock(&set->lock);
-    if ((kinds & set->watched) != 0) {
-        change_log_publish(&set->log, j);
+    if ((j->kinds & set->watched) != 0) {
+        change_log_publish(&set->log, j, count_readers(set, j->kinds));
         for (struct sqlite_port *p = set->first; p != NULL; p = p->next)
-            if (p->attach.watcher != NULL && (p->attach.watch_kinds & kinds) != 0)
+            if (p->attach.watcher != NULL && is_due(p, j->kinds))
                 port_wake(p);
     }
     pthread_mutex_unlock(&set->lock);
@@ -66,7 +83,7 @@ void port_set_leave(struct sqlite_port *p)
         at = &(*at)->next;
     *at = p->next;
     if (p->cursor != NULL)
-        change_log_leave(&set->log, p->cursor);
+        change_log_leave(&set->log, p->cursor, p->attach.watch_kinds);
     set->watched = 0;
     for (const struct sqlite_port *q = set->first; q != NULL; q = q->next)
         set->watched |= q->attach.watcher == NULL ? 0 : q->attach.watch_kinds;
