@@ -38,12 +38,15 @@ struct hub_session *hub_session_new(struct mqtt *m)
 
 static void session_free(struct hub_session *s)
 {
+    const struct berth_crypto *c = s->f->crypto;
+
     *s->prev = s->next;
     if (s->next != NULL)
         s->next->prev = s->prev;
     free(s->desired);
     free(s->will);
     free(s->patch);
+    c->wipe(c->ctx, s, sizeof *s); /* its token may outlive it */
     free(s);
 }
 

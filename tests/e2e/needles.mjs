@@ -22,11 +22,15 @@ function textForms(name, text) {
     [`${name}, in an URL, small letters`]: url.replace(/%../g, (code) => code.toLowerCase()),
     [`${name}, in an URL, twice`]: encodeURIComponent(url),
     [`${name}, in JSON`]: JSON.stringify(text).slice(1, -1).replaceAll('/', '\\/'),
-    [`${name}, in JSON, by code`]: JSON.stringify(text).slice(1, -1).replace(/[+/=]/g, (c) => `\\u00${hex(Buffer.from(c))}`),
+    [`${name}, in JSON, by code`]: JSON.stringify(text)
+      .slice(1, -1)
+      .replace(/[+/=]/g, (c) => `\\u00${hex(Buffer.from(c))}`),
     [`${name}, UTF-16`]: Buffer.from(text, 'utf16le'),
     [`${name}, hex`]: hex(bytes),
     [`${name}, HEX`]: hex(bytes).toUpperCase(),
-    ...Object.fromEntries(base64Within(bytes).map((form, i) => [`${name}, in base64 at ${i}`, form])),
+    ...Object.fromEntries(
+      base64Within(bytes).map((form, i) => [`${name}, in base64 at ${i}`, form]),
+    ),
   }
 }
 
@@ -55,7 +59,8 @@ export function needlesOf(table) {
   for (const [secret, forms] of Object.entries(table))
     for (const [form, value] of Object.entries(forms)) {
       const bytes = Buffer.from(value)
-      const ends = bytes.length <= PIECE ? [bytes] : [bytes.subarray(0, PIECE), bytes.subarray(-PIECE)]
+      const ends =
+        bytes.length <= PIECE ? [bytes] : [bytes.subarray(0, PIECE), bytes.subarray(-PIECE)]
       for (const piece of ends) needles.push({ secret, form, piece })
     }
   return needles

@@ -106,16 +106,27 @@ async function ask(place, method, path, { authorization, body, host = 'localhost
 }
 
 const policyKeys = { service: {}, hub: {} }
-const asOwner = () => token('localhost', policyKeys.service.provisioningserviceowner, 'provisioningserviceowner')
+const asOwner = () =>
+  token('localhost', policyKeys.service.provisioningserviceowner, 'provisioningserviceowner')
 const asHub = (host = 'localhost') => token(host, policyKeys.hub[host].iothubowner, 'iothubowner')
 const service = async (place, method, path, body) => {
   const answer = await ask(place, method, path, { authorization: asOwner(), body })
-  assert.ok(answer.status < 300, `${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`)
+  assert.ok(
+    answer.status < 300,
+    `${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`,
+  )
   return answer.body
 }
 const hub = async (place, method, path, body, headers) => {
-  const answer = await ask(place, method, `${path}?${API}`, { authorization: asHub(), body, headers })
-  assert.ok(answer.status < 300, `${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`)
+  const answer = await ask(place, method, `${path}?${API}`, {
+    authorization: asHub(),
+    body,
+    headers,
+  })
+  assert.ok(
+    answer.status < 300,
+    `${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`,
+  )
   return answer.body
 }
 
@@ -124,7 +135,11 @@ const LISTS = 'list answers'
 const OTHERS = 'other answers'
 
 async function readPolicies() {
-  for (const { keyName, primaryKey, secondaryKey } of await service(BY_DESIGN, 'POST', '/berth/v1/listkeys')) {
+  for (const { keyName, primaryKey, secondaryKey } of await service(
+    BY_DESIGN,
+    'POST',
+    '/berth/v1/listkeys',
+  )) {
     key(`${keyName}, primary`, primaryKey)
     key(`${keyName}, secondary`, secondaryKey)
   }
@@ -142,12 +157,15 @@ const pair = (name, size) => ({
   secondaryKey: key(`${name}, secondary`, newKey(size)),
 })
 const keys = { group: pair('group'), single: pair('enrollment'), device: pair('device', 32) }
-const derived = (id, slot = 'primaryKey') => key(`derived for ${id}, ${slot}`, deriveKey(keys.group[slot], id))
+const derived = (id, slot = 'primaryKey') =>
+  key(`derived for ${id}, ${slot}`, deriveKey(keys.group[slot], id))
 
 const attestation = (symmetricKey) => ({ type: 'symmetricKey', symmetricKey })
 
 async function recordsComeAndGo() {
-  policyKeys.service.provisioningserviceowner = /SharedAccessKey=([^;]*)/.exec(daemon.profile.connectionString)[1]
+  policyKeys.service.provisioningserviceowner = /SharedAccessKey=([^;]*)/.exec(
+    daemon.profile.connectionString,
+  )[1]
   await service(OTHERS, 'PUT', `/berth/v1/hubs/${OTHER_HUB}`, { allocation: false })
   await readPolicies()
   const group = { enrollmentGroupId: GROUP, attestation: attestation(keys.group) }
@@ -155,15 +173,27 @@ async function recordsComeAndGo() {
   await service(BY_DESIGN, 'PUT', `/enrollmentGroups/${GROUP}?${API}`, group)
   await service(BY_DESIGN, 'PUT', `/enrollments/${SINGLE}?${API}`, single)
   const symmetricKey = keys.device
-  await hub(BY_DESIGN, 'PUT', '/devices/made', { deviceId: 'made', authentication: { type: 'sas', symmetricKey } })
-  await service(BY_DESIGN, 'PUT', `/enrollments/gone?${API}`, { ...single, registrationId: 'gone', attestation: attestation(pair('deleted enrollment')) })
+  await hub(BY_DESIGN, 'PUT', '/devices/made', {
+    deviceId: 'made',
+    authentication: { type: 'sas', symmetricKey },
+  })
+  await service(BY_DESIGN, 'PUT', `/enrollments/gone?${API}`, {
+    ...single,
+    registrationId: 'gone',
+    attestation: attestation(pair('deleted enrollment')),
+  })
   await service(OTHERS, 'DELETE', `/enrollments/gone?${API}`)
   await service(OTHERS, 'GET', `/enrollmentGroups/${GROUP}?${API}`)
   await service(BY_DESIGN, 'POST', `/enrollmentGroups/${GROUP}/attestationmechanism?${API}`)
   await service(BY_DESIGN, 'POST', `/enrollments/${SINGLE}/attestationmechanism?${API}`)
-  await service(OTHERS, 'PATCH', `/berth/v1/enrollmentGroups/${GROUP}/settings`, { assigningFirst: false })
+  await service(OTHERS, 'PATCH', `/berth/v1/enrollmentGroups/${GROUP}/settings`, {
+    assigningFirst: false,
+  })
   await hub(BY_DESIGN, 'GET', '/devices/made')
-  await hub(OTHERS, 'PATCH', '/twins/made', { tags: { line: '2' }, properties: { desired: { rate: 1 } } })
+  await hub(OTHERS, 'PATCH', '/twins/made', {
+    tags: { line: '2' },
+    properties: { desired: { rate: 1 } },
+  })
 }
 
 // ---- devices ----
@@ -189,11 +219,18 @@ async function registerMqtt(user, password, id = 'client') {
 
 async function devicesRegister() {
   for (const slot of ['primaryKey', 'secondaryKey']) {
-    const { status } = await registerHttps(`d-${slot}`, token(scope(`d-${slot}`), derived(`d-${slot}`, slot), 'registration'))
+    const { status } = await registerHttps(
+      `d-${slot}`,
+      token(scope(`d-${slot}`), derived(`d-${slot}`, slot), 'registration'),
+    )
     assert.equal(status, 202)
     await registerHttps(SINGLE, token(scope(SINGLE), keys.single[slot], 'registration'))
   }
-  const topic = await registerMqtt(`${scope('m-1')}/api-version=2019-03-31`, token(scope('m-1'), derived('m-1'), 'registration'), 'm-1')
+  const topic = await registerMqtt(
+    `${scope('m-1')}/api-version=2019-03-31`,
+    token(scope('m-1'), derived('m-1'), 'registration'),
+    'm-1',
+  )
   assert.match(topic, /res\/200\//)
 }
 
@@ -202,19 +239,33 @@ async function devicesAreRefused() {
   const plain = (id, base64) => token(scope(id), base64, 'registration')
   await registerHttps('f-1', plain('f-1', key('wrong key', newKey())))
   await registerHttps('f-2', plain('f-2', keys.group.primaryKey))
-  await registerHttps('f-3', plain('f-3', key('derived in capitals', deriveKey(keys.group.primaryKey, 'F-3'))))
+  await registerHttps(
+    'f-3',
+    plain('f-3', key('derived in capitals', deriveKey(keys.group.primaryKey, 'F-3'))),
+  )
   await registerHttps('f-4', token('localhost/devices/f-4', derived('f-4')))
   await registerHttps(SINGLE, plain(SINGLE, derived(SINGLE)))
   await registerHttps('f-5', plain('f-5', derived('f-5')).replace('&se=', '&se=x'))
   await registerHttps('f-6', text('key for a token', `SharedAccessKey=${newKey()}`))
   await registerHttps('f-7', `SharedAccessSignature ${text('no token', newKey())}`)
-  await registerHttps('f-8', `Basic ${text('basic', Buffer.from(`f-8:${newKey(24)}`).toString('base64'))}`)
+  await registerHttps(
+    'f-8',
+    `Basic ${text('basic', Buffer.from(`f-8:${newKey(24)}`).toString('base64'))}`,
+  )
   await registerMqtt(`${scope('m-2')}/api-version=2019-03-31`, plain('m-2', newKey()), 'm-2')
-  await registerMqtt(`${scope('m-3')}/api-version=2019-03-31`, text('key as a password', newKey()), 'm-3')
+  await registerMqtt(
+    `${scope('m-3')}/api-version=2019-03-31`,
+    text('key as a password', newKey()),
+    'm-3',
+  )
   // the fields of CONNECT in another order
   await registerMqtt(plain('m-4', derived('m-4')), `${scope('m-4')}/api-version=2019-03-31`, 'm-4')
   await registerMqtt(`${scope('m-5')}/api-version=2019-03-31`, 'm-5', plain('m-5', derived('m-5')))
-  await registerMqtt(`${scope('m-6')}/api-version=2019-03-31&${plain('m-6', derived('m-6'))}`, 'x', 'm-6')
+  await registerMqtt(
+    `${scope('m-6')}/api-version=2019-03-31&${plain('m-6', derived('m-6'))}`,
+    'x',
+    'm-6',
+  )
   const path = `/${scope('q-1')}/register?api-version=2021-06-01&auth=${encodeURIComponent(plain('q-1', derived('q-1')))}`
   await ask('device answers', 'PUT', path, { body: { registrationId: 'q-1' } })
 }
@@ -229,23 +280,46 @@ async function servicesAreRefused() {
   await get(token('elsewhere.example', owner, 'provisioningserviceowner'))
   await get(`HostName=localhost;SharedAccessKey=${owner}`)
   await get(`Bearer ${text('bearer', newKey(24))}`)
-  await get(undefined, `&sig=${encodeURIComponent(token('localhost', owner, 'provisioningserviceowner'))}`)
-  const put = (path, body) => ask(OTHERS, 'PUT', `${path}?${API}`, { authorization: asOwner(), body })
+  await get(
+    undefined,
+    `&sig=${encodeURIComponent(token('localhost', owner, 'provisioningserviceowner'))}`,
+  )
+  const put = (path, body) =>
+    ask(OTHERS, 'PUT', `${path}?${API}`, { authorization: asOwner(), body })
   const short = text('key that is too short', randomBytes(15).toString('base64'))
   const broken = text('key that is no base64', `${newKey(24)}*`)
   for (const bad of [short, broken, key('key that is too long', newKey(65))]) {
-    await put(`/enrollmentGroups/${GROUP}-2`, { enrollmentGroupId: `${GROUP}-2`, attestation: attestation({ primaryKey: bad }) })
-    await put('/enrollments/bad', { registrationId: 'bad', attestation: attestation({ ...keys.single, secondaryKey: bad }) })
+    await put(`/enrollmentGroups/${GROUP}-2`, {
+      enrollmentGroupId: `${GROUP}-2`,
+      attestation: attestation({ primaryKey: bad }),
+    })
+    await put('/enrollments/bad', {
+      registrationId: 'bad',
+      attestation: attestation({ ...keys.single, secondaryKey: bad }),
+    })
     await ask(OTHERS, 'PUT', `/devices/bad?${API}`, {
       authorization: asHub(),
-      body: { deviceId: 'bad', authentication: { type: 'sas', symmetricKey: { primaryKey: bad, secondaryKey: bad } } },
+      body: {
+        deviceId: 'bad',
+        authentication: { type: 'sas', symmetricKey: { primaryKey: bad, secondaryKey: bad } },
+      },
     })
   }
   // no number where one belongs, a key where none belongs
-  await put('/enrollments/bad', { registrationId: 'bad', attestation: { type: keys.single.primaryKey } })
-  await put('/enrollments/bad', { registrationId: 'bad', provisioningStatus: keys.single.primaryKey, attestation: attestation(keys.single) })
+  await put('/enrollments/bad', {
+    registrationId: 'bad',
+    attestation: { type: keys.single.primaryKey },
+  })
+  await put('/enrollments/bad', {
+    registrationId: 'bad',
+    provisioningStatus: keys.single.primaryKey,
+    attestation: attestation(keys.single),
+  })
   await put(`/berth/v1/hubs/${OTHER_HUB}`, { weight: keys.group.primaryKey })
-  await put(`/enrollments/${SINGLE}`, { registrationId: SINGLE, attestation: attestation(keys.single) })
+  await put(`/enrollments/${SINGLE}`, {
+    registrationId: SINGLE,
+    attestation: attestation(keys.single),
+  })
 }
 
 async function session() {
@@ -260,14 +334,23 @@ async function session() {
   await wire.until((got) => packets(got).some(({ type }) => type === 4))
   heard(wire)
   const bad = await openTls(daemon, daemon.mqttsPort)
-  bad.write(mqtt.connect(`localhost/${id}/?api-version=2021-04-12`, token(`localhost/devices/${id}`, newKey()), 60, 0xc2, id))
+  bad.write(
+    mqtt.connect(
+      `localhost/${id}/?api-version=2021-04-12`,
+      token(`localhost/devices/${id}`, newKey()),
+      60,
+      0xc2,
+      id,
+    ),
+  )
   await bad.closed()
   heard(bad)
 }
 
 async function lists() {
   const query = { query: 'SELECT * FROM enrollments' }
-  for (const path of ['enrollmentGroups', 'enrollments']) await service(LISTS, 'POST', `/${path}/query?${API}`, query)
+  for (const path of ['enrollmentGroups', 'enrollments'])
+    await service(LISTS, 'POST', `/${path}/query?${API}`, query)
   await service(LISTS, 'POST', `/registrations/${GROUP}/query?${API}`)
   for (const path of ['registrations', 'refusals?last=200', 'audit', 'hubs', 'ca', 'service'])
     await service(LISTS, 'GET', `/berth/v1/${path}`)
@@ -280,7 +363,10 @@ async function lists() {
 
 async function operations() {
   for (const path of ['metrics', 'healthz', 'elsewhere']) {
-    const [answer] = await once(http.get({ host: '127.0.0.1', port: OPS_PORT, path: `/${path}` }), 'response')
+    const [answer] = await once(
+      http.get({ host: '127.0.0.1', port: OPS_PORT, path: `/${path}` }),
+      'response',
+    )
     seen(`/${path}`, JSON.stringify(answer.headers), ...(await answer.toArray()))
   }
 }
@@ -298,7 +384,13 @@ const read = (path) => {
 // Runs berth to its end; what ps shows is looked at all the while.
 async function berth(place, args, { env = {}, code = 0 } = {}) {
   const child = spawn(process.env.BERTH, args, {
-    env: { ...process.env, HOME: work, TMPDIR: temporary, BERTH_PROFILE: join(data(), 'profile.ini'), ...env },
+    env: {
+      ...process.env,
+      HOME: work,
+      TMPDIR: temporary,
+      BERTH_PROFILE: join(data(), 'profile.ini'),
+      ...env,
+    },
     cwd: work,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -323,9 +415,28 @@ async function verbs() {
   const groupFile = secretFile('group', keys.group.primaryKey)
   const otherFile = secretFile('other', key('group by file', newKey()))
   await berth(TOLD, ['enrollment-group', 'create', 'g-2', '--primary-key-file', otherFile])
-  await berth(TOLD, ['enrollment-group', 'create', 'g-2', '--primary-key-file', otherFile], { code: 4 })
-  await berth(TOLD, ['enrollment-group', 'update', 'g-2', '--secondary-key-file', groupFile, '--json'])
-  const made = JSON.parse(await berth(SHOWN, ['enrollment-group', 'keys', 'regenerate', 'g-2', '--key-type', 'primary', '--json']))
+  await berth(TOLD, ['enrollment-group', 'create', 'g-2', '--primary-key-file', otherFile], {
+    code: 4,
+  })
+  await berth(TOLD, [
+    'enrollment-group',
+    'update',
+    'g-2',
+    '--secondary-key-file',
+    groupFile,
+    '--json',
+  ])
+  const made = JSON.parse(
+    await berth(SHOWN, [
+      'enrollment-group',
+      'keys',
+      'regenerate',
+      'g-2',
+      '--key-type',
+      'primary',
+      '--json',
+    ]),
+  )
   key('regenerated', made.primaryKey)
   for (const kind of ['enrollment-group', 'enrollment', 'registration', 'hub', 'ca', 'device'])
     for (const more of [[], ['--json']]) await berth(TOLD, [kind, 'list', ...more])
@@ -349,16 +460,31 @@ async function verbs() {
       await berth(TOLD, [...args, ...more]).catch((error) => {
         if (args[0] !== 'explain') throw error // nothing may be known of m-4
       })
-  await berth(TOLD, ['device', 'provision', '--enrollment-group', GROUP, '--registration-id', 'c-1'])
+  await berth(TOLD, [
+    'device',
+    'provision',
+    '--enrollment-group',
+    GROUP,
+    '--registration-id',
+    'c-1',
+  ])
   derived('c-1')
-  await berth(TOLD, ['device', 'provision', '--registration-id', 'c-2', '--transport', 'https'], { env: { BERTH_KEY: derived('c-2') } })
-  await berth(TOLD, ['device', 'provision', '--registration-id', 'c-3'], { env: { BERTH_KEY: key('nobody', newKey()) }, code: 5 })
+  await berth(TOLD, ['device', 'provision', '--registration-id', 'c-2', '--transport', 'https'], {
+    env: { BERTH_KEY: derived('c-2') },
+  })
+  await berth(TOLD, ['device', 'provision', '--registration-id', 'c-3'], {
+    env: { BERTH_KEY: key('nobody', newKey()) },
+    code: 5,
+  })
   await berth(SHOWN, ['key', 'derive', '--key-file', groupFile, '--registration-id', 'c-1'])
   await berth(SHOWN, ['enrollment-group', 'show', GROUP, '--show-keys'])
   await berth(SHOWN, ['device', 'show', 'made', '--show-keys', '--json'])
   await berth(SHOWN, ['connection-string', 'show'])
   for (const name of ['BERTH_LOGIN', 'BERTH_KEY'])
-    await berth(TOLD, ['key', 'derive', '--registration-id', 'x'], { env: { [name]: text(`broken $${name}`, `x${newKey()}*`) }, code: name === 'BERTH_KEY' ? 2 : 2 })
+    await berth(TOLD, ['key', 'derive', '--registration-id', 'x'], {
+      env: { [name]: text(`broken $${name}`, `x${newKey()}*`) },
+      code: name === 'BERTH_KEY' ? 2 : 2,
+    })
 }
 
 // A key on the command line stands there until it has been read, and no longer.
@@ -384,8 +510,16 @@ async function keyInArguments(name, args, secret) {
 async function arguments_() {
   const owner = policyKeys.service.provisioningserviceowner
   const login = `HostName=localhost;SharedAccessKeyName=provisioningserviceowner;SharedAccessKey=${owner}`
-  await keyInArguments('--login', ['hub', 'monitor', '--login', login, '--ca-file', daemon.profile.caFile], owner)
-  await keyInArguments('--login=', ['hub', 'monitor', `--login=${login}`, '--ca-file', daemon.profile.caFile], owner)
+  await keyInArguments(
+    '--login',
+    ['hub', 'monitor', '--login', login, '--ca-file', daemon.profile.caFile],
+    owner,
+  )
+  await keyInArguments(
+    '--login=',
+    ['hub', 'monitor', `--login=${login}`, '--ca-file', daemon.profile.caFile],
+    owner,
+  )
 }
 
 async function backups() {
@@ -395,8 +529,15 @@ async function backups() {
   await berth(TOLD, ['backup', '--output', file, '--data-dir', data(), ...from])
   await berth(TOLD, ['restore', file, '--list', ...from])
   await berth(TOLD, ['restore', file, '--data-dir', join(work, 'restored'), ...from])
-  const wrong = secretFile('wrong', text('wrong passphrase', `no horse ${randomBytes(12).toString('hex')}`))
-  await berth(TOLD, ['restore', file, '--data-dir', join(work, 'again'), '--passphrase-file', wrong], { code: 5 }).catch(() => {})
+  const wrong = secretFile(
+    'wrong',
+    text('wrong passphrase', `no horse ${randomBytes(12).toString('hex')}`),
+  )
+  await berth(
+    TOLD,
+    ['restore', file, '--data-dir', join(work, 'again'), '--passphrase-file', wrong],
+    { code: 5 },
+  ).catch(() => {})
   seen('backup', read(file))
 }
 
@@ -433,10 +574,28 @@ function collectProcess() {
 
 const told = (...names) => new Set(names)
 const byDesign = {
-  [BY_DESIGN]: told('group, primary', 'group, secondary', 'enrollment, primary', 'device, primary', 'localhost\'s iothubowner, primary', 'provisioningserviceowner, secondary'),
-  'the list of devices': told('device, primary', 'device, secondary', 'enrollment, primary', 'derived for c-1, primaryKey'),
+  [BY_DESIGN]: told(
+    'group, primary',
+    'group, secondary',
+    'enrollment, primary',
+    'device, primary',
+    "localhost's iothubowner, primary",
+    'provisioningserviceowner, secondary',
+  ),
+  'the list of devices': told(
+    'device, primary',
+    'device, secondary',
+    'enrollment, primary',
+    'derived for c-1, primaryKey',
+  ),
   'key files': told('provisioningserviceowner, primary', 'store key'),
-  [SHOWN]: told('group, primary', 'device, secondary', 'derived for c-1, primaryKey', 'provisioningserviceowner, primary', 'regenerated'),
+  [SHOWN]: told(
+    'group, primary',
+    'device, secondary',
+    'derived for c-1, primaryKey',
+    'provisioningserviceowner, primary',
+    'regenerated',
+  ),
 }
 
 async function search() {
@@ -453,12 +612,19 @@ async function search() {
     if (wanted === undefined) {
       leaks += found.length
       await check(`nothing in ${place}`, () =>
-        assert.deepEqual(found.map(({ secret, form, at }) => `${secret} as ${form}: ${all.subarray(Math.max(0, at - 60), at + 20).toString('latin1')}`), []),
+        assert.deepEqual(
+          found.map(
+            ({ secret, form, at }) =>
+              `${secret} as ${form}: ${all.subarray(Math.max(0, at - 60), at + 20).toString('latin1')}`,
+          ),
+          [],
+        ),
       )
     } else {
       await check(`what ${place} are there for`, () => {
         const names = new Set(found.map(({ secret }) => secret))
-        for (const name of wanted) assert.ok(names.has(name), `${name} is not seen: the test is blind`)
+        for (const name of wanted)
+          assert.ok(names.has(name), `${name} is not seen: the test is blind`)
       })
     }
   }
@@ -473,7 +639,13 @@ async function search() {
 await check('every form is found where it is', () => {
   const forms = keyForms(newKey())
   for (const [form, value] of Object.entries(forms))
-    assert.ok(find(needlesOf({ it: forms }), Buffer.concat([randomBytes(99), Buffer.from(value), randomBytes(99)])).length > 0, form)
+    assert.ok(
+      find(
+        needlesOf({ it: forms }),
+        Buffer.concat([randomBytes(99), Buffer.from(value), randomBytes(99)]),
+      ).length > 0,
+      form,
+    )
 })
 
 await daemon.start()
