@@ -188,7 +188,6 @@ const waiting = (data) => ({
     '--passphrase-file',
     fifo('b'),
   ],
-  create: ['enrollment-group', 'create', 'x', '--primary-key-file', fifo('c'), '--data-dir', data],
 })
 
 // A file that whoever opens it waits at.
