@@ -42,6 +42,21 @@ const service = (method, path, body) =>
 const scopeOf = { service: '', hub: 'localhost', other: OTHER_HUB }
 const policies = {} // by scope: name to {primaryKey, secondaryKey}
 
+const SERVICE_RIGHTS = [
+  ...['ServiceConfig', 'EnrollmentRead', 'EnrollmentWrite', 'RegistrationStatusRead'],
+  ...['RegistrationStatusWrite', 'DeviceConnect'],
+]
+const HUB_RIGHTS = ['RegistryRead', 'RegistryWrite', 'ServiceConnect', 'DeviceConnect']
+
+// One policy for each right, everywhere under the same names: only the key tells whose it is.
+async function makePolicies() {
+  const put = (where, right) =>
+    service('PUT', `/berth/v1${where}/policies/only-${right}`, { rights: right })
+  for (const right of SERVICE_RIGHTS) await put('', right)
+  for (const hub of ['localhost', OTHER_HUB])
+    for (const right of HUB_RIGHTS) await put(`/hubs/${hub}`, right)
+}
+
 async function readPolicies() {
   const paths = {
     service: '/berth/v1/listkeys',
@@ -54,10 +69,8 @@ async function readPolicies() {
   }
 }
 
-const owner = (hub) => ({ HostName: hub, policy: 'iothubowner' })
-
 async function onHub(name, method, path, body, headers = {}) {
-  const { policy } = owner(name)
+  const policy = 'iothubowner'
   const { primaryKey } = policies[name === OTHER_HUB ? 'other' : 'hub'][policy]
   const login = `HostName=${name};SharedAccessKeyName=${policy};SharedAccessKey=${primaryKey}`
   return call(daemon, login, method, `${path}?${API}`, body, headers)
@@ -70,6 +83,7 @@ const device = (id, primaryKey, secondaryKey) => ({
 
 async function fill() {
   await service('PUT', `/berth/v1/hubs/${OTHER_HUB}`, { allocation: false })
+  await makePolicies()
   await readPolicies()
   for (const id of [ID, 'off'])
     await service('PUT', `/enrollmentGroups/${id}?${API}`, {
@@ -106,13 +120,18 @@ async function state() {
     hubs: (await service('GET', '/berth/v1/hubs')).body,
     ca: (await service('GET', '/berth/v1/ca')).body,
     keys: (await service('POST', '/berth/v1/listkeys')).body,
+    otherKeys: (await service('POST', `/berth/v1/hubs/${OTHER_HUB}/listkeys`)).body,
     group: (await service('POST', `/enrollmentGroups/${ID}/attestationmechanism?${API}`)).body,
   }
   for (const hub of ['localhost', OTHER_HUB]) {
     lists[hub] = (await onHub(hub, 'GET', '/devices')).body
     lists[`${hub}: twin`] = (await onHub(hub, 'GET', `/twins/${ID}`)).body
   }
-  return lists
+  // A session's own traces come late, and are no answer to anybody's request.
+  const traces = ['lastActivityTime', 'connectionState', 'connectionStateUpdatedTime']
+  return JSON.parse(
+    JSON.stringify(lists, (name, value) => (traces.includes(name) ? undefined : value)),
+  )
 }
 
 // ---- the service APIs ----

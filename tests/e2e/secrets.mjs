@@ -74,9 +74,11 @@ function token(resource, base64, policy) {
 const work = mkdtempSync(join(tmpdir(), 'berth-secrets-'))
 const temporary = join(work, 'tmp')
 mkdirSync(temporary)
+const planted = new Set()
 const secretFile = (name, value) => {
   const path = join(work, name)
   writeFileSync(path, `${value}\n`, { mode: 0o600 })
+  planted.add(path)
   return path
 }
 
@@ -246,7 +248,7 @@ async function devicesAreRefused() {
   await registerHttps('f-4', token('localhost/devices/f-4', derived('f-4')))
   await registerHttps(SINGLE, plain(SINGLE, derived(SINGLE)))
   await registerHttps('f-5', plain('f-5', derived('f-5')).replace('&se=', '&se=x'))
-  await registerHttps('f-6', text('key for a token', `SharedAccessKey=${newKey()}`))
+  await registerHttps('f-6', `SharedAccessKey=${key('key for a token', newKey())}`)
   await registerHttps('f-7', `SharedAccessSignature ${text('no token', newKey())}`)
   await registerHttps(
     'f-8',
@@ -352,7 +354,16 @@ async function lists() {
   for (const path of ['enrollmentGroups', 'enrollments'])
     await service(LISTS, 'POST', `/${path}/query?${API}`, query)
   await service(LISTS, 'POST', `/registrations/${GROUP}/query?${API}`)
-  for (const path of ['registrations', 'refusals?last=200', 'audit', 'hubs', 'ca', 'service'])
+  for (const path of [
+    'registrations',
+    'refusals?last=200',
+    'audit',
+    'hubs',
+    'ca',
+    'service',
+    'policies',
+    'hubs/localhost/policies',
+  ])
     await service(LISTS, 'GET', `/berth/v1/${path}`)
   await service(LISTS, 'GET', '/berth/v1/hubs/localhost/events?after=0')
   await hub(LISTS, 'POST', '/devices/query', { query: 'SELECT * FROM devices' })
@@ -387,6 +398,7 @@ async function berth(place, args, { env = {}, code = 0 } = {}) {
     env: {
       ...process.env,
       HOME: work,
+      XDG_CONFIG_HOME: join(work, '.config'),
       TMPDIR: temporary,
       BERTH_PROFILE: join(data(), 'profile.ini'),
       ...env,
@@ -438,7 +450,48 @@ async function verbs() {
     ]),
   )
   key('regenerated', made.primaryKey)
-  for (const kind of ['enrollment-group', 'enrollment', 'registration', 'hub', 'ca', 'device'])
+  const policyFile = secretFile('policy', key('policy by file', newKey(32)))
+  await berth(TOLD, [
+    'policy',
+    'create',
+    'mes',
+    '--rights',
+    'EnrollmentRead',
+    '--primary-key-file',
+    policyFile,
+  ])
+  await berth(TOLD, ['policy', 'show', 'mes', '--json'])
+  await berth(SHOWN, ['policy', 'keys', 'show', 'mes'])
+  const login = ['login', '--profile', 'away', '--ca', daemon.profile.caFile]
+  const string = daemon.profile.connectionString
+  await berth(TOLD, [...login, '--connection-string-file', secretFile('login', string)])
+  await berth(TOLD, [
+    ...login,
+    '--url',
+    'https://localhost',
+    '--policy',
+    'mes',
+    '--key-file',
+    policyFile,
+  ])
+  await berth(
+    TOLD,
+    [...login, '--connection-string-file', secretFile('bad login', `${string.slice(0, -9)}*`)],
+    { code: 2 },
+  )
+  await berth(TOLD, ['service', 'show', '--profile', 'away'])
+  await berth(TOLD, ['logout', '--profile', 'away'])
+  const kinds = [
+    'enrollment-group',
+    'enrollment',
+    'registration',
+    'hub',
+    'ca',
+    'device',
+    'policy',
+    'login',
+  ]
+  for (const kind of kinds)
     for (const more of [[], ['--json']]) await berth(TOLD, [kind, 'list', ...more])
   for (const args of [
     ['enrollment-group', 'show', GROUP],
@@ -558,6 +611,10 @@ function collectFiles() {
       const name = path.slice(directory.length + 1)
       seen(KEY_FILES.test(name) ? 'key files' : `file ${name}`, readFileSync(path))
     }
+  const home = filesBelow(work).filter(
+    (path) => !planted.has(path) && !path.startsWith(join(work, 'restored')),
+  )
+  seen('the home directory, after the logout', home.join('\n'), ...home.map(read))
   seen('temporary files', ...filesBelow(temporary).map(read), filesBelow(temporary).join('\n'))
   const storeKey = readFileSync(join(data(), 'store.key'))
   key('store key', storeKey.toString('base64'))
