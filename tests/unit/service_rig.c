@@ -34,7 +34,7 @@ struct rig {
     struct store_port wrapper;
     int stale;
     void (*hook)(struct rig *r); /* before the next commit */
-    size_t calls; /* of the store, through the wrapper */
+    size_t calls;                /* of the store, through the wrapper */
     struct http_options http;
     struct layer bottom; /* below HTTP: what a socket would be */
     struct layer *layer;
