@@ -145,6 +145,7 @@ static int show_in(struct api *a, const struct show_input *in, const struct logi
 {
     char path[API_PATH_MAX], what[DEVICE_WHAT_MAX];
     bool show_keys = in->verb.show_keys;
+    struct berth_json hidden = { 0 };
     struct provisioned p = { 0 };
     int code = in->twin ? EXIT_CODE_OK : provisioned_ask(a, hub->host, in->verb.id, &p);
 
@@ -157,9 +158,10 @@ static int show_in(struct api *a, const struct show_input *in, const struct logi
                                               .what = device_what(in->verb.id, hub, what) });
     if (code != EXIT_CODE_OK)
         return code;
+    if (json && !show_keys)
+        hidden = device_keys_of(a->json);
     if (json)
-        output_json(stdout, a->json,
-                    show_keys ? (struct berth_json){ 0 } : device_keys_of(a->json));
+        output_json(stdout, a->json, hidden);
     else if (in->twin)
         print_twin(a->json);
     else

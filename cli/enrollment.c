@@ -187,7 +187,9 @@ void enrollment_print(const struct enrollment_kind *k, struct berth_json doc, bo
     struct table t;
 
     if (json) {
-        output_json(stdout, doc, show_keys ? (struct berth_json){ 0 } : keys);
+        if (show_keys)
+            keys = (struct berth_json){ 0 };
+        output_json(stdout, doc, keys);
         return;
     }
     table_init(&t, stdout, NULL, 2);

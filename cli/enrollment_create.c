@@ -57,7 +57,7 @@ static bool yes_or_no(struct argp_state *state, const char *option, const char *
 {
     static const char *const words[] = { "true", "false", NULL };
 
-    return value == NULL || strcmp(one_of(state, option, value, words), "true") == 0;
+    return value == NULL || one_of(state, option, value, words) == words[0];
 }
 
 static const char *check_device_id(struct argp_state *state, const char *id)

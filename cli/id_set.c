@@ -83,7 +83,8 @@ static bool grow(struct id_set *s)
         larger.slots[find(&larger, id, berth_siphash(s->seed, id))] = s->slots[i];
     }
     free(s->slots);
-    *s = larger;
+    s->slots = larger.slots;
+    s->room = larger.room;
     return true;
 }
 

@@ -101,7 +101,7 @@ int sink_open(struct sink *s, const char *path, mode_t mode, const struct stat *
         s->open = true;
         return EXIT_CODE_OK;
     }
-    if (stat(path, &there) == 0) {
+    if (stat(s->path, &there) == 0) {
         if (!S_ISREG(there.st_mode))
             return tell_failure(EXIT_CODE_USAGE,
                                 "%s is not an ordinary file\n  leave --output-file out to write to "

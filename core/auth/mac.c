@@ -102,7 +102,7 @@ struct berth_mac_check berth_mac_parse(berth_str text, struct berth_mac *out)
 {
     struct reading r = { .groups = 1 };
     berth_str s = without_label(berth_str_trim(text));
-    size_t start = s.p == NULL ? 0 : (size_t)(s.p - text.p);
+    size_t start = s.n == 0 ? 0 : (size_t)(s.p - text.p);
     enum berth_mac_fault fault = BERTH_MAC_FINE;
 
     *out = (struct berth_mac){ { 0 } };

@@ -61,6 +61,9 @@ berth_str berth_buf_str(const struct berth_buf *b)
 
 berth_err berth_buf_done(const struct berth_buf *b, berth_str *out)
 {
-    *out = b->over ? (berth_str){ 0 } : berth_buf_str(b);
-    return b->over ? BERTH_E_FULL : BERTH_OK;
+    *out = (berth_str){ 0 };
+    if (b->over)
+        return BERTH_E_FULL;
+    *out = berth_buf_str(b);
+    return BERTH_OK;
 }

@@ -6,7 +6,9 @@
 
 berth_str berth_str_of(const char *text)
 {
-    return text == NULL ? (berth_str){ 0 } : (berth_str){ text, strlen(text) };
+    if (text == NULL)
+        return (berth_str){ 0 };
+    return (berth_str){ text, strlen(text) };
 }
 
 bool berth_str_eq(berth_str a, berth_str b)
@@ -70,11 +72,13 @@ berth_str berth_str_cut(berth_str *s, char separator)
 
 berth_str berth_str_sub(berth_str s, size_t from, size_t n)
 {
+    if (s.n == 0)
+        return s;
     if (from > s.n)
         from = s.n;
     if (n > s.n - from)
         n = s.n - from;
-    return (berth_str){ s.p == NULL ? NULL : s.p + from, n };
+    return (berth_str){ s.p + from, n };
 }
 
 berth_str berth_str_trim(berth_str s)

@@ -21,7 +21,9 @@ static berth_str take_source(struct berth_json object, const char *name)
 {
     struct berth_json v = berth_json_get(object, berth_str_of(name));
 
-    return v.type == BERTH_JSON_NULL ? (berth_str){ 0 } : v.text;
+    if (v.type == BERTH_JSON_NULL)
+        return (berth_str){ 0 };
+    return v.text;
 }
 
 /* Several SDKs publish nothing or one blank: who asks is known from the connection. */

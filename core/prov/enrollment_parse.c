@@ -26,7 +26,9 @@ static struct berth_json member(struct berth_json object, const char *name)
 {
     struct berth_json v = berth_json_get(object, berth_str_of(name));
 
-    return v.type == BERTH_JSON_NULL ? (struct berth_json){ 0 } : v;
+    if (v.type == BERTH_JSON_NULL)
+        return (struct berth_json){ 0 };
+    return v;
 }
 
 /* Too small an arena is no fault of the document: BERTH_E_FULL stays without a reason. */

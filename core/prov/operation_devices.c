@@ -1,5 +1,7 @@
 #include "prov/operation_parts.h"
 
+#include <assert.h>
+
 #include "base/ascii.h"
 
 void berth__op_load_devices(struct berth_operation *op, struct berth_actions *out)
@@ -72,6 +74,7 @@ static berth_err take_other(struct berth_operation *op, const struct berth_event
     m->other.version = BERTH_ABSENT;
     if (op->other_n == 0 || ev->other == NULL)
         return BERTH_OK;
+    assert(m->there != NULL); /* it is what named the other */
     e = berth_record_dup(op->arena, ev->other, &mine);
     if (e == BERTH_OK)
         e = berth_registration_decode(&mine, op->arena, &r);

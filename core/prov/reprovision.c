@@ -14,7 +14,9 @@ berth_str berth_reprovision_hub(const struct berth_enrollment *e,
     if (was_assigned(previous) && !e->reprovision_update_hub &&
         berth_catalog_hub(catalog, previous->assigned_hub) != NULL)
         return previous->assigned_hub;
-    return chosen == NULL ? (berth_str){ 0 } : chosen->host_name;
+    if (chosen == NULL)
+        return (berth_str){ 0 };
+    return chosen->host_name;
 }
 
 berth_str berth_reprovision_device_id(const struct berth_enrollment *e,

@@ -269,7 +269,7 @@ static bool scan_document(struct scan *s)
 berth_err berth_json_check(berth_str text, struct berth_json *out, size_t *position)
 {
     struct scan s; /* not zeroed as a whole: most documents need little of it */
-    berth_str value;
+    berth_str value = { 0 };
 
     *out = (struct berth_json){ 0 };
     if (text.n == 0)

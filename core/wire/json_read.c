@@ -54,7 +54,9 @@ static size_t value_size(berth_str s)
 /* The inside of a quoted string. */
 static berth_str unquoted(berth_str s)
 {
-    return s.n < 2 ? (berth_str){ 0 } : (berth_str){ s.p + 1, s.n - 2 };
+    if (s.n < 2)
+        return (berth_str){ 0 };
+    return (berth_str){ s.p + 1, s.n - 2 };
 }
 
 bool berth_json_next(struct berth_json container, struct berth_json_iter *it, berth_str *name,

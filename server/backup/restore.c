@@ -241,7 +241,7 @@ static berth_err exchange(struct restoring *r)
 /* The restore has happened: what fails now harms nothing, and is told with that. */
 static berth_err settle(struct restoring *r)
 {
-    struct backup_problem why = { 0 };
+    struct backup_problem why;
     berth_err e = BERTH_OK;
 
     if (file_sync_directory_of(r->out->data_dir) != BERTH_OK)

@@ -67,12 +67,11 @@ static void call_free(struct call *c)
 
 void calls_drop(struct front *f)
 {
-    while (f->calls != NULL) {
-        struct http_exchange *x = f->calls->x;
-
-        if (x != NULL)
-            x->abandoned = NULL;
-        call_free(f->calls);
+    for (struct call *c = f->calls, *next; c != NULL; c = next) {
+        next = c->next;
+        if (c->x != NULL)
+            c->x->abandoned = NULL;
+        call_free(c);
     }
 }
 

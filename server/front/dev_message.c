@@ -9,5 +9,7 @@ berth_str dev_message(const struct dev *d, enum berth_reason why)
 #undef X
     };
 
-    return d == NULL || why >= BERTH_REASON_COUNT ? (berth_str){ 0 } : berth_str_of(messages[why]);
+    if (d == NULL || why >= BERTH_REASON_COUNT)
+        return (berth_str){ 0 };
+    return berth_str_of(messages[why]);
 }

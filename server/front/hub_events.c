@@ -115,8 +115,8 @@ static void forget_watch(struct hub_watch *w)
 
 static void wake_all(struct hub_ring *r)
 {
-    while (r->watches != NULL) {
-        struct hub_watch *w = r->watches;
+    for (struct hub_watch *w = r->watches, *next; w != NULL; w = next) {
+        next = w->next;
         forget_watch(w);
         loop_post(w->loop, w->woken, w->user);
     }

@@ -296,8 +296,10 @@ void hub_sessions_stop(struct front *f)
 
 void hub_sessions_drop(struct front *f)
 {
-    while (f->hub_sessions != NULL)
-        session_free(f->hub_sessions);
+    for (struct hub_session *s = f->hub_sessions, *next; s != NULL; s = next) {
+        next = s->next;
+        session_free(s);
+    }
 }
 
 /* ---- changes of the device ---- */

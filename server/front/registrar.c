@@ -76,8 +76,10 @@ void registrar_free(struct registrar *r)
 {
     if (r == NULL)
         return;
-    while (r->open != NULL)
-        give_back(r->open);
+    for (struct registration *g = r->open, *next; g != NULL; g = next) {
+        next = g->next;
+        give_back(g);
+    }
     searches_deinit(&r->searches);
     while (r->free != NULL) {
         struct registration *next = r->free->next;

@@ -72,10 +72,10 @@ static bool grow(struct http_request *r, size_t need)
 /* Adds N bytes to the view, which is the last one in the text or a new one. */
 static int append(struct http_request *r, berth_str *view, const char *p, size_t n)
 {
-    if (n > r->text_cap - r->text_n && !grow(r, r->text_n + n))
+    if ((r->text_cap == 0 || n > r->text_cap - r->text_n) && !grow(r, r->text_n + n))
         return refuse(r, 503, "too much waits for its rest; try again later");
     if (view->p == NULL)
-        view->p = r->text != NULL ? r->text + r->text_n : "";
+        view->p = r->text + r->text_n;
     if (n > 0)
         memcpy(r->text + r->text_n, p, n);
     r->text_n += n;

@@ -82,7 +82,7 @@ berth_err loop_new(unsigned index, struct loop **out)
         free(l);
         return BERTH_E_IO;
     }
-    signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
     *out = l;
     return BERTH_OK;
 }

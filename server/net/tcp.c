@@ -307,13 +307,13 @@ static void write_peer(struct peer *peer)
             inet_ntop(AF_INET, a->sin6_addr.s6_addr + 12, host, sizeof host);
         else
             inet_ntop(AF_INET6, &a->sin6_addr, host, sizeof host);
-        snprintf(peer->text, sizeof peer->text, mapped ? "%s:%u" : "[%s]:%u", host,
-                 ntohs(a->sin6_port));
+        (void)snprintf(peer->text, sizeof peer->text, mapped ? "%s:%u" : "[%s]:%u", host,
+                       ntohs(a->sin6_port));
         return;
     }
     const struct sockaddr_in *a = (const struct sockaddr_in *)&peer->addr;
     inet_ntop(AF_INET, &a->sin_addr, host, sizeof host);
-    snprintf(peer->text, sizeof peer->text, "%s:%u", host, ntohs(a->sin_port));
+    (void)snprintf(peer->text, sizeof peer->text, "%s:%u", host, ntohs(a->sin_port));
 }
 
 static void on_unopened(uv_handle_t *h)

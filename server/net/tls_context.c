@@ -58,16 +58,16 @@ static berth_err load_pair(SSL_CTX *ctx, const char *chain, const char *key, cha
 {
     ERR_clear_error();
     if (SSL_CTX_use_certificate_chain_file(ctx, chain) != 1) {
-        snprintf(problem, problem_size, "certificate %s: %s", chain, ssl_words());
+        (void)snprintf(problem, problem_size, "certificate %s: %s", chain, ssl_words());
         return BERTH_E_CRYPTO;
     }
     if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1) {
-        snprintf(problem, problem_size, "private key %s: %s", key, ssl_words());
+        (void)snprintf(problem, problem_size, "private key %s: %s", key, ssl_words());
         return BERTH_E_CRYPTO;
     }
     if (SSL_CTX_check_private_key(ctx) != 1) {
-        snprintf(problem, problem_size, "private key %s does not belong to certificate %s", key,
-                 chain);
+        (void)snprintf(problem, problem_size, "private key %s does not belong to certificate %s",
+                       key, chain);
         return BERTH_E_MISMATCH;
     }
     return BERTH_OK;
@@ -81,11 +81,11 @@ static berth_err make(OSSL_LIB_CTX *lib, const struct tls_files *f, SSL_CTX **ou
 
     *out = ctx;
     if (ctx == NULL) {
-        snprintf(problem, problem_size, "OpenSSL made no context: %s", ssl_words());
+        (void)snprintf(problem, problem_size, "OpenSSL made no context: %s", ssl_words());
         return BERTH_E_MEMORY;
     }
     if (!apply_settings(ctx)) {
-        snprintf(problem, problem_size, "OpenSSL refused the settings: %s", ssl_words());
+        (void)snprintf(problem, problem_size, "OpenSSL refused the settings: %s", ssl_words());
         return BERTH_E_CRYPTO;
     }
     berth_err e = load_pair(ctx, f->chain_file, f->key_file, problem, problem_size);
@@ -100,7 +100,7 @@ static berth_err fill(struct tls_context *c, const struct tls_files *f, char *pr
     c->lib = OSSL_LIB_CTX_new();
     c->bio = tls_bio_method();
     if (c->bio == NULL || c->lib == NULL) {
-        snprintf(problem, problem_size, "OpenSSL made no context: %s", ssl_words());
+        (void)snprintf(problem, problem_size, "OpenSSL made no context: %s", ssl_words());
         return BERTH_E_MEMORY;
     }
     return make(c->lib, f, &c->ctx, problem, problem_size);
@@ -113,7 +113,7 @@ berth_err tls_context_new(const struct tls_files *f, struct tls_context **out, c
 
     *out = NULL;
     if (c == NULL) {
-        snprintf(problem, problem_size, "out of memory");
+        (void)snprintf(problem, problem_size, "out of memory");
         return BERTH_E_MEMORY;
     }
     berth_err e = fill(c, f, problem, problem_size);
@@ -144,7 +144,7 @@ berth_err tls_certificates_new(struct tls_context *c, const struct tls_files *f,
 
     *out = NULL;
     if (n == NULL) {
-        snprintf(problem, problem_size, "out of memory");
+        (void)snprintf(problem, problem_size, "out of memory");
         return BERTH_E_MEMORY;
     }
     e = make(c->lib, f, &n->ctx, problem, problem_size);

@@ -180,7 +180,7 @@ static void test_dates_and_etags(void **state)
     struct rig_request put = { .line = "PUT /enrollments/d", .body = DEVICE("d", "", "") };
     struct rig_request get = { .line = "GET /enrollments/d" };
     struct rig *r = rig_new();
-    char made[3][64], read[3][64];
+    char made[3][64] = { { 0 } }, read[3][64];
 
     (void)state;
     for (int turn = 0; turn < 2; turn++) {
