@@ -45,6 +45,7 @@ static const struct {
     { "a quote within a plain field", BERTH_STR_INIT("5\" pipe,a\nb"), 0, "[1:5\" pipe|a][2:b]" },
     { "blanks stay", BERTH_STR_INIT(" a , b \n"), 0, "[1: a | b ]" },
     { "other bytes pass", BERTH_STR_INIT("\xe4,\xc3\xa4,\x01\n"), 0, "[1:\xe4|\xc3\xa4|\x01]" },
+    { "CR alone in quotes", BERTH_STR_INIT("\"a\rb\",c\n\"d\r\"\ne"), 0, "[1:a\rb|c][3:d\r][5:e]" },
     { "text behind a quote", BERTH_STR_INIT("\"a\"b,c\nd"), 0, "[1!1][2:d]" },
     { "a blank behind a quote", BERTH_STR_INIT("\"a\" ,c\nd"), 0, "[1!1][2:d]" },
     { "text behind a quote of many lines", BERTH_STR_INIT("\"a\n\n\"b\nd"), 0, "[1!1][4:d]" },

@@ -715,6 +715,7 @@ static void test_etags(void **state)
         { "a quoted star", "\"*\"", BERTH_PRESENT },
         { "empty", "", none },
         { "one quote", "\"", none },
+        { "quoted on one side", "\"00000000000004d2", none },
         { "two quotes", "\"\"", none },
         { "another service's", "13003fea-0000-0300-0000-62d1d5e50000", none },
         { "upper case", "00000000000004D2", none },

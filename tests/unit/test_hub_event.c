@@ -45,9 +45,9 @@ static void test_documents(void **state)
           "\"properties\":{\"idx\":\"0\"},\"systemProperties\":{\"contentType\":"
           "\"application/"
           "json\",\"contentEncoding\":\"utf-8\"},\"payload\":\"{\\\"n\\\":0}\"" TEXT },
-        { "as C sends it", "idx=0&$.ct=application/json", BERTH_STR_INIT("a\nb\t"),
+        { "as C sends it", "idx=0&$.ct=application/json", BERTH_STR_INIT("a\r\nb\t"),
           "\"properties\":{\"idx\":\"0\"},\"systemProperties\":{\"contentType\":"
-          "\"application/json\"},\"payload\":\"a\\nb\\t\"" TEXT },
+          "\"application/json\"},\"payload\":\"a\\r\\nb\\t\"" TEXT },
         { "the first of two counts", "a=1&%61=2&a&b", BERTH_STR_INIT("x"),
           "\"properties\":{\"a\":\"1\",\"b\":null},\"systemProperties\":{},\"payload\":"
           "\"x\"" TEXT },
@@ -117,8 +117,14 @@ static void test_room(void **state)
         assert_int_equal(berth_hub_event_put(&b, &e, &a), n < needed ? BERTH_E_FULL : BERTH_OK);
     }
     berth_buf_init(&b, room, sizeof room);
-    berth_arena_init(&a, memory, 16);
-    assert_int_equal(berth_hub_event_put(&b, &e, &a), BERTH_E_FULL);
+    berth_arena_init(&a, memory, sizeof memory);
+    assert_int_equal(berth_hub_event_put(&b, &e, &a), BERTH_OK);
+    needed = a.n;
+    for (size_t n = 0; n <= needed; n++) {
+        berth_buf_init(&b, room, sizeof room);
+        berth_arena_init(&a, memory, n);
+        assert_int_equal(berth_hub_event_put(&b, &e, &a), n < needed ? BERTH_E_FULL : BERTH_OK);
+    }
 }
 
 int main(void)

@@ -70,6 +70,8 @@ static const struct {
       BERTH_WHY_DEVICE_TOKEN_FOR_OTHER },
     { "another device", "dev", 'p', HOST "/devices/dev2", NOW_S, false, 0,
       BERTH_WHY_DEVICE_TOKEN_FOR_OTHER },
+    { "half an escape", "dev", 'p', HOST "/devices/de%7", NOW_S, false, 0,
+      BERTH_WHY_DEVICE_TOKEN_FOR_OTHER },
     { "a module", "dev", 'p', HOST "/devices/dev/modules/m", NOW_S, false, 0,
       BERTH_WHY_DEVICE_TOKEN_FOR_OTHER },
     { "the whole hub", "dev", 'p', HOST, NOW_S, false, 0, BERTH_WHY_DEVICE_TOKEN_FOR_OTHER },

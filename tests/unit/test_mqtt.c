@@ -173,6 +173,12 @@ static const struct {
     { "CONNECT with empty will topic", "1011" CONNECT_HEAD "06003c00000000000170", BERTH_E_SYNTAX },
     { "CONNECT with wildcard in will topic", "1012" CONNECT_HEAD "06003c0000000123000170",
       BERTH_E_SYNTAX },
+    { "CONNECT cut before the flags", "1007" CONNECT_HEAD, BERTH_E_SYNTAX },
+    { "CONNECT cut in the keep-alive", "1009" CONNECT_HEAD "0200", BERTH_E_SYNTAX },
+    { "CONNECT cut before the will's topic", "100c" CONNECT_HEAD "06003c0000", BERTH_E_SYNTAX },
+    { "CONNECT cut before the will's payload", "100f" CONNECT_HEAD "06003c0000000174",
+      BERTH_E_SYNTAX },
+    { "CONNECT cut before the password", "100f" CONNECT_HEAD "c2003c0000000161", BERTH_E_SYNTAX },
     { "CONNECT of another protocol", "100c00044d515455040200000000", BERTH_E_SYNTAX },
     { "CONNECT MQIsdp with level 4", "100c00064d514973647004020000", BERTH_E_SYNTAX },
     { "CONNECT with nothing", "1000", BERTH_E_SYNTAX },
@@ -184,6 +190,7 @@ static const struct {
     { "CONNACK refused with session", "20020105", BERTH_E_SYNTAX },
     { "CONNACK with reserved code", "20020006", BERTH_E_SYNTAX },
     { "CONNACK with reserved flag", "20020200", BERTH_E_SYNTAX },
+    { "CONNACK empty", "2000", BERTH_E_SYNTAX },
     { "CONNACK short", "200100", BERTH_E_SYNTAX },
     { "CONNACK long", "2003000000", BERTH_E_SYNTAX },
     /* PUBLISH */
@@ -256,6 +263,8 @@ static const struct {
       "01",
       BERTH_E_SYNTAX },
     /* UNSUBSCRIBE, SUBACK */
+    { "SUBSCRIBE '+', and no more", "8206000100012b00", BERTH_OK },
+    { "SUBACK with half an ID", "900100", BERTH_E_SYNTAX },
     { "UNSUBSCRIBE two", "a2080001000161000162", BERTH_OK },
     { "UNSUBSCRIBE without filter", "a2020001", BERTH_E_SYNTAX },
     { "UNSUBSCRIBE with ID 0", "a2050000000161", BERTH_E_SYNTAX },
@@ -433,6 +442,12 @@ static void test_text_bound(void **state)
         berth_buf_init(&b, storage, 3 * room);
         berth_mqtt_put_connect(&b, BERTH_STR("c"), long_one, long_one, true, 0);
         CHECK("user and password", b.over == !fits);
+        berth_buf_init(&b, storage, 3 * room);
+        berth_mqtt_put_connect(&b, BERTH_STR("c"), BERTH_STR("u"), long_one, true, 0);
+        CHECK("password", b.over == !fits);
+        berth_buf_init(&b, storage, 3 * room);
+        berth_mqtt_put_connect(&b, long_one, (berth_str){ 0 }, (berth_str){ 0 }, true, 0);
+        CHECK("client ID", b.over == !fits);
         berth_buf_init(&b, storage, 3 * room);
         berth_mqtt_put_subscribe(&b, 1, long_one, 1);
         CHECK("filter", b.over == !fits);
