@@ -127,6 +127,7 @@ static void test_documents(void **state)
 
 static void test_document_of_another(void **state)
 {
+    char deep[BERTH_JSON_DEPTH_MAX + 2] = { 0 };
     struct berth_refusal why;
     struct berth_device d;
 
@@ -137,6 +138,9 @@ static void test_document_of_another(void **state)
     CHECK("no ID", apply(&d, "{}", &why) == BERTH_E_SYNTAX);
     CHECK("no object", apply(&d, "[]", &why) == BERTH_E_SYNTAX);
     CHECK("no JSON", apply(&d, "{", &why) == BERTH_E_SYNTAX);
+    memset(deep, '[', sizeof deep - 1);
+    CHECK("too deep", apply(&d, deep, &why) == BERTH_E_RANGE);
+    CHECK("too deep", memmem(why.message.p, why.message.n, "nests too deep", 14) != NULL);
 }
 
 static void test_members_land_where_they_belong(void **state)

@@ -516,6 +516,42 @@ static void test_full_arena_is_told(void **state)
     world_end(&o);
 }
 
+static void test_no_arena_at_all_is_told(void **state)
+{
+    struct world *w = *state;
+    struct berth_registration_request req;
+    struct world_op o;
+
+    world_start(w, &o, WORLD_ID, WORLD_OTHER_KEY, NULL);
+    req = o.op.req;
+    berth_operation_deinit(&o.op);
+    berth_arena_init(&o.arena, o.memory, 0);
+    berth_operation_init(&o.op, &w->crypto, &req, &o.arena);
+    o.actions.count = 0;
+    world_event(&o, BERTH_EV_START);
+    world_run(&o, false);
+    assert_true(o.ended);
+    assert_int_equal(o.answer.reason, BERTH_WHY_INTERNAL);
+    world_end(&o);
+}
+
+/* It happened; who reads of it learns no more of the group than that there was one. */
+static void test_group_gone_between_commit_and_answer(void **state)
+{
+    struct world *w = *state;
+    struct world_op o;
+
+    world_add_group(w, "g", GROUP("g", ""));
+    world_start(w, &o, WORLD_ID, group_key_of(w), NULL);
+    world_run(&o, true);
+    w->catalog.group_count = 0;
+    assert_true(world_apply(&o));
+    world_run(&o, false);
+    assert_int_equal(o.answers, 1);
+    assert_int_equal(o.answer.state.status, BERTH_ASSIGNED);
+    world_end(&o);
+}
+
 static void test_nothing_is_told_before_the_commit(void **state)
 {
     struct world *w = *state;
@@ -690,6 +726,8 @@ int main(void)
         cmocka_unit_test(test_damaged_records_are_told),
         TEST(test_crypto_failure_is_told),
         TEST(test_full_arena_is_told),
+        TEST(test_no_arena_at_all_is_told),
+        TEST(test_group_gone_between_commit_and_answer),
         TEST(test_nothing_is_told_before_the_commit),
         TEST(test_assigning_first),
         TEST(test_poll_needs_the_key_too),

@@ -246,6 +246,48 @@ static void test_reset_of_a_capability_changes_the_etag(void **state)
     assert_int_equal(device_in(w, "hub-a.example").identity_revision, before + 1);
 }
 
+/* What an operator made of it in the hub, a registration makes good: it logs in with its own key.
+ */
+static void test_identity_is_put_right(void **state)
+{
+    static const struct {
+        const char *name;
+        enum berth_device_auth auth;
+        uint8_t primary_n, secondary_n;
+        bool differs; /* in the last byte of the secondary key */
+    } rows[] = {
+        { "login by certificate", BERTH_AUTH_SELF_SIGNED, 32, 32, false },
+        { "a longer primary key", BERTH_AUTH_SAS, 64, 32, false },
+        { "a shorter secondary key", BERTH_AUTH_SAS, 32, 16, false },
+        { "another secondary key", BERTH_AUTH_SAS, 32, 32, true },
+    };
+    struct world *w = *state;
+    struct berth_device right;
+
+    world_add_group(w, "g", GROUP(ON("hub-a.example")));
+    register_well(w);
+    right = device_in(w, "hub-a.example");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct berth_change c = { .type = BERTH_PUT, .expect = BERTH_PRESENT };
+        struct berth_device d = device_in(w, "hub-a.example");
+        static unsigned char memory[64 * 1024];
+        struct berth_arena a;
+
+        d.auth = rows[i].auth;
+        d.keys.primary.n = rows[i].primary_n;
+        d.keys.secondary.n = rows[i].secondary_n;
+        d.keys.secondary.bytes[31] ^= rows[i].differs;
+        berth_arena_init(&a, memory, sizeof memory);
+        CHECK(rows[i].name, berth_device_encode(&d, &a, &c.rec) == BERTH_OK);
+        CHECK(rows[i].name, world_commit(w, &c, 1) == BERTH_OK);
+        register_well(w);
+        d = device_in(w, "hub-a.example");
+        CHECK(rows[i].name, d.auth == BERTH_AUTH_SAS);
+        CHECK(rows[i].name, d.keys.primary.n == 32 && d.keys.secondary.n == 32);
+        CHECK(rows[i].name, memcmp(d.keys.secondary.bytes, right.keys.secondary.bytes, 32) == 0);
+    }
+}
+
 /* To its new hub a device that moves is a new one, though its twin is not. */
 static void test_identity_of_a_device_that_moves(void **state)
 {
@@ -342,6 +384,7 @@ int main(void)
         TEST(test_a_failure_with_another_cause_is_written),
         TEST(test_a_failure_through_another_group_is_written),
         TEST(test_reset_of_a_capability_changes_the_etag),
+        TEST(test_identity_is_put_right),
         TEST(test_identity_of_a_device_that_moves),
         TEST(test_stale_without_being_overtaken),
         TEST(test_group_changes_between_two_reads),
