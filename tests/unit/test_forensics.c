@@ -523,6 +523,12 @@ static void test_read(void **state)
         { "no sr", "sig=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=&se=1", BERTH_E_SYNTAX },
         { "without its scheme", "sr=a&sig=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=&se=1",
           BERTH_OK },
+        { "sig of 31 bytes", "sr=a&sig=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==&se=1",
+          BERTH_E_SYNTAX },
+        { "sig of 33 bytes", "sr=a&sig=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA&se=1",
+          BERTH_E_SYNTAX },
+        { "sig with an escape broken in the second reading", "sr=a&sig=%25zz&se=1",
+          BERTH_E_SYNTAX },
         { "stray bits in sig", "sr=a&sig=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB=&se=1",
           BERTH_E_SYNTAX },
     };
@@ -534,6 +540,10 @@ static void test_read(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         CHECK(cases[i].name, berth_exhibit_read(berth_str_of(cases[i].text), &x) == cases[i].want);
+    CHECK("NUL behind",
+          berth_exhibit_read(BERTH_STR("sr=a&sig=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+                                       "&se=1\0"),
+                             &x) == BERTH_OK);
     whole = make(&t, &rows[0].m);
     memset(large, ' ', sizeof large);
     memcpy(large, whole.p, whole.n);

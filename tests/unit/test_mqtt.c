@@ -456,6 +456,20 @@ static void test_text_bound(void **state)
     free(text);
 }
 
+/* Such a payload is not looked at. */
+static void test_longest_payload(void **state)
+{
+    char storage[64];
+    struct berth_buf b;
+
+    (void)state;
+    for (size_t n = 268435455 - 3; n <= 268435456; n++) {
+        berth_buf_init(&b, storage, sizeof storage);
+        berth_mqtt_put_publish(&b, BERTH_STR("t"), (berth_str){ "x", n }, 0, 0);
+        CHECK("no room", b.over && b.n == 0);
+    }
+}
+
 static void test_small_packets(void **state)
 {
     static const uint8_t codes[] = { 1, 0x80, 0 };
@@ -531,12 +545,12 @@ static void test_connect_forms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),       cmocka_unit_test(test_prefixes),
-        cmocka_unit_test(test_forms),         cmocka_unit_test(test_other_levels),
-        cmocka_unit_test(test_packet_max),    cmocka_unit_test(test_filter_count),
-        cmocka_unit_test(test_length_steps),  cmocka_unit_test(test_text_bound),
-        cmocka_unit_test(test_small_packets), cmocka_unit_test(test_whole_or_not),
-        cmocka_unit_test(test_connect_forms),
+        cmocka_unit_test(test_vectors),         cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_forms),           cmocka_unit_test(test_other_levels),
+        cmocka_unit_test(test_packet_max),      cmocka_unit_test(test_filter_count),
+        cmocka_unit_test(test_length_steps),    cmocka_unit_test(test_text_bound),
+        cmocka_unit_test(test_longest_payload), cmocka_unit_test(test_small_packets),
+        cmocka_unit_test(test_whole_or_not),    cmocka_unit_test(test_connect_forms),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
