@@ -1,7 +1,7 @@
 # The front door. CMake does the work: see CMakeLists.txt and CMakePresets.json.
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test crash bench fuzz install deb offline-bundle clean format help
+.PHONY: build demo test lint coverage check-deep crash bench fuzz install deb offline-bundle clean format help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -16,6 +16,18 @@ demo: build ## the walk-through: group, key, device, hub. KEEP=1 leaves the daem
 test: ## everything: unit tests under sanitizers, the official SDKs, the command line, crashes
 	@tools/need build test package
 	@tests/run
+
+lint: ## clang-tidy, cppcheck and gcc -fanalyzer over all sources
+	@tools/need build test lint
+	@tools/lint
+
+coverage: ## lines and branches of core/ that the unit tests take
+	@tools/need build test
+	@tools/coverage --run
+
+check-deep: ## what takes long: ThreadSanitizer over unit tests and SDKs, valgrind over unit tests. PART=tsan or PART=valgrind: one of them
+	@tools/need build test deep
+	@tools/check-deep $(or $(PART),tsan valgrind)
 
 crash: ## kill -9 in the middle of registrations, ten times; then the proof that the test can fail
 	@tools/need build test

@@ -22,7 +22,7 @@ const SCHEMAS = join(ROOT, 'docs', 'json')
 const BERTH = resolve(process.env.BERTH ?? join(ROOT, 'build/debug/cli/berth'))
 const MAN = join(dirname(BERTH), '..', 'man')
 const WRONG_KEY = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
-const SANITIZER = /ERROR: (Address|Leak|Thread)Sanitizer|runtime error:/
+const SANITIZER = /(ERROR|WARNING): (Address|Leak|Thread)Sanitizer|runtime error:/
 
 let passed = 0
 let failed = 0

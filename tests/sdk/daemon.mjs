@@ -12,7 +12,7 @@ const START_MS = 60_000 // sanitizers and a busy machine included
 const STOP_MS = 30_000
 const STDERR_MAX = 8 * 1024 * 1024
 const READY = /^berth serves https:\/\/\S+:(\d+) and mqtts:\/\/\S+:(\d+);/
-const SANITIZER = /ERROR: (Address|Leak|Thread)Sanitizer|runtime error:/
+const SANITIZER = /(ERROR|WARNING): (Address|Leak|Thread)Sanitizer|runtime error:/
 
 // profile.ini as an object: "id-scope = 0ne.." becomes idScope. Values may hold "=".
 function readProfile(path) {

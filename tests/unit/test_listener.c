@@ -626,6 +626,8 @@ static void test_out_of_files(void **state)
     struct rlimit old, tight;
     (void)state;
 
+    if (getenv("BERTH_TEST_VALGRIND") != NULL)
+        skip(); /* valgrind opens files of its own, and gives the limit out of its own head */
     start(&f, WITH_RECORD, 0);
     int fd = dial(&f);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
