@@ -55,7 +55,7 @@ bool small_disk_mount(const struct scratch *dir, const char *size)
     } else if (unshare(CLONE_NEWNS) != 0) {
         return false;
     }
-    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+    return mount(NULL, "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
            mount("none", dir->path, "tmpfs", 0, size) == 0;
 }
 

@@ -190,7 +190,7 @@ static int full_during_first_open(const struct scratch *dir)
         return SMALL_DISK_SKIPPED;
     MUST(opened_try(dir->path, &s, &problem) == BERTH_E_IO);
     MUST(strstr(problem.text, "the disk is full") != NULL);
-    MUST(mount(NULL, dir->path, NULL, MS_REMOUNT, "size=4m") == 0);
+    MUST(mount(NULL, dir->path, "none", MS_REMOUNT, "size=4m") == 0);
     sqlite_store_close(opened_must(dir->path));
     return 0;
 }

@@ -438,7 +438,7 @@ static int full_at_migration(const struct scratch *dir)
     scratch_remove(&made);
     small_disk_fill(dir);
     check_not_migrated(dir, "free space");
-    MUST(mount(NULL, dir->path, NULL, MS_REMOUNT, "size=8m") == 0);
+    MUST(mount(NULL, dir->path, "none", MS_REMOUNT, "size=8m") == 0);
     sqlite_store_close(opened_must(dir->path));
     MUST(is_there(dir, PRESENT));
     return 0;

@@ -109,6 +109,25 @@ static void test_judge(void **state)
     }
 }
 
+/* What nobody builds, but somebody sends. */
+static void test_broken_escapes(void **state)
+{
+    static const char *const resources[] = { HOST "%2fdevices%2fde%7", HOST "/devices/dev%2",
+                                             "%zz" };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(resources); i++) {
+        struct berth_sas t = token('p', HOST "/devices/dev", NOW_S);
+        struct berth_device d = device("dev");
+        enum berth_reason why;
+
+        t.resource = berth_str_of(resources[i]);
+        CHECK(resources[i],
+              berth_hub_judge(&crypto, &d, &t, BERTH_STR(HOST), NOW_S, &why) == BERTH_OK);
+        CHECK(resources[i], why == BERTH_WHY_DEVICE_TOKEN_FOR_OTHER);
+    }
+}
+
 static void test_device_without_keys(void **state)
 {
     struct berth_sas t = token('p', HOST "/devices/dev", NOW_S);
@@ -143,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_judge),
+        cmocka_unit_test(test_broken_escapes),
         cmocka_unit_test(test_device_without_keys),
         cmocka_unit_test(test_failing_crypto),
     };
