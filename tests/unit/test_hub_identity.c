@@ -18,10 +18,10 @@ static unsigned char storage[1 << 20];
 static struct berth_arena arena;
 static char text_storage[1 << 16];
 
-static void fresh(struct berth_device *d)
+static void fresh(struct berth_hub_device *d)
 {
     berth_arena_init(&arena, storage, sizeof storage);
-    berth_device_init(d, BERTH_STR("hub.example"), BERTH_STR("d"), 7, T0);
+    berth_hub_device_init(d, BERTH_STR("hub.example"), BERTH_STR("d"), 7, T0);
 }
 
 static bool is_text(berth_str got, const char *want)
@@ -29,9 +29,9 @@ static bool is_text(berth_str got, const char *want)
     return berth_str_eq(got, berth_str_of(want));
 }
 
-static berth_err apply(struct berth_device *d, const char *json, struct berth_refusal *why)
+static berth_err apply(struct berth_hub_device *d, const char *json, struct berth_refusal *why)
 {
-    return berth_device_apply(d, BERTH_STR("d"), berth_str_of(json), T1, &arena, why);
+    return berth_hub_device_apply(d, BERTH_STR("d"), berth_str_of(json), T1, &arena, why);
 }
 
 /* The text of `{"deviceId":"d",MEMBERS}`. */
@@ -111,7 +111,7 @@ static void test_documents(void **state)
     for (size_t i = 0; i < ARRAY_LEN(documents); i++) {
         bool taken = documents[i].words == NULL;
         struct berth_refusal why;
-        struct berth_device d;
+        struct berth_hub_device d;
         berth_err e;
 
         fresh(&d);
@@ -129,7 +129,7 @@ static void test_document_of_another(void **state)
 {
     char deep[BERTH_JSON_DEPTH_MAX + 2] = { 0 };
     struct berth_refusal why;
-    struct berth_device d;
+    struct berth_hub_device d;
 
     (void)state;
     fresh(&d);
@@ -146,7 +146,7 @@ static void test_document_of_another(void **state)
 static void test_members_land_where_they_belong(void **state)
 {
     struct berth_refusal why;
-    struct berth_device d;
+    struct berth_hub_device d;
 
     (void)state;
     fresh(&d);
@@ -173,7 +173,7 @@ static void test_scope_of_an_edge_device(void **state)
 {
     static const char edge[] = "\"capabilities\":{\"iotEdge\":true},\"deviceScope\":\"mine\"";
     struct berth_refusal why;
-    struct berth_device d;
+    struct berth_hub_device d;
     const char *made;
 
     (void)state;
@@ -207,7 +207,7 @@ static const struct {
     { "reason of 128 characters", "\"statusReason\":\"", "x", "\"", BERTH_STATUS_REASON_MAX },
     { "of 128 longer characters", "\"statusReason\":\"", "\xe2\x82\xac", "\"",
       BERTH_STATUS_REASON_MAX },
-    { "scope", "\"deviceScope\":\"", "x", "\"", BERTH_DEVICE_SCOPE_MAX },
+    { "scope", "\"deviceScope\":\"", "x", "\"", BERTH_HUB_DEVICE_SCOPE_MAX },
     { "parents", "\"parentScopes\":[\"", "x", "\"]", BERTH_PARENT_SCOPES_MAX - 4 },
 };
 
@@ -216,7 +216,7 @@ static void test_bounds(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
         struct berth_refusal why;
-        struct berth_device d;
+        struct berth_hub_device d;
 
         fresh(&d);
         CHECK(bounds[i].name,
@@ -248,12 +248,12 @@ static void check_apply_in_small_arenas(const char *name, const char *json)
         void *exact = malloc(size + (size == 0));
         struct berth_refusal why;
         struct berth_arena a;
-        struct berth_device d;
+        struct berth_hub_device d;
         berth_err e;
 
-        berth_device_init(&d, BERTH_STR("hub.example"), BERTH_STR("d"), 7, T0);
+        berth_hub_device_init(&d, BERTH_STR("hub.example"), BERTH_STR("d"), 7, T0);
         berth_arena_init(&a, exact, size);
-        e = berth_device_apply(&d, BERTH_STR("d"), berth_str_of(json), T1, &a, &why);
+        e = berth_hub_device_apply(&d, BERTH_STR("d"), berth_str_of(json), T1, &a, &why);
         CHECK(name, e == BERTH_OK || e == BERTH_E_FULL);
         CHECK(name, e == BERTH_OK || served == 0);
         served += e == BERTH_OK;
@@ -275,7 +275,7 @@ static void test_small_arenas(void **state)
 /* ---- records ---- */
 
 /* A device with all members set, some of them in text that needs escapes. */
-static void rich(struct berth_device *d)
+static void rich(struct berth_hub_device *d)
 {
     fresh(d);
     d->enabled = false;
@@ -291,7 +291,7 @@ static void rich(struct berth_device *d)
     d->status_updated_ms = 1;
     d->connection_updated_ms = 2;
     d->last_activity_ms = 3;
-    d->keys.primary.n = d->keys.secondary.n = BERTH_DEVICE_KEY_SIZE;
+    d->keys.primary.n = d->keys.secondary.n = BERTH_HUB_DEVICE_KEY_SIZE;
     d->tags = BERTH_STR("{\"t\":1}");
     d->desired.times = BERTH_STR("d\n");
     d->desired.values = BERTH_STR("{\"d\":1}");
@@ -301,13 +301,13 @@ static void rich(struct berth_device *d)
 
 static void test_round_trip(void **state)
 {
-    struct berth_device d, got;
+    struct berth_hub_device d, got;
     struct berth_record rec;
 
     (void)state;
     rich(&d);
-    CHECK("encode", berth_device_encode(&d, &arena, &rec) == BERTH_OK);
-    CHECK("decode", berth_device_decode(&rec, &arena, &got) == BERTH_OK);
+    CHECK("encode", berth_hub_device_encode(&d, &arena, &rec) == BERTH_OK);
+    CHECK("decode", berth_hub_device_decode(&rec, &arena, &got) == BERTH_OK);
     CHECK("texts", berth_str_eq(got.status_reason, d.status_reason) &&
                        berth_str_eq(got.primary_thumbprint, d.primary_thumbprint) &&
                        berth_str_eq(got.secondary_thumbprint, d.secondary_thumbprint) &&
@@ -321,29 +321,29 @@ static void test_round_trip(void **state)
     CHECK("twin", berth_str_eq(got.tags, d.tags) &&
                       berth_str_eq(got.desired.values, d.desired.values) &&
                       berth_str_eq(got.reported.times, d.reported.times));
-    CHECK("keys", got.keys.secondary.n == BERTH_DEVICE_KEY_SIZE);
+    CHECK("keys", got.keys.secondary.n == BERTH_HUB_DEVICE_KEY_SIZE);
 }
 
 static void test_records_in_small_arenas(void **state)
 {
     size_t encoded = 0, decoded = 0;
-    struct berth_device d, got;
+    struct berth_hub_device d, got;
     struct berth_record rec, small;
 
     (void)state;
     rich(&d);
-    CHECK("encode", berth_device_encode(&d, &arena, &rec) == BERTH_OK);
+    CHECK("encode", berth_hub_device_encode(&d, &arena, &rec) == BERTH_OK);
     for (size_t size = 0; size < 2048; size++) {
         void *exact = malloc(size + (size == 0));
         struct berth_arena a;
         berth_err e;
 
         berth_arena_init(&a, exact, size);
-        e = berth_device_decode(&rec, &a, &got);
+        e = berth_hub_device_decode(&rec, &a, &got);
         CHECK("decode", e == BERTH_OK || (e == BERTH_E_FULL && decoded == 0));
         decoded += e == BERTH_OK;
         berth_arena_init(&a, exact, size);
-        e = berth_device_encode(&d, &a, &small);
+        e = berth_hub_device_encode(&d, &a, &small);
         CHECK("encode", e == BERTH_OK || (e == BERTH_E_FULL && encoded == 0));
         encoded += e == BERTH_OK;
         free(exact);
@@ -395,13 +395,13 @@ static bool may_be_absent(berth_str name)
 
 static void test_spoilt_members(void **state)
 {
-    struct berth_device d, got;
+    struct berth_hub_device d, got;
     struct berth_record rec, bad;
     char row[64];
 
     (void)state;
     rich(&d);
-    CHECK("encode", berth_device_encode(&d, &arena, &rec) == BERTH_OK);
+    CHECK("encode", berth_hub_device_encode(&d, &arena, &rec) == BERTH_OK);
     for (size_t at = 0;; at++) {
         berth_str name = { 0 };
         struct berth_buf b;
@@ -412,12 +412,12 @@ static void test_spoilt_members(void **state)
         (void)snprintf(row, sizeof row, "%.*s", BERTH_STR_ARG(name));
         bad = rec;
         bad.body = berth_buf_str(&b);
-        CHECK(row, berth_device_decode(&bad, &arena, &got) == BERTH_E_SYNTAX);
+        CHECK(row, berth_hub_device_decode(&bad, &arena, &got) == BERTH_E_SYNTAX);
         CHECK(row, got.device_id.p == NULL);
         berth_buf_init(&b, text_storage, sizeof text_storage);
         (void)spoil(rec.body, at, true, &b, &name);
         bad.body = berth_buf_str(&b);
-        CHECK(row, berth_device_decode(&bad, &arena, &got) ==
+        CHECK(row, berth_hub_device_decode(&bad, &arena, &got) ==
                        (may_be_absent(name) ? BERTH_OK : BERTH_E_SYNTAX));
     }
 }
@@ -451,32 +451,32 @@ static void test_records(void **state)
             .body = berth_str_of(records[i].body),
             .secret = berth_str_of(records[i].secret),
         };
-        struct berth_device d;
+        struct berth_hub_device d;
 
         fresh(&d);
-        CHECK(records[i].name, berth_device_decode(&rec, &arena, &d) == records[i].want);
+        CHECK(records[i].name, berth_hub_device_decode(&rec, &arena, &d) == records[i].want);
     }
 }
 
 static void test_largest_record(void **state)
 {
     static char tags[BERTH_RECORD_BODY_MAX + 1];
-    struct berth_device d;
+    struct berth_hub_device d;
     struct berth_record rec;
     size_t rest;
 
     (void)state;
     fresh(&d);
-    CHECK("small", berth_device_encode(&d, &arena, &rec) == BERTH_OK);
+    CHECK("small", berth_hub_device_encode(&d, &arena, &rec) == BERTH_OK);
     rest = BERTH_RECORD_BODY_MAX - rec.body.n + 2; /* the tags that were, too */
     memset(tags, ' ', sizeof tags);
     tags[0] = '{';
     tags[rest - 1] = '}';
     d.tags = (berth_str){ tags, rest };
-    CHECK("largest", berth_device_encode(&d, &arena, &rec) == BERTH_OK);
+    CHECK("largest", berth_hub_device_encode(&d, &arena, &rec) == BERTH_OK);
     CHECK("largest", rec.body.n == BERTH_RECORD_BODY_MAX);
     d.tags.n++;
-    CHECK("too large", berth_device_encode(&d, &arena, &rec) == BERTH_E_RANGE);
+    CHECK("too large", berth_hub_device_encode(&d, &arena, &rec) == BERTH_E_RANGE);
 }
 
 /* ---- tags of versions ---- */
@@ -510,7 +510,7 @@ static void test_etags(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(etags); i++)
         CHECK(etags[i].name,
-              berth_device_etag_parse(berth_str_of(etags[i].header)) == etags[i].want);
+              berth_hub_device_etag_parse(berth_str_of(etags[i].header)) == etags[i].want);
 }
 
 /* ---- what is shown ---- */
@@ -522,7 +522,7 @@ static bool shows(const struct berth_buf *b, const char *text)
 
 static void test_twin_shows_the_identity(void **state)
 {
-    struct berth_device d;
+    struct berth_hub_device d;
     struct berth_buf b;
 
     (void)state;

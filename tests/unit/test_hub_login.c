@@ -118,7 +118,7 @@ static void test_broken_escapes(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(resources); i++) {
         struct berth_sas t = token('p', HOST "/devices/dev", NOW_S);
-        struct berth_device d = device("dev");
+        struct berth_hub_device d = device("dev");
         enum berth_reason why;
 
         t.resource = berth_str_of(resources[i]);

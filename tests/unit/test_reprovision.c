@@ -252,7 +252,7 @@ static void test_identity_is_put_right(void **state)
 {
     static const struct {
         const char *name;
-        enum berth_device_auth auth;
+        enum berth_hub_device_auth auth;
         uint8_t primary_n, secondary_n;
         bool differs; /* in the last byte of the secondary key */
     } rows[] = {
@@ -262,14 +262,14 @@ static void test_identity_is_put_right(void **state)
         { "another secondary key", BERTH_AUTH_SAS, 32, 32, true },
     };
     struct world *w = *state;
-    struct berth_device right;
+    struct berth_hub_device right;
 
     world_add_group(w, "g", GROUP(ON("hub-a.example")));
     register_well(w);
     right = device_in(w, "hub-a.example");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct berth_change c = { .type = BERTH_PUT, .expect = BERTH_PRESENT };
-        struct berth_device d = device_in(w, "hub-a.example");
+        struct berth_hub_device d = device_in(w, "hub-a.example");
         static unsigned char memory[64 * 1024];
         struct berth_arena a;
 
@@ -278,7 +278,7 @@ static void test_identity_is_put_right(void **state)
         d.keys.secondary.n = rows[i].secondary_n;
         d.keys.secondary.bytes[31] ^= rows[i].differs;
         berth_arena_init(&a, memory, sizeof memory);
-        CHECK(rows[i].name, berth_device_encode(&d, &a, &c.rec) == BERTH_OK);
+        CHECK(rows[i].name, berth_hub_device_encode(&d, &a, &c.rec) == BERTH_OK);
         CHECK(rows[i].name, world_commit(w, &c, 1) == BERTH_OK);
         register_well(w);
         d = device_in(w, "hub-a.example");
