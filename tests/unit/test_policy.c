@@ -218,12 +218,25 @@ static void test_decode(void **state)
     }
 }
 
+static void test_names(void **state)
+{
+    char name[BERTH_POLICY_NAME_MAX + 1];
+
+    (void)state;
+    memset(name, 'a', sizeof name);
+    CHECK("longest", berth_policy_name_is_valid((berth_str){ name, sizeof name - 1 }));
+    CHECK("too long", !berth_policy_name_is_valid((berth_str){ name, sizeof name }));
+    CHECK("empty", !berth_policy_name_is_valid(BERTH_STR("")));
+    CHECK("all characters", berth_policy_name_is_valid(BERTH_STR("aZ0-._")));
+    CHECK("a blank", !berth_policy_name_is_valid(BERTH_STR("a b")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_right_names), cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_put),         cmocka_unit_test(test_record),
-        cmocka_unit_test(test_decode),
+        cmocka_unit_test(test_names),    cmocka_unit_test(test_right_names),
+        cmocka_unit_test(test_defaults), cmocka_unit_test(test_put),
+        cmocka_unit_test(test_record),   cmocka_unit_test(test_decode),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
