@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,6 +77,7 @@ const struct command *command_nearest(const struct command *group, const char *n
     const struct command *nearest = NULL;
     size_t least = SLIPS_MAX + 1;
 
+    assert(group->children != NULL);
     if (strlen(name) > WORD_MAX)
         return NULL;
     for (const struct command *c = group->children; c->name != NULL; c++) {

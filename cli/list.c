@@ -221,8 +221,9 @@ static size_t page_size(const struct run *r)
     return r->in->top > 0 && !filtered && left < r->in->page ? left : r->in->page;
 }
 
-static int run_pages(struct api *a, struct run *r, struct api_request *request)
+static int run_pages(struct api *a, struct run *r, const struct api_request *first)
 {
+    struct api_request request = *first; /* it borrows what is here */
     char from[sizeof r->next] = "";
     size_t used;
     bool left;
@@ -231,13 +232,13 @@ static int run_pages(struct api *a, struct run *r, struct api_request *request)
     if (r->in->continuation != NULL)
         (void)snprintf(from, sizeof from, "%s", r->in->continuation);
     for (;;) {
-        request->page = page_size(r);
-        request->continuation = from[0] != '\0' ? from : NULL;
-        code = api_call(a, request);
+        request.page = page_size(r);
+        request.continuation = from[0] != '\0' ? from : NULL;
+        code = api_call(a, &request);
         if (code == EXIT_CODE_OK)
             code = print_page(r, a->json, &used, &left);
         if (code == EXIT_CODE_OK && is_enough(r))
-            return note_cut(a, r, request, used, left);
+            return note_cut(a, r, &request, used, left);
         if (code != EXIT_CODE_OK || a->continuation[0] == '\0')
             return code;
         (void)snprintf(from, sizeof from, "%s", a->continuation);

@@ -125,7 +125,8 @@ static bool enrollment_is(struct look *t, unsigned i, struct enrollment_state wa
         blame(t, "the enrollment %s is damaged", id);
     else if (rec != NULL)
         same = same && e.enabled == want.enabled && e.keys.primary.n == 32 &&
-               e.keys.primary.bytes[0] == want.key && e.keys.primary.bytes[31] == want.key;
+               e.keys.primary.bytes[0] == (uint8_t)want.key &&
+               e.keys.primary.bytes[31] == (uint8_t)want.key;
     answer_clear(&a);
     return same;
 }

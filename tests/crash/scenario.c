@@ -11,7 +11,7 @@
 #define WAVE    8  /* of them at once */
 
 static const char *const texts[] = {
-#define X(name, text) [SCENARIO_##name] = text,
+#define X(name, text) [SCENARIO_##name] = (text),
     SCENARIOS(X)
 #undef X
 };

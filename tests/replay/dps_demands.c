@@ -329,9 +329,9 @@ static bool has_one_message(const struct exchange *x, const struct talk *t)
            !answer_text(x, "errorMessage", text, sizeof text);
 }
 
-#define ON_HTTP C | NODE | CSHARP | AZIOT
-#define ON_MQTT C | EMBEDDED | NODE | PYTHON | CSHARP
-#define ANY     HTTP | MQTT
+#define ON_HTTP (C | NODE | CSHARP | AZIOT)
+#define ON_MQTT (C | EMBEDDED | NODE | PYTHON | CSHARP)
+#define ANY     (HTTP | MQTT)
 
 static const struct demand rows[] = {
     { ALL, ANY, DPS, REQUESTS, ALWAYS, "the answer is a JSON object", "dps-device 2.7, 10.3",

@@ -107,7 +107,7 @@ static bool arrives_whole(const struct exchange *x, const struct talk *t)
     return found == 1;
 }
 
-#define ON_MQTT C | EMBEDDED | NODE | PYTHON | CSHARP
+#define ON_MQTT (C | EMBEDDED | NODE | PYTHON | CSHARP)
 
 static const struct demand rows[] = {
     { ON_MQTT, MQTT, HUB, ROLE(TWIN_GET), ALWAYS, "twin answer: 200 and $rid, byte for byte",

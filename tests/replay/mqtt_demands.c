@@ -199,9 +199,9 @@ static bool says_goodbye(const struct exchange *x, const struct talk *t)
     return x->closed || (x->count == 1 && x->heard[0].type == HEARD_CLOSE_FRAME);
 }
 
-#define ON_MQTT C | EMBEDDED | NODE | PYTHON | CSHARP
-#define BOTH    DPS | HUB
-#define TALKING ROLE(CONNECT) | ROLE(SUBSCRIBE) | PUBLISHES
+#define ON_MQTT (C | EMBEDDED | NODE | PYTHON | CSHARP)
+#define BOTH    (DPS | HUB)
+#define TALKING (ROLE(CONNECT) | ROLE(SUBSCRIBE) | PUBLISHES)
 
 static const struct demand rows[] = {
     { ON_MQTT, MQTT, DPS, ROLE(CONNECT), ALWAYS, "CONNACK 0, whatever the token is worth",

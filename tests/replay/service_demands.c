@@ -183,7 +183,7 @@ static bool lists_device(const struct exchange *x, const struct talk *t)
     return holds(x, "\"deviceId\":\"" STAGE_DEVICE "\"") && holds(x, "\"connectionState\":");
 }
 
-#define SERVICES NODE | C | CSHARP | CLI
+#define SERVICES (NODE | C | CSHARP | CLI)
 #define ON(text) ROLE(REQUEST), ALWAYS, text
 #define GROUP    "^(PUT|GET) /enrollmentGroups/"
 #define SINGLE   "^(PUT|GET) /enrollments/"

@@ -5,7 +5,7 @@
 
 #define LIFE_S       600 /* enough for a quiet while and a poll */
 #define LIFE_AZIOT_S 20  /* its tokens live for 30 s */
-#define SERVICES     NODE | C | CSHARP | CLI
+#define SERVICES     (NODE | C | CSHARP | CLI)
 
 const struct recording recordings[] = {
     { "C", C, HTTP, DPS, "c-prov-http", NULL, LIFE_S, false },

@@ -40,7 +40,7 @@ static struct {
 } log_ = { .lock = PTHREAD_MUTEX_INITIALIZER, .room = -1 };
 
 static const char *const op_texts[] = {
-#define X(name, text) [FAULT_##name] = text,
+#define X(name, text) [FAULT_##name] = (text),
     FAULT_OPS(X)
 #undef X
 };
@@ -277,7 +277,9 @@ void fault_begin(const char *directory, const struct fault_plan *plan, bool sync
     forget();
     (void)snprintf(log_.directory, sizeof log_.directory, "%s", directory);
     take_files(directory);
-    log_.plan = plan == NULL ? (struct fault_plan){ 0 } : *plan;
+    log_.plan = (struct fault_plan){ 0 };
+    if (plan != NULL)
+        log_.plan = *plan;
     log_.sync_off = sync_off;
     log_.happened = log_.lasting = false;
     log_.room = -1;
