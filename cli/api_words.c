@@ -114,12 +114,14 @@ static void put_remedy(const struct api_refusal *r, int64_t code, const char *po
     case 401:
     case 403:
         (void)snprintf(out, size,
-                       "policy \"%s\": its key is wrong, or it lacks the right; the daemon's log "
-                       "says which",
-                       policy);
+                       "policy \"%s\": its key is wrong, or it lacks the right; which, says "
+                       "`berth explain %s`, asked with a policy that may",
+                       policy, r->tracking[0] != '\0' ? r->tracking : "--last");
         return;
     case 404:
-        (void)snprintf(out, size, "the list command shows what there is");
+        (void)snprintf(
+            out, size,
+            "`berth hub list`, `berth enrollment list` and the other lists show what there is");
         return;
     case 409:
         (void)snprintf(out, size, "%s", conflict_remedy(code));

@@ -195,6 +195,17 @@ static void tell_next(const struct input *in)
         tell_hint("\nIts key:  berth enrollment show %s --show-keys", in->set.id);
 }
 
+/* Azure takes it too, and refuses the devices. */
+static void warn_of_static(const struct input *in)
+{
+    const char *hubs = in->set.hubs != NULL ? in->set.hubs : "";
+
+    if (in->set.allocation != NULL && strcmp(in->set.allocation, "static") == 0 &&
+        hubs[strspn(hubs, " ")] == '\0')
+        tell_warning("no hub is given: with --allocation-policy static devices are refused until "
+                     "--iot-hubs names one");
+}
+
 static int send(struct api *a, const struct input *in, berth_str body, bool json)
 {
     char path[API_PATH_MAX], what[ENROLLMENT_WHAT_MAX];
@@ -207,6 +218,7 @@ static int send(struct api *a, const struct input *in, berth_str body, bool json
     if (code != EXIT_CODE_OK)
         return code;
     enrollment_print(in->kind, a->json, json, in->show_keys);
+    warn_of_static(in);
     if (in->assigning_given)
         code = set_assigning_first(a, in, what);
     if (!json)
@@ -273,9 +285,10 @@ static const struct argp_option shared_options[] = {
     { "allocation-policy", KEY_ALLOCATION, "hashed|static", 0,
       "how a hub is chosen: hashed, evenly by weight, when left out", 0 },
     { "iot-hubs", KEY_HUBS, "HUBS", 0, "choose among these, \"a b\"; all when left out", 0 },
-    { "reprovision-policy", KEY_REPROVISION,
-      "reprovisionandmigratedata|reprovisionandresetdata|never", 0,
-      "what becomes of a device that registers again; the first when left out", 0 },
+    { "reprovision-policy", KEY_REPROVISION, "REPROVISION", 0,
+      "what becomes of a device that registers again: reprovisionandmigratedata (when left out), "
+      "reprovisionandresetdata or never",
+      0 },
     { "provisioning-status", KEY_STATUS, "enabled|disabled", 0,
       "whether it may register; enabled when left out", 0 },
     { "initial-twin-tags", KEY_TAGS, "JSON", 0, "tags of a new device's twin; @FILE reads it", 0 },

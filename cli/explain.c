@@ -154,6 +154,14 @@ static void print_off(struct table *t, struct berth_json e)
         berth_buf_str(&b));
 }
 
+/* What a finding rests on. The distance in time is a fact, what it comes from is not. */
+static const char *standing(struct berth_json mistake, bool proven)
+{
+    if (berth_json_is(get(mistake, "name"), BERTH_STR("EXPIRED_LOCAL_TIME")))
+        return "hint";
+    return proven ? "proven" : "seen";
+}
+
 static void print_mistakes(struct table *t, struct berth_json e)
 {
     bool proven = get(e, "proven").type == BERTH_JSON_TRUE;
@@ -163,7 +171,7 @@ static void print_mistakes(struct table *t, struct berth_json e)
 
     while (list.type == BERTH_JSON_ARRAY && berth_json_next(list, &it, NULL, &each)) {
         table_pair(t, warning ? "warning" : "mistake", get(each, "name"));
-        table_pair(t, proven ? "proven" : "seen", get(each, "text"));
+        table_pair(t, standing(each, proven), get(each, "text"));
         table_pair(t, "remedy", get(each, "remedy"));
     }
 }

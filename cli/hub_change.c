@@ -166,15 +166,37 @@ int hub_update_run(int argc, char **argv)
 
 /* ---- delete ---- */
 
+static int look_for_others(struct api *a, bool *last)
+{
+    struct berth_json_iter it = { 0 };
+    struct berth_json each;
+    int count = 0;
+    int code =
+        api_call(a, &(struct api_request){ .method = "GET", .path = "/berth/v1/hubs", .page = 2 });
+
+    while (code == EXIT_CODE_OK && a->json.type == BERTH_JSON_ARRAY &&
+           berth_json_next(a->json, &it, NULL, &each))
+        count++;
+    *last = count == 1;
+    return code;
+}
+
 /* Says what goes before it asks. */
 static int look(struct api *a, const struct input *in, int64_t *devices)
 {
     int code = ask(a, &in->verb);
+    bool last = false;
 
     if (code == EXIT_CODE_OK &&
         berth_json_i64(berth_json_get(a->json, BERTH_STR("deviceCount")), devices) != BERTH_OK)
         code = tell_failure(EXIT_CODE_FAILED, "the service does not say what the hub has");
-    if (code != EXIT_CODE_OK || *devices == 0)
+    if (code == EXIT_CODE_OK)
+        code = look_for_others(a, &last);
+    if (code != EXIT_CODE_OK)
+        return code;
+    if (last)
+        tell_warning("%s is the last hub: devices are refused until there is another", in->verb.id);
+    if (*devices == 0)
         return code;
     if (!in->force)
         return tell_failure(EXIT_CODE_CONFLICT,
@@ -182,9 +204,9 @@ static int look(struct api *a, const struct input *in, int64_t *devices)
                             "--allocation false` and let them register again; or give --force to "
                             "delete them with their keys and twins",
                             in->verb.id, (long long)*devices, in->verb.id);
-    tell_warning("its devices go with it (%lld), with their keys and twins; their sessions end. "
-                 "Those that register again are assigned to another hub",
-                 (long long)*devices);
+    tell_warning("its devices go with it (%lld), with their keys and twins; their sessions end%s",
+                 (long long)*devices,
+                 last ? "" : ". Those that register again are assigned to another hub");
     return EXIT_CODE_OK;
 }
 

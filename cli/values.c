@@ -12,7 +12,7 @@
 #define NAME_MAX_BYTES 512
 #define READ_MAX       5000 /* items looked at: the prefix is compared here */
 
-enum of { OF_NOTHING, OF_SERVICE, OF_HUB, OF_PROFILES, OF_RIGHTS };
+enum of { OF_NOTHING, OF_SERVICE, OF_HUB, OF_PROFILES, OF_REPROVISION, OF_RIGHTS };
 
 static const struct row {
     const char *placeholder;
@@ -49,6 +49,7 @@ static const struct row {
       "registrationId" },
     { .placeholder = "PROFILE", .of = OF_PROFILES },
     { .placeholder = "REASON" },
+    { .placeholder = "REPROVISION", .of = OF_REPROVISION },
     { .placeholder = "RIGHT", .of = OF_RIGHTS },
     { .placeholder = "RIGHTS", .of = OF_RIGHTS },
     { .placeholder = "SCOPE" },
@@ -152,6 +153,13 @@ static void offer_rights(struct run *r)
         offer_word(r, berth_right_name(bit));
 }
 
+static void offer_reprovision(struct run *r)
+{
+    offer_word(r, "reprovisionandmigratedata");
+    offer_word(r, "reprovisionandresetdata");
+    offer_word(r, "never");
+}
+
 static void offer_profiles(struct run *r)
 {
     char(*names)[PROFILES_NAME_MAX + 1];
@@ -185,6 +193,8 @@ void values_ask(berth_str placeholder, const struct values_query *q, values_offe
 
     if (r.row != NULL && r.row->of == OF_RIGHTS)
         offer_rights(&r);
+    if (r.row != NULL && r.row->of == OF_REPROVISION)
+        offer_reprovision(&r);
     if (r.row != NULL && r.row->of == OF_PROFILES)
         offer_profiles(&r);
     if (r.row == NULL || (r.row->of != OF_SERVICE && r.row->of != OF_HUB) ||

@@ -5,9 +5,13 @@ set(debian COMPONENT debian EXCLUDE_FROM_ALL)
 install(FILES ${here}/berth.service DESTINATION lib/systemd/system ${debian})
 install(FILES ${here}/berth.conf DESTINATION /etc/berth ${debian})
 file(GLOB pages CONFIGURE_DEPENDS docs/*.md)
-install(FILES ${pages} README.md CHANGELOG.md SECURITY.md ${here}/deb/copyright
+# Laid out as in the repository, so that their links lead somewhere.
+install(FILES README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md ${here}/deb/copyright
     DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/berth ${debian})
-install(DIRECTORY docs/json DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/berth ${debian})
+install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/berth/docs ${debian})
+install(DIRECTORY docs/json docs/internals DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/berth/docs ${debian})
+install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/berth ${debian}
+    PATTERN node_modules EXCLUDE)
 install(FILES ${here}/deb/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libberth-dev
     COMPONENT development-doc EXCLUDE_FROM_ALL)
 

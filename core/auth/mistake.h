@@ -64,7 +64,7 @@
       "UTC",                                                                                       \
       "compute se from UTC")                                                                       \
     X(SR_OTHER_SCOPE, "the token's sr names another ID scope",                                     \
-      "sign with the ID scope that `berth connection-string show` prints")                         \
+      "sign with the ID scope that `berth service show` prints")                                   \
     X(SR_OTHER_ID, "the token's sr names another registration ID: it is another device's token",   \
       "sign {ID scope}/registrations/ and the ID that the device registers with")                  \
     X(SR_OF_HUB, "the token's sr names a hub: it is a token for {hub}/devices/{id}",               \

@@ -55,6 +55,21 @@ static berth_err read_bool(struct parse *p, struct berth_json v, bool *out, cons
     return berth_json_bool(v, out) == BERTH_OK ? BERTH_OK : invalid(p, message);
 }
 
+/* With the member's name before it: a seed has many IDs. */
+static berth_err refuse_id(struct parse *p, enum berth_reason reason, enum berth_id_fault fault)
+{
+    char text[96];
+    struct berth_buf b;
+    berth_err e;
+
+    berth_buf_init(&b, text, sizeof text);
+    berth_buf_put(&b, berth_str_of(p->e->is_group ? "enrollmentGroupId " : "registrationId "));
+    berth_buf_put(&b, berth_str_of(berth_id_fault_text(fault)));
+    *p->why = (struct berth_refusal){ reason, { 0 } };
+    e = berth_arena_dup(p->a, berth_buf_str(&b), &p->why->message);
+    return e == BERTH_OK ? BERTH_E_SYNTAX : e;
+}
+
 static berth_err read_id(struct parse *p, struct berth_json doc, berth_str addressed)
 {
     struct berth_json v = member(doc, p->e->is_group ? "enrollmentGroupId" : "registrationId");
@@ -64,7 +79,7 @@ static berth_err read_id(struct parse *p, struct berth_json doc, berth_str addre
     berth_err e;
 
     if (check.fault != BERTH_ID_FINE)
-        return refuse(p, reason, berth_id_fault_text(check.fault));
+        return refuse_id(p, reason, check.fault);
     e = read_string(p, v, &p->e->id, reason,
                     p->e->is_group ? "enrollmentGroupId is missing" : "registrationId is missing");
     if (e == BERTH_OK && !berth_str_ieq(p->e->id, addressed))

@@ -27,6 +27,8 @@ struct restoring {
     bool exists, holds_something;
     bool had_lock; /* its lock file was there before */
     int lock, new_lock;
+    char above[FILE_PATH_MAX]; /* what stands above it, when it was made; */
+    size_t there;              /* this much of it was there */
 };
 
 static berth_err refuse(struct restoring *r, const char *words)
@@ -36,15 +38,43 @@ static berth_err refuse(struct restoring *r, const char *words)
 
 /* ---- where it goes ---- */
 
+static size_t length_that_is_there(const char *path)
+{
+    char part[FILE_PATH_MAX];
+    char *slash;
+
+    (void)snprintf(part, sizeof part, "%s", path);
+    while (access(part, F_OK) != 0 && (slash = strrchr(part, '/')) != NULL)
+        *slash = '\0';
+    return access(part, F_OK) == 0 ? strlen(part) : 0;
+}
+
+/* Readable to all: the daemon's user, who may not own them, has to get through them. */
+static berth_err make_above(struct restoring *r, const char *path)
+{
+    char copy[FILE_PATH_MAX];
+
+    (void)snprintf(copy, sizeof copy, "%s", path);
+    (void)snprintf(r->above, sizeof r->above, "%s", dirname(copy));
+    r->there = length_that_is_there(r->above);
+    return file_make_directories(r->above, 0755);
+}
+
+/* A restore that failed leaves nothing; what somebody has used since stays. */
+static void unmake_above(struct restoring *r)
+{
+    while (strlen(r->above) > r->there && rmdir(r->above) == 0)
+        (void)dirname(r->above); /* in place */
+}
+
 /* Of a directory that is not there yet its parent's. */
 static berth_err resolve_parent(struct restoring *r, const char *path)
 {
-    char above[FILE_PATH_MAX], last[FILE_PATH_MAX], real[PATH_MAX];
+    char last[FILE_PATH_MAX], real[PATH_MAX];
     int n;
 
-    (void)snprintf(above, sizeof above, "%s", path);
     (void)snprintf(last, sizeof last, "%s", path);
-    if (realpath(dirname(above), real) == NULL)
+    if (make_above(r, path) != BERTH_OK || realpath(r->above, real) == NULL)
         return backup_say(r->problem, BACKUP_FAILED, BERTH_E_IO,
                           "%s: %s; make what stands above the data directory", path,
                           strerrordesc_np(errno));
@@ -346,5 +376,7 @@ berth_err restore_run(const struct restore_request *request, struct restore_resu
     *problem = (struct backup_problem){ 0 };
     e = run(&r);
     unlock(&r);
+    if (e != BERTH_OK)
+        unmake_above(&r);
     return e;
 }

@@ -129,3 +129,21 @@ berth_err file_replace(const char *path, berth_str content, mode_t mode)
     }
     return file_sync_directory_of(path);
 }
+
+berth_err file_make_directories(const char *path, mode_t mode)
+{
+    char part[FILE_PATH_MAX];
+    int n = snprintf(part, sizeof part, "%s", path);
+
+    if (n <= 0 || (size_t)n >= sizeof part) {
+        errno = ENAMETOOLONG;
+        return BERTH_E_RANGE;
+    }
+    for (char *slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(part, mode) != 0 && errno != EEXIST)
+            return BERTH_E_IO;
+        *slash = '/';
+    }
+    return mkdir(part, mode) == 0 || errno == EEXIST ? BERTH_OK : BERTH_E_IO;
+}

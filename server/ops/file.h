@@ -25,4 +25,8 @@ BERTH_MUST_USE berth_err file_sync_directory_of(const char *path);
  * with errno kept; PATH is then as it was. */
 BERTH_MUST_USE berth_err file_replace(const char *path, berth_str content, mode_t mode);
 
+/* Makes PATH and what stands above it; what is there stays as it is. BERTH_E_IO, BERTH_E_RANGE with
+ * errno kept. */
+BERTH_MUST_USE berth_err file_make_directories(const char *path, mode_t mode);
+
 #endif

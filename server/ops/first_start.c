@@ -23,25 +23,6 @@ static berth_err complain(char *problem, size_t problem_size, const char *path, 
     return BERTH_E_IO;
 }
 
-/* Makes PATH and what stands above it; what is there stays as it is. */
-static berth_err make_directories(const char *path)
-{
-    char part[FILE_PATH_MAX];
-    int n = snprintf(part, sizeof part, "%s", path);
-
-    if (n <= 0 || (size_t)n >= sizeof part) {
-        errno = ENAMETOOLONG;
-        return BERTH_E_RANGE;
-    }
-    for (char *slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(part, 0700) != 0 && errno != EEXIST)
-            return BERTH_E_IO;
-        *slash = '/';
-    }
-    return mkdir(part, 0700) == 0 || errno == EEXIST ? BERTH_OK : BERTH_E_IO;
-}
-
 /* A directory that the operator made keeps its mode (it may be a volume shared with a group), yet
  * where anyone may write anyone may swap the keys. */
 static berth_err check_directory(const char *path, char *problem, size_t problem_size)
@@ -62,7 +43,7 @@ static berth_err check_directory(const char *path, char *problem, size_t problem
 berth_err first_start_directory(const char *data_dir, char *problem, size_t problem_size)
 {
     char tls[FILE_PATH_MAX];
-    berth_err e = make_directories(data_dir);
+    berth_err e = file_make_directories(data_dir, 0700);
 
     if (e != BERTH_OK)
         return complain(problem, problem_size, data_dir, strerror(errno));

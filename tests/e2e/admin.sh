@@ -234,9 +234,9 @@ run "delete an empty hub" 0 hub delete line2.example --yes
 prints '^deleted hub line2.example$'
 run "it is gone" 3 hub delete line2.example --yes
 run "a hub with devices" 4 hub delete localhost --yes
-tells "has devices" "force"
+tells "has devices" "force" "is the last hub"
 run "a hub with devices, forced" 0 hub delete localhost --force --yes
-tells "its devices go with it"
+tells "its devices go with it" "is the last hub"
 run "registrations stay" 0 registration show pump-1 --json
 json 'd.assignedHub === "localhost"'
 run "there is no hub" 1 device provision --enrollment-group line --registration-id pump-1

@@ -21,6 +21,18 @@ check "dependencies by the libraries that are linked" field berth Depends "libss
 check "and for the user" field berth Depends adduser
 check "the library asks for OpenSSL" field libberth-dev Depends libssl-dev
 
+links_lead_somewhere() {
+    local page link bad=0
+    while IFS= read -r -d '' page; do
+        while read -r link; do
+            [ -e "$(dirname "$page")/$link" ] || { echo "${page#"$work"}: $link is not there" && bad=1; }
+        done < <(grep -oE '\]\([^)#[:space:]]+' "$page" | sed 's/^](//' | grep -vE '^[a-z]+:')
+    done < <(find "$work/berth/usr/share/doc/berth" -name '*.md' -print0)
+    [ "$bad" -eq 0 ]
+}
+check "unpacks as well" dpkg-deb -x "$work"/deb/berth_*.deb "$work/berth"
+check "every link of its pages leads somewhere" links_lead_somewhere
+
 cat >"$work/app.c" <<'C'
 #include <stdio.h>
 #include <berth/derive.h>

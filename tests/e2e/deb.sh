@@ -132,7 +132,7 @@ check "the configuration" mode_of /etc/berth/berth.conf 644 root root
 check "it names every key" keys_are_named
 check "it is a conffile" says /etc/berth/berth.conf in_root dpkg-query -W -f '${Conffiles}' berth
 check "the unit is enabled" test -L "$root/etc/systemd/system/multi-user.target.wants/berth.service"
-check "documentation" bash -c 'cd "$1/usr/share/doc/berth" && ls copyright changelog.Debian.gz changelog.gz operations.md' - "$root"
+check "documentation" bash -c 'cd "$1/usr/share/doc/berth" && ls copyright changelog.Debian.gz changelog.gz docs/operations.md' - "$root"
 check "completion for bash" test -f "$root/usr/share/bash-completion/completions/berth"
 check "completion for zsh, where Debian's looks" test -f "$root/usr/share/zsh/vendor-completions/_berth"
 manual_is_there() {

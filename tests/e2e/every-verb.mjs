@@ -97,6 +97,8 @@ async function checkHelp(verb) {
     assert.match(out, new RegExp(`--${name}\\b`), `--help does not name --${name}`)
     assert.ok(doc ?? aliasOf, `--${name} has no word of help`)
   }
+  for (const line of out.split('\n'))
+    assert.ok(line.length <= 100, `--help has a line of ${line.length} columns: ${line}`)
   assert.ok(verb.doc, 'its help has no sentence about it')
   exits(0, berth(['help', ...verb.words]))
 }
@@ -161,6 +163,7 @@ function checkWrongKey(verb, row) {
     berth([...verb.words, ...row.args(0), '--ca-file', daemon.profile.caFile], to('localhost')),
   )
   assert.match(err, /berth: /)
+  assert.match(err, /`berth explain [0-9a-f-]{36}`/)
 }
 
 function checkEmpty(verb, row) {

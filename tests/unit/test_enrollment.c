@@ -271,7 +271,7 @@ static const struct {
     { "another group ID", true, "line.8", GROUP(""), BERTH_WHY_GROUP_ID_INVALID,
       "the ID in the body differs from the one addressed" },
     { "an address that is no ID", false, "dev 1", ONE(""), BAD_ID,
-      "has a character that is not allowed" },
+      "registrationId has a character that is not allowed" },
     { "a device ID with a blank", false, "dev-1", ONE(",\"deviceId\":\"a b\""),
       BERTH_WHY_DEVICE_ID_INVALID, "deviceId breaks the rules of device IDs" },
     { "an empty device ID", false, "dev-1", ONE(",\"deviceId\":\"\""), BERTH_WHY_DEVICE_ID_INVALID,

@@ -454,8 +454,9 @@ static void test_refused_places(void **state)
     scratch_write(in_rig(&r, "file"), "no directory");
     check_refused(&r, "a file", &(struct restore_request){ .data_dir = in_rig(&r, "file") },
                   BACKUP_FAILED, "is not a directory");
-    check_refused(&r, "no parent", &(struct restore_request){ .data_dir = in_rig(&r, "none/x") },
-                  BACKUP_FAILED, "make what stands above");
+    check_refused(&r, "below a file",
+                  &(struct restore_request){ .data_dir = in_rig(&r, "file/none/x") }, BACKUP_FAILED,
+                  "Not a directory");
     check_refused(&r, "a mount point", &(struct restore_request){ .data_dir = "/proc" },
                   BACKUP_FAILED, "mount point");
     CHECK("mkdir", mkdir(in_rig(&r, "live.restoring"), 0700) == 0);
@@ -468,6 +469,31 @@ static void test_refused_places(void **state)
     CHECK("two at once", restore_with(&r, &request, &out, &problem) != BERTH_OK &&
                              problem.fault == BACKUP_IN_THE_WAY);
     (void)close(fd);
+    remove_rig(&r);
+}
+
+static void test_above_is_made(void **state)
+{
+    static struct restore_result out;
+    struct backup_problem problem;
+    struct stat is;
+    struct rig r;
+
+    (void)state;
+    make_rig(&r);
+    CHECK("mkdir", mkdir(in_rig(&r, "there"), 0700) == 0);
+    struct restore_request request = { .data_dir = in_rig(&r, "there/one/two/new") };
+    request.passphrase = BERTH_STR("wrong");
+    CHECK("in vain", restore_with(&r, &request, &out, &problem) != BERTH_OK);
+    CHECK("what was made is gone", access(in_rig(&r, "there/one"), F_OK) != 0);
+    CHECK("what was there stays", access(in_rig(&r, "there"), F_OK) == 0);
+    request.passphrase = (berth_str){ 0 };
+    CHECK("restored", restore_with(&r, &request, &out, &problem) == BERTH_OK);
+    CHECK("it is there", stat(in_rig(&r, "there/one/two/new/berth.db"), &is) == 0);
+    CHECK("its own alone",
+          stat(in_rig(&r, "there/one/two/new"), &is) == 0 && (is.st_mode & 07777) == 0700);
+    CHECK("a way for its user",
+          stat(in_rig(&r, "there/one/two"), &is) == 0 && (is.st_mode & 0055) == 0055);
     remove_rig(&r);
 }
 
@@ -841,6 +867,7 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_refused_to_a_daemon),
         cmocka_unit_test(test_refused_places),
+        cmocka_unit_test(test_above_is_made),
         cmocka_unit_test(test_held_until_exchanged),
         cmocka_unit_test(test_no_lock_left),
         cmocka_unit_test(test_crafted),

@@ -124,7 +124,7 @@ static const struct {
     { "second group bad", "{\"enrollmentGroups\":[" GROUP("a") ",{\"enrollmentGroupId\":\"b\"}]}",
       "enrollmentGroups[1]: attestation is missing" },
     { "ID against the rules", "{\"enrollments\":[" SINGLE("a b") "]}",
-      "enrollments[0]: has a character" },
+      "enrollments[0]: registrationId has a character" },
     { "twice", "{\"enrollments\":[" SINGLE("a") "," SINGLE("A") "]}",
       "enrollments[1]: A stands there twice" },
     { "hub without name", "{\"hubs\":[{}]}", "hubs[0]: hostName is missing" },
