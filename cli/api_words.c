@@ -32,7 +32,8 @@ static int tell_untrusted(const struct profile *place, const char *host, long ve
     return tell_failure(
         EXIT_CODE_UNREACHABLE,
         "%s:%u: its certificate is not trusted (%s)\n  give the daemon's tls/ca.pem "
-        "(what `berth ca export` prints there) with --ca-file",
+        "(what `berth ca export` prints there) with --ca-file; `berth login --fetch-ca` asks for "
+        "it",
         host, place->https_port, why);
 }
 

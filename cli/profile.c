@@ -277,9 +277,11 @@ int profile_find(const struct options *o, struct profile *out)
     int code = profile_find_if_any(o, out, &found);
 
     if (code == EXIT_CODE_OK && !found)
-        return tell_failure(EXIT_CODE_USAGE,
-                            "no profile in the usual places: is there a daemon on this machine?\n"
-                            "  start one with `berth serve`, or " HOW_TO_FIND
-                            ",\n  another machine's service with `berth login`");
+        return tell_failure(
+            EXIT_CODE_USAGE,
+            "no profile in the usual places: is there a daemon on this machine?\n"
+            "  start one with `berth serve`, or " HOW_TO_FIND
+            ",\n  another machine's service with `berth login`; `berth login list` shows "
+            "those it remembers, `berth login use` chooses one");
     return code;
 }

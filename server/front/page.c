@@ -1,11 +1,14 @@
 #include "front/page.h"
 
+#include <string.h>
+
 #include "crypto/b64.h"
 #include "ops/log.h"
 
 #define RECORD_MEMORY    (256 * 1024) /* for one record's document at a time */
 #define BODY_MAX         (768 * 1024) /* bytes of an answer; what is left comes with the next page */
-#define CONTINUATION_MAX 512          /* characters: keys have at most 128 bytes */
+#define CHECK_BYTES      4
+#define CONTINUATION_MAX 512 /* characters: keys have at most 128 bytes */
 
 bool page_limit(berth_str text, size_t *limit)
 {
@@ -18,12 +21,31 @@ bool page_limit(berth_str text, size_t *limit)
     return true;
 }
 
-/* base64url without padding (RFC 4648 section 5): safe in a header and in a query. */
+/* FNV-1a. Against slips of the pen alone: whoever may list may begin anywhere. */
+static void put_check(berth_str key, uint8_t out[CHECK_BYTES])
+{
+    uint32_t sum = 2166136261u;
+
+    for (size_t i = 0; i < key.n; i++)
+        sum = (sum ^ (uint8_t)key.p[i]) * 16777619u;
+    for (size_t i = 0; i < CHECK_BYTES; i++)
+        out[i] = (uint8_t)(sum >> (8 * i));
+}
+
+/* The check, then the key, in base64url without padding (RFC 4648 section 5): safe in a header and
+ * in a query. */
 static void put_continuation(struct berth_buf *b, berth_str key)
 {
+    uint8_t bytes[CONTINUATION_MAX];
     size_t from = b->n;
 
-    berth_b64_put(b, (const uint8_t *)key.p, key.n);
+    if (key.n > sizeof bytes - CHECK_BYTES) {
+        b->over = true;
+        return;
+    }
+    put_check(key, bytes);
+    memcpy(bytes + CHECK_BYTES, key.p, key.n);
+    berth_b64_put(b, bytes, CHECK_BYTES + key.n);
     while (b->n > from && b->p[b->n - 1] == '=')
         b->n--;
     for (size_t i = from; i < b->n; i++)
@@ -33,8 +55,8 @@ static void put_continuation(struct berth_buf *b, berth_str key)
 static bool read_continuation(struct call *c, berth_str text, berth_str *key)
 {
     char storage[CONTINUATION_MAX + 4];
+    uint8_t *out, check[CHECK_BYTES];
     struct berth_buf b;
-    uint8_t *out;
     size_t n;
 
     if (text.n == 0 || text.n > CONTINUATION_MAX)
@@ -51,8 +73,11 @@ static bool read_continuation(struct call *c, berth_str text, berth_str *key)
     out = berth_arena_alloc(&c->arena, CONTINUATION_MAX);
     if (out == NULL || berth_b64_decode(berth_buf_str(&b), out, CONTINUATION_MAX, &n) != BERTH_OK)
         return false;
-    *key = (berth_str){ (const char *)out, n };
-    return n > 0;
+    if (n <= CHECK_BYTES)
+        return false;
+    *key = (berth_str){ (const char *)out + CHECK_BYTES, n - CHECK_BYTES };
+    put_check(*key, check);
+    return memcmp(check, out, CHECK_BYTES) == 0;
 }
 
 struct page *page_new(struct call *c, const char *item_type)

@@ -159,6 +159,13 @@ json 'd.length === 5'
 if [ -s "$WORK/err" ]; then not_ok "it tells of more"; else ok; fi
 run "a made-up continuation" 1 registration list --continuation '!!'
 tells "x-ms-continuation"
+run "a word for a continuation" 1 registration list --continuation foo
+tells "not one that this service gave"
+run "a continuation to cut" 0 registration list --top 1
+TOKEN=$(sed -n 's/^there are more: --continuation //p' "$WORK/err")
+run "it is whole" 0 registration list --continuation "$TOKEN"
+run "a part of it" 1 registration list --continuation "${TOKEN%??}"
+tells "not one that this service gave"
 run "one with a line feed" 2 registration list --continuation $'a\nb'
 run "a page too many" 2 registration list --page-size 1001
 run "a page at its bound" 0 registration list --page-size 1000
@@ -257,7 +264,7 @@ unset BERTH_PROFILE
 PROFILES=$HOME/.config/berth/profiles
 run "nothing is known" 2 service show
 run "log in without the CA" 6 login --connection-string-file "$WORK/string"
-tells "not trusted" "ca"
+tells "not trusted" "ca" "login --fetch-ca"
 run "nothing is left of it" 2 service show
 run "log in" 0 login --connection-string-file "$WORK/string" --ca "$CA" --mqtts-port "$MQTTS"
 prints "^logged in to localhost:$HTTPS as second, profile default$"
@@ -322,6 +329,7 @@ prints '^forgot profile parts$'
 run "it is forgotten" 3 login remove parts
 run "log out" 0 logout
 run "nothing is in use" 2 service show
+tells "berth login use"
 run "log out of nothing" 3 logout
 run "log out of the others" 0 logout two
 run "log out of the others" 0 logout tty-y

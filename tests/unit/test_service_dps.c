@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "crypto/b64.h"
 #include "service_rig.h"
 
 #define KEY_A "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -370,8 +371,17 @@ static void test_bad_pages(void **state)
           NULL },
         { "a token that is no base64", "POST /enrollments/query", "x-ms-continuation: a\r\n", NULL,
           400, WHY(REQUEST_INVALID), NULL, NULL },
-        { "a good token", "POST /enrollments/query", "x-ms-continuation: c24tMDA3\r\n", NULL, 200,
-          WHY(NONE), "[]", NULL },
+        { "a token without a check", "POST /enrollments/query", "x-ms-continuation: c24tMDA3\r\n",
+          NULL, 400, WHY(REQUEST_INVALID), "not one that this service gave", NULL },
+        { "a check without a key", "POST /enrollments/query", "x-ms-continuation: xZ0cgQ\r\n", NULL,
+          400, WHY(REQUEST_INVALID), "not one that this service gave", NULL },
+        { "a check with one bit off", "POST /enrollments/query",
+          "x-ms-continuation: 3RgxKnNuLTAwNw\r\n", NULL, 400, WHY(REQUEST_INVALID),
+          "not one that this service gave", NULL },
+        { "a token cut short", "POST /enrollments/query", "x-ms-continuation: 3BgxKnNuLTAw\r\n",
+          NULL, 400, WHY(REQUEST_INVALID), "not one that this service gave", NULL },
+        { "a good token", "POST /enrollments/query", "x-ms-continuation: 3BgxKnNuLTAwNw\r\n", NULL,
+          200, WHY(NONE), "[]", NULL },
     };
     struct rig *r = rig_new();
 
@@ -380,14 +390,29 @@ static void test_bad_pages(void **state)
     rig_free(r);
 }
 
-/* A token of N characters. */
+/* A token as the service makes it, for a key of N times the letter a. */
 static int status_of_token(struct rig *r, size_t n)
 {
-    char headers[700] = "x-ms-continuation: ";
-    size_t at = strlen(headers);
+    char headers[700];
+    uint8_t bytes[512];
+    uint32_t sum = 2166136261u; /* FNV-1a */
+    struct berth_buf b;
 
-    memset(headers + at, 'A', n);
-    snprintf(headers + at + n, sizeof headers - at - n, "\r\n");
+    memset(bytes, 'a', sizeof bytes);
+    for (size_t i = 0; i < n; i++)
+        sum = (sum ^ 'a') * 16777619u;
+    for (size_t i = 0; i < 4; i++)
+        bytes[i] = (uint8_t)(sum >> (8 * i));
+    berth_buf_init(&b, headers, sizeof headers);
+    berth_buf_put(&b, BERTH_STR("x-ms-continuation: "));
+    size_t from = b.n;
+    berth_b64_put(&b, bytes, 4 + n);
+    while (b.p[b.n - 1] == '=')
+        b.n--;
+    for (size_t i = from; i < b.n; i++)
+        b.p[i] = b.p[i] == '+' ? '-' : b.p[i] == '/' ? '_' : b.p[i];
+    berth_buf_put(&b, BERTH_STR("\r\n"));
+    headers[b.n] = '\0';
     return rig_ask(r,
                    &(struct rig_request){ .line = "POST /enrollments/query", .headers = headers })
         ->status;
@@ -398,8 +423,9 @@ static void test_token_bound(void **state)
     struct rig *r = rig_new();
 
     (void)state;
-    CHECK("at the bound", status_of_token(r, 512) == 200);
-    CHECK("over it", status_of_token(r, 516) == 400);
+    CHECK("of a key of one byte", status_of_token(r, 1) == 200);
+    CHECK("512 characters", status_of_token(r, 380) == 200);
+    CHECK("514 characters", status_of_token(r, 381) == 400);
     rig_free(r);
 }
 
