@@ -68,6 +68,8 @@ static error_t take(int key, char *arg, struct argp_state *state)
         state->next = state->argc;
         return 0;
     case ARGP_KEY_END:
+        if (state->quoted != 0 && in->command == NULL)
+            argp_error(state, "no command after --: without COMMAND leave -- out too");
         if (in->json && in->command != NULL)
             argp_error(state, "--json prints the variables when there is no COMMAND");
         return 0;
@@ -143,8 +145,9 @@ static int configure(struct config *c, const struct input *in, const struct dev_
         address = picked;
     }
     if (e == BERTH_OK)
-        e = apply(c, (const struct setting[]){ { "key-file", key_file }, { "listen", address } }, 2,
-                  problem);
+        e = apply(c, (const struct setting[]){ { "key-file", key_file } }, 1, problem);
+    if (e == BERTH_OK && config_set(c, "listen", address, problem, sizeof problem) != BERTH_OK)
+        return tell_failure(EXIT_CODE_USAGE, "--bind %.64s: not an IP address", address);
     if (e == BERTH_OK)
         e = name_service(c, in, address, problem);
     if (e == BERTH_OK)

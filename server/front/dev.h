@@ -57,6 +57,8 @@ void dev_meet(struct front *f, const struct peer *peer,
 /* The reason with cause and remedy, static; absent without a DEV, so that the wire stays as it is.
  */
 berth_str dev_message(const struct dev *d, enum berth_reason why);
+/* Of a fault: its reason, and that nothing is to be mended but the fault. Static. */
+berth_str dev_injected(enum berth_reason why);
 
 /* A layer for BELOW that can end its connection in the middle of an answer, with what MAKE(USER)
  * puts upon it; NULL when either cannot be made. */

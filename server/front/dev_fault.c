@@ -135,8 +135,9 @@ static berth_err add(struct dev *d, berth_str text, char *problem, size_t size)
         (void)snprintf(problem, size, "there can be %d faults at most", SEED_FAULTS_MAX);
         return BERTH_E_FULL;
     }
-    *f =
-        (struct dev_fault){ .reason = BERTH_WHY_NOT_ENROLLED, .throttles = -1, .retry_after_s = 1 };
+    *f = (struct dev_fault){ .reason = BERTH_WHY_SIGNATURE_UNKNOWN,
+                             .throttles = -1,
+                             .retry_after_s = 1 };
     if (!split(head, &id, &kind) || berth_registration_id_check(id).fault != BERTH_ID_FINE) {
         (void)snprintf(problem, size, "write REGISTRATION-ID:KIND[=VALUE]");
         return BERTH_E_SYNTAX;
@@ -190,6 +191,7 @@ static void answer(struct dev_verdict *out, const struct berth_registration_requ
     out->answers = true;
     out->answer = (struct berth_answer){
         .reason = why,
+        .message = dev_injected(why),
         .operation_id = req->operation_id,
         .state = { .id = req->registration_id, .created_ms = now_ms, .updated_ms = now_ms },
         .has_state = why == BERTH_WHY_NONE || berth_reason_row(why)->word[0] != '\0',

@@ -1,5 +1,17 @@
 #include "front/dev.h"
 
+berth_str dev_injected(enum berth_reason why)
+{
+    static const char *const messages[BERTH_REASON_COUNT] = {
+#define X(name, status, code, word, hub, peer, text, remedy)                                       \
+    [BERTH_WHY_##name] = peer " (fault injected by berth dev: " #name ": " text ")",
+        BERTH_REASONS(X)
+#undef X
+    };
+
+    return why >= BERTH_REASON_COUNT ? (berth_str){ 0 } : berth_str_of(messages[why]);
+}
+
 berth_str dev_message(const struct dev *d, enum berth_reason why)
 {
     static const char *const messages[BERTH_REASON_COUNT] = {

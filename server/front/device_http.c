@@ -43,21 +43,23 @@ static void respond(struct http_exchange *x, int status, int code, int retry_aft
     http_respond(x, status, h, n, body);
 }
 
-static void refuse(struct front *f, struct http_exchange *x, enum berth_reason why,
-                   int retry_after_s, berth_str tracking_id)
+static void refuse(struct front *f, struct http_exchange *x, const struct berth_answer *answer,
+                   berth_str tracking_id)
 {
+    enum berth_reason why = answer->reason;
     const struct berth_reason_row *row = berth_reason_row(why);
     char text[1024];
     struct berth_buf b;
 
     berth_buf_init(&b, text, sizeof text);
-    berth_dps_error_put(&b, why, dev_message(f->dev, why), tracking_id, loop_now_ms(f->loop));
-    respond(x, row->status, row->code, retry_after_s, tracking_id, berth_buf_str(&b));
+    berth_dps_error_put(&b, why, answer->message, tracking_id, loop_now_ms(f->loop));
+    respond(x, row->status, row->code, answer->retry_after_s, tracking_id, berth_buf_str(&b));
 }
 
 /* Before a registration exists. */
 static void refuse_at_once(struct front *f, struct http_exchange *x, enum berth_reason why)
 {
+    const struct berth_answer answer = { .reason = why, .message = dev_message(f->dev, why) };
     char tracking[FRONT_TRACKING_SIZE];
 
     front_tracking_id(f, tracking);
@@ -65,9 +67,9 @@ static void refuse_at_once(struct front *f, struct http_exchange *x, enum berth_
                                   .tracking = tracking,
                                   .peer = layer_peer(x->layer),
                                   .transport = TRANSPORT,
-                                  .answer = &(struct berth_answer){ .reason = why },
+                                  .answer = &answer,
                               });
-    refuse(f, x, why, 0, berth_str_of(tracking));
+    refuse(f, x, &answer, berth_str_of(tracking));
 }
 
 static void answered(void *user, const struct berth_answer *answer, const char *tracking_id)
@@ -83,7 +85,7 @@ static void answered(void *user, const struct berth_answer *answer, const char *
     free(d);
     x->abandoned = NULL;
     if (berth_answer_is_error(answer)) {
-        refuse(f, x, answer->reason, answer->retry_after_s, berth_str_of(tracking_id));
+        refuse(f, x, answer, berth_str_of(tracking_id));
         return;
     }
     /* 202 to every register, also when done: C# and aziot take nothing else. */

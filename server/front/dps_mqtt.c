@@ -44,17 +44,17 @@ static void publish(struct dps *d, int status, int retry_after_s, berth_str body
     (void)mqtt_publish(d->m, berth_buf_str(&topic), body, (uint8_t)d->granted_qos);
 }
 
-static void publish_error(struct dps *d, enum berth_reason why, int retry_after_s,
-                          const char *tracking_id)
+static void publish_error(struct dps *d, const struct berth_answer *answer, const char *tracking_id)
 {
     const struct front *f = d->m->link.f;
     char text[1024];
     struct berth_buf body;
 
     berth_buf_init(&body, text, sizeof text);
-    berth_dps_error_put(&body, why, dev_message(f->dev, why), berth_str_of(tracking_id),
+    berth_dps_error_put(&body, answer->reason, answer->message, berth_str_of(tracking_id),
                         loop_now_ms(f->loop));
-    publish(d, berth_reason_row(why)->status, retry_after_s, berth_buf_str(&body));
+    publish(d, berth_reason_row(answer->reason)->status, answer->retry_after_s,
+            berth_buf_str(&body));
 }
 
 static void answered(void *user, const struct berth_answer *answer, const char *tracking_id)
@@ -65,7 +65,7 @@ static void answered(void *user, const struct berth_answer *answer, const char *
 
     d->registration = NULL;
     if (berth_answer_is_error(answer)) {
-        publish_error(d, answer->reason, answer->retry_after_s, tracking_id);
+        publish_error(d, answer, tracking_id);
     } else {
         berth_buf_init(&body, text, sizeof text);
         berth_dps_answer_put(&body, answer);
@@ -87,7 +87,9 @@ static void refuse_at_once(struct dps *d, enum berth_reason why)
                                              .transport = d->m->link.transport,
                                              .answer = &(struct berth_answer){ .reason = why },
                                          });
-    publish_error(d, why, 0, tracking);
+    publish_error(
+        d, &(struct berth_answer){ .reason = why, .message = dev_message(d->m->link.f->dev, why) },
+        tracking);
 }
 
 /* ---- packets ---- */

@@ -113,7 +113,7 @@ static void tell(struct registration *g, const struct berth_answer *a)
         limits_peer_failed(f->limits, (const struct sockaddr *)&g->peer.addr,
                            loop_mono_ms(f->loop));
     g->answer = NULL;
-    if (f->dev != NULL) {
+    if (f->dev != NULL && a->message.p == NULL) {
         named = *a;
         named.message = dev_message(f->dev, a->reason);
         a = &named;

@@ -101,6 +101,7 @@ static void on_http(void *user, struct http_exchange *x)
 
 static void explain_bind(struct worker *w, const char *address, uint16_t port, int error)
 {
+    bool is_dev = w->o.dev != NULL; /* whose option has another name */
     const char *remedy =
         error == EACCES
             ? "ports under 1024 need the right to bind them: give the service "
@@ -108,8 +109,9 @@ static void explain_bind(struct worker *w, const char *address, uint16_t port, i
               "choose others with --https-port and --mqtts-port (official SDKs know 443 and 8883 "
               "only)"
         : error == EADDRINUSE
-            ? "another program listens there: stop it, or choose another port or --listen address"
-            : "see --listen, --https-port and --mqtts-port";
+            ? "another program listens there: stop it, or choose another port or address"
+        : is_dev ? "see --bind, --https-port and --mqtts-port"
+                 : "see --listen, --https-port and --mqtts-port";
 
     (void)snprintf(w->problem, sizeof w->problem, "cannot listen on %s port %u: %s; %s", address,
                    (unsigned)port, strerror(error), remedy);

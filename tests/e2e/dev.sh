@@ -104,7 +104,7 @@ check "no program" gives 126 -- /etc/passwd
 check "the command's own options are its own" gives 0 -- sh -c '[ "$1" = --seed ]' - --seed
 check "standard input is the command's" bash -c 'echo word | TMPDIR=$1/tmp "$2" dev -- grep -qx word' - "$dir" "$berth"
 check "a service that cannot start" gives 125 --bind 192.0.2.1 -- true
-check "it says where to look" says --bind
+check "it says where to look" says "see --bind"
 check "after all of these nothing is left" leaves_nothing
 
 # ---- the command line ----
@@ -124,6 +124,8 @@ refuses "a seed that is no JSON" "$dir/broken.json: not JSON in line 2" --seed "
 refuses "a fault in the seed" "$dir/fault.json: faults[0]: \"sn-1:refuse=NONSENSE\": the value of refuse" --seed "$dir/fault.json" -- true
 refuses "an unknown member" 'no member "groups"' --seed "$dir/member.json" -- true
 refuses "a command without --" "COMMAND stands behind --" true
+refuses "nothing behind --" "no command after --" --
+refuses "an address that is none" "--bind foo: not an IP address" --bind foo -- true
 refuses "no seed" "$dir/nothing: not found" --seed "$dir/nothing" -- true
 refuses "an unknown fault" "the kinds are delay" --fault sn-1:explode -- true
 refuses "an IPv6 address without a name" "needs --hostname" --bind ::1 -- true
@@ -241,7 +243,7 @@ for transport in http mqtt; do
     fault "delay, $transport" sn-1:delay=1500ms "device $transport sn-1 | is 'd.deviceId === \"sn-1\" && d.ms >= 1500'"
     fault "delay is of one device, $transport" sn-1:delay=30s "device $transport sn-2 | is 'd.deviceId === \"sn-2\"'"
     fault "letter case does not matter, $transport" SN-1:refuse "device $transport sn-1 | is 'd.code === 401002'"
-    fault "refuse, $transport" sn-1:refuse "device $transport sn-1 | is 'd.error === \"UnauthorizedError\" && d.code === 401002'; device $transport sn-2 | is d.deviceId"
+    fault "refuse, $transport" sn-1:refuse "device $transport sn-1 | is 'd.error === \"UnauthorizedError\" && d.code === 401002 && /fault injected by berth dev: SIGNATURE_UNKNOWN/.test(d.message)'; device $transport sn-2 | is d.deviceId"
     fault "refuse with a reason, $transport" sn-1:refuse=TOKEN_EXPIRED "device $transport sn-1 | is 'd.code === 401002 && /TOKEN_EXPIRED/.test(d.message)'"
     fault "refuse with a state, $transport" sn-1:refuse=NO_HUB "device $transport sn-1 | is 'd.error === \"ProvisioningRegistrationFailedError\" && /NO_HUB/.test(d.message)'"
     fault "assigning-forever, $transport" sn-1:assigning-forever "device $transport sn-1 8 | is d.waiting; ! is_assigned sn-1 2>/dev/null; device $transport sn-2 | is d.deviceId"
