@@ -272,6 +272,8 @@ static void print_json(const char *id, const struct berth_prov_result *r)
 
 static const char *remedy(const struct berth_prov_result *r)
 {
+    if (stopping != 0)
+        return "it was interrupted; nothing is left of it here";
     if (strcmp(r->status, "disabled") == 0)
         return "enable its enrollment or group";
     if (r->error_code / 1000 == 401)

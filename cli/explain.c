@@ -93,6 +93,8 @@ static error_t take(int key, char *arg, struct argp_state *state)
             in->last = (size_t)options_number(state, "--last", in->about, 1, LAST_MAX);
             in->about = NULL;
         }
+        if (in->about != NULL && in->lists && in->last == 0)
+            argp_error(state, "an ID or address, or --last: one of them");
         if (in->about == NULL && !in->lists)
             argp_error(state, "name a tracking ID, a registration ID or an address, or --last");
         if (in->last == 0)

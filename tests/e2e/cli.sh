@@ -283,6 +283,8 @@ tells 'nothing is known of "no-such-device"'
 run "explain nothing" 2 explain
 tells "or --last"
 run "explain too much" 2 explain a b
+run "an ID, or the latest" 2 explain pump-1 --last
+tells "one of them"
 run "no number" 2 explain --last=x
 run "too many" 2 explain --last=201
 run "another ID scope" 5 device provision --registration-id dev-2 --key-file "$WORK/dev-2.key" --id-scope 0ne00000000
