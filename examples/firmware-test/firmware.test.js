@@ -32,7 +32,7 @@ test('a slow service is waited for', async () => {
 test('a refusal is told, with its cause', async () => {
   await assert.rejects(provision(member('lost-pump')), (error) => {
     assert.equal(error.name, 'UnauthorizedError')
-    assert.match(error.result.message, /NOT_ENROLLED/)
+    assert.match(error.result.message, /SIGNATURE_UNKNOWN/)
     return true
   })
 })
