@@ -44,6 +44,8 @@ enum berth_change_type {
     BERTH_CHECK,  /* only refuse the commit when the version differs */
     BERTH_PUT,    /* insert or replace */
     BERTH_DELETE, /* removing what is not there succeeds under BERTH_ANY */
+    BERTH_LIMIT,  /* only refuse the commit when there are more than EXPECT of KIND in SCOPE, with
+                   * what the steps before it make */
 };
 
 #define BERTH_ABSENT  0ull             /* there must be no such record */
@@ -54,7 +56,7 @@ enum berth_change_type {
 struct berth_change {
     enum berth_change_type type;
     uint64_t expect;         /* version that the decision was taken on, or one of the above */
-    struct berth_record rec; /* CHECK and DELETE use kind, scope and key only */
+    struct berth_record rec; /* CHECK and DELETE use kind, scope and key only, LIMIT no key */
 };
 
 #endif

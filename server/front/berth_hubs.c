@@ -262,6 +262,12 @@ static void cover(struct call *c)
     trust_ask(f->trust, loop_index(f->loop), &wish, on_covered, c);
 }
 
+static void refuse_too_many(struct call *c)
+{
+    call_refuse(c, BERTH_WHY_REQUEST_INVALID,
+                BERTH_STR("There are 50 hubs, the most there can be."));
+}
+
 static void on_put(void *user, const struct store_reply *reply)
 {
     struct call *c = user;
@@ -272,6 +278,8 @@ static void on_put(void *user, const struct store_reply *reply)
     if (reply->result == STORE_OK) {
         t->rows[0].version = reply->version;
         cover(c);
+    } else if (t->expect == BERTH_ANY && reply->refused > 0) {
+        refuse_too_many(c);
     } else if (t->expect == BERTH_ANY) {
         call_refuse(c, BERTH_WHY_HUB_EXISTS, (berth_str){ 0 });
     } else {
@@ -290,9 +298,7 @@ static bool name_is_free(struct call *c, const char *name)
     }
     if (find(c, name) == NULL &&
         catalog_view(c->f->catalog)->hub_count >= BERTH_ENROLLMENT_HUBS_MAX) {
-        call_refuse(c, BERTH_WHY_REQUEST_INVALID,
-                    BERTH_STR("There are 50 hubs, the most there "
-                              "can be."));
+        refuse_too_many(c);
         return false;
     }
     return true;
@@ -313,6 +319,10 @@ static void commit_put(struct call *c)
     }
     if (t->expect == BERTH_ANY && !add_policies(c, t->rows[0].host_name, changes, &count))
         return;
+    if (t->expect == BERTH_ANY) /* others may be made at once */
+        changes[count++] = (struct berth_change){ .type = BERTH_LIMIT,
+                                                  .expect = BERTH_ENROLLMENT_HUBS_MAX,
+                                                  .rec = { .kind = BERTH_KIND_HUB } };
     store_commit(c->f->store, changes, count, loop_now_ms(c->f->loop), on_put, c);
 }
 

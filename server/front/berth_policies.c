@@ -9,7 +9,7 @@
 #include "front/service.h"
 #include "prov/enrollment.h"
 
-#define CHANGES_MAX 2 /* the policy, and what must be as it was */
+#define CHANGES_MAX 3 /* the policy, what must be as it was, how many there may be */
 
 struct task {
     berth_str hub;  /* key; empty: the service */
@@ -218,6 +218,11 @@ static void commit_put(struct call *c, const struct berth_policy *stored, store_
     if (!keep_owner(c, t, stored, changes, &n))
         return;
     hold_hub(t, changes, &n);
+    if (stored == NULL) /* others may be made at once */
+        changes[n++] =
+            (struct berth_change){ .type = BERTH_LIMIT,
+                                   .expect = BERTH_POLICIES_MAX,
+                                   .rec = { .kind = BERTH_KIND_POLICY, .scope = t->hub } };
     assert(n <= CHANGES_MAX);
     store_commit(c->f->store, changes, n, loop_now_ms(c->f->loop), done, c);
 }

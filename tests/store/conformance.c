@@ -30,6 +30,7 @@ int conformance_run(const struct conformance *subject)
         TEST(test_list_all_scopes),
         TEST(test_list_of_large_records),
         TEST(test_expectations),
+        TEST(test_limit),
         TEST(test_all_or_none),
         TEST(test_changes_in_order),
         TEST(test_versions_never_reused),

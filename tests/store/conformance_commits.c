@@ -84,6 +84,36 @@ static void fill(struct berth_change *c, char keys[][24], size_t n, uint64_t exp
     }
 }
 
+/* Judged after the steps before it; another scope's and another kind's do not count. */
+void test_limit(void **state)
+{
+    struct berth_change c[2] = { { 0 }, { .type = BERTH_LIMIT, .expect = 2 } };
+    struct bench_of_one b;
+    struct answer a;
+
+    one_open(&b, state, 0);
+    c[1].rec.kind = KIND;
+    c[1].rec.scope = BERTH_STR("s");
+    c[0] = change_put(KIND, "other", "k", BERTH_ANY, "{}");
+    CHECK("another scope", door_commit(&b.door, c, 1, 1, NULL) == STORE_OK);
+    c[0] = change_put(KIND, "s", "a", BERTH_ABSENT, "{}");
+    CHECK("the first", door_commit(&b.door, c, 2, 1, NULL) == STORE_OK);
+    c[0] = change_put(KIND, "s", "b", BERTH_ABSENT, "{}");
+    CHECK("the last that may be", door_commit(&b.door, c, 2, 1, NULL) == STORE_OK);
+    c[0] = change_put(KIND, "s", "c", BERTH_ABSENT, "{}");
+    CHECK("one more", door_commit(&b.door, c, 2, 1, &a) == STORE_STALE);
+    CHECK("the limit refused it", a.refused == 1);
+    answer_clear(&a);
+    CHECK("nothing of it is there", door_count(&b.door, KIND, "s", -1) == 2);
+    c[0] = change_put(KIND, "s", "b", BERTH_ANY, "[]");
+    CHECK("a change of one that is there", door_commit(&b.door, c, 2, 1, NULL) == STORE_OK);
+    c[0].type = BERTH_DELETE;
+    CHECK("one goes", door_commit(&b.door, c, 2, 1, NULL) == STORE_OK);
+    c[0] = change_put(KIND, "s", "c", BERTH_ABSENT, "{}");
+    CHECK("there is room", door_commit(&b.door, c, 2, 1, NULL) == STORE_OK);
+    one_close(&b);
+}
+
 void test_all_or_none(void **state)
 {
     struct berth_change c[STORE_CHANGES_MAX + 1];

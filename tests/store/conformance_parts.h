@@ -31,6 +31,7 @@ void test_list_of_large_records(void **state);
 
 /* conformance_commits.c */
 void test_expectations(void **state);
+void test_limit(void **state);
 void test_all_or_none(void **state);
 void test_changes_in_order(void **state);
 void test_versions_never_reused(void **state);

@@ -255,7 +255,8 @@ static bool is_over_bounds(const struct berth_change *c)
 {
     const struct berth_record *r = &c->rec;
 
-    if (r->key.n == 0 || r->key.n > STORE_TEXT_MAX || r->scope.n > STORE_TEXT_MAX)
+    if ((r->key.n == 0 && c->type != BERTH_LIMIT) || r->key.n > STORE_TEXT_MAX ||
+        r->scope.n > STORE_TEXT_MAX)
         return true;
     return c->type == BERTH_PUT &&
            (r->name.n > STORE_TEXT_MAX || r->owner.n > STORE_TEXT_MAX ||

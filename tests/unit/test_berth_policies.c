@@ -245,6 +245,31 @@ static void test_bounds(void **state)
     rig_free(r);
 }
 
+static void take_place(struct rig *r)
+{
+    rig_put_policy(r, RIG_HUB, "quicker", BERTH_RIGHT_DEVICE_CONNECT);
+}
+
+/* Between the look and the write another one is made. */
+static void test_bound_at_once(void **state)
+{
+    struct rig_request last = { .line = "PUT /berth/v1/hubs/" RIG_HUB "/policies/last",
+                                .body = "{\"rights\":\"DeviceConnect\"}" };
+    char name[8];
+    struct rig *r = rig_new();
+
+    (void)state;
+    for (int i = 5; i < BERTH_POLICIES_MAX - 1; i++) {
+        snprintf(name, sizeof name, "p%d", i);
+        rig_put_policy(r, RIG_HUB, name, BERTH_RIGHT_DEVICE_CONNECT);
+    }
+    rig_before_commit(r, take_place);
+    CHECK("no room is left", rig_ask(r, &last)->status == 400);
+    CHECK("the quicker one", rig_has(r, BERTH_KIND_POLICY, RIG_HUB, "quicker"));
+    CHECK("the slower one", !rig_has(r, BERTH_KIND_POLICY, RIG_HUB, "last"));
+    rig_free(r);
+}
+
 /* ---- hubs that go ---- */
 
 static void test_hub_delete(void **state)
@@ -361,17 +386,12 @@ static void test_hub_made_meanwhile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_policies),
-        cmocka_unit_test(test_hub_policies),
-        cmocka_unit_test(test_regenerate),
-        cmocka_unit_test(test_keys_work_at_once),
-        cmocka_unit_test(test_last_owner),
-        cmocka_unit_test(test_last_owners_at_once),
-        cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_hub_delete),
-        cmocka_unit_test(test_many_devices_go),
-        cmocka_unit_test(test_new_hub_is_empty),
-        cmocka_unit_test(test_hub_made_meanwhile),
+        cmocka_unit_test(test_policies),         cmocka_unit_test(test_hub_policies),
+        cmocka_unit_test(test_regenerate),       cmocka_unit_test(test_keys_work_at_once),
+        cmocka_unit_test(test_last_owner),       cmocka_unit_test(test_last_owners_at_once),
+        cmocka_unit_test(test_bounds),           cmocka_unit_test(test_bound_at_once),
+        cmocka_unit_test(test_hub_delete),       cmocka_unit_test(test_many_devices_go),
+        cmocka_unit_test(test_new_hub_is_empty), cmocka_unit_test(test_hub_made_meanwhile),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

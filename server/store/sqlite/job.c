@@ -106,7 +106,8 @@ const char *store_change_problem(const struct berth_change *changes, size_t coun
         return "a commit has 1 to 16 changes";
     for (size_t i = 0; i < count; i++) {
         const struct berth_record *r = &changes[i].rec;
-        if (r->key.n == 0 || r->key.n > STORE_TEXT_MAX || r->scope.n > STORE_TEXT_MAX)
+        bool has_key = r->key.n > 0 || changes[i].type == BERTH_LIMIT;
+        if (!has_key || r->key.n > STORE_TEXT_MAX || r->scope.n > STORE_TEXT_MAX)
             return "a record's key or scope is empty or too long";
         if (changes[i].type != BERTH_PUT)
             continue;

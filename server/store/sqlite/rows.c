@@ -8,13 +8,14 @@
 
 #define SQL_MAX 384
 
-enum { FIND, INSERT, UPDATE, DELETE };
+enum { FIND, INSERT, UPDATE, DELETE, COUNT };
 
 static const char *const heads[ROWS_STATEMENTS] = {
     [FIND] = "SELECT id, version, created_ms FROM ",
     [INSERT] = "INSERT INTO ",
     [UPDATE] = "UPDATE ",
     [DELETE] = "DELETE FROM ",
+    [COUNT] = "SELECT count(*) FROM ",
 };
 
 /* INSERT and UPDATE number their parameters alike. */
@@ -25,6 +26,7 @@ static const char *const tails[ROWS_STATEMENTS] = {
     [UPDATE] = " SET name=?3, owner=?4, tag=?5, version=?6, created_ms=?7, updated_ms=?8,"
                " secret=?9, body=?10 WHERE id=?11",
     [DELETE] = " WHERE id=?1",
+    [COUNT] = " WHERE scope=?1",
 };
 
 struct found {
@@ -150,13 +152,32 @@ static int remove_row(struct rows *r, const struct berth_record *rec, const stru
     return rc == SQLITE_OK ? engine_run(s) : rc;
 }
 
-/* *STALE: the change was not made because another version is there. */
+static int judge_limit(struct rows *r, const struct berth_change *c, bool *stale)
+{
+    sqlite3_stmt *s;
+
+    int rc = prepare(r, c->rec.kind, COUNT, &s);
+    if (rc == SQLITE_OK)
+        rc = engine_bind(s, 1, c->rec.scope);
+    if (rc != SQLITE_OK)
+        return rc;
+    rc = sqlite3_step(s);
+    if (rc == SQLITE_ROW)
+        *stale = (uint64_t)sqlite3_column_int64(s, 0) > c->expect;
+    (void)sqlite3_reset(s);
+    (void)sqlite3_clear_bindings(s);
+    return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+/* *STALE: the change was not made because another version is there, or too many are. */
 static int make_change(struct rows *r, struct store_step *step, int64_t now_ms, uint64_t version,
                        bool *stale)
 {
     struct berth_change *c = &step->change;
     struct found f;
 
+    if (c->type == BERTH_LIMIT)
+        return judge_limit(r, c, stale);
     int rc = find(r, &c->rec, &f);
     if (rc != SQLITE_OK)
         return rc;

@@ -8,7 +8,7 @@
 #include "store/sqlite/job.h"
 #include "store/sqlite/seal.h"
 
-#define ROWS_STATEMENTS 4 /* per kind: find, insert, update, delete */
+#define ROWS_STATEMENTS 5 /* per kind: find, insert, update, delete, count */
 
 struct rows {
     sqlite3 *db;
