@@ -193,6 +193,8 @@ void berth_forensics_conclude(const struct berth_exhibit *x, const struct berth_
         judge_expiry(x, w, io);
     if (w->why == BERTH_WHY_TOKEN_EXPIRED)
         io->proven = true; /* attestation knew the key */
+    if (io->count > 0 && berth_mistake_is_inferred(io->mistakes[0]))
+        io->proven = false;
 }
 
 enum berth_mistake berth_forensics_warn(const struct berth_sas *t, int64_t now_s, int64_t *ahead_s)

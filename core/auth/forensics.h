@@ -37,7 +37,8 @@ struct berth_suspect {
 struct berth_finding {
     enum berth_mistake mistakes[BERTH_FINDING_MAX]; /* the first one is the cause */
     size_t count;                                   /* 0: no known mistake matches */
-    bool proven;   /* the recomputed signature equals the one received */
+    bool proven;   /* the recomputed signature equals the one received, and the first mistake is not
+                    * inferred */
     int64_t off_s; /* of EXPIRED_* and SE_*: how far past or ahead se is */
 };
 

@@ -11,3 +11,8 @@ const struct berth_mistake_row *berth_mistake_row(enum berth_mistake m)
 {
     return &rows[(unsigned)m < BERTH_MISTAKE_COUNT ? m : BERTH_MISTAKE_NONE];
 }
+
+bool berth_mistake_is_inferred(enum berth_mistake m)
+{
+    return m == BERTH_MISTAKE_EXPIRED_LOCAL_TIME || m == BERTH_MISTAKE_SE_AHEAD;
+}

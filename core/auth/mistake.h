@@ -3,6 +3,8 @@
 #ifndef BERTH_AUTH_MISTAKE_H
 #define BERTH_AUTH_MISTAKE_H
 
+#include <stdbool.h>
+
 /* name, what the operator reads, remedy */
 #define BERTH_MISTAKES(X)                                                                          \
     /* in deriving the device's key */                                                             \
@@ -110,5 +112,7 @@ struct berth_mistake_row {
 
 /* Static; a row of blanks for BERTH_MISTAKE_NONE and beyond the table. */
 const struct berth_mistake_row *berth_mistake_row(enum berth_mistake m);
+/* Whether it is what a distance in time suggests: that one is a fact, what it comes from is not. */
+bool berth_mistake_is_inferred(enum berth_mistake m);
 
 #endif

@@ -168,7 +168,9 @@ static void fill(struct refusal *e, const struct refusal_note *n)
     copy_text(e->enrollment, sizeof e->enrollment, n->enrollment);
     if (n->warning == BERTH_MISTAKE_NONE)
         return;
-    e->finding = (struct berth_finding){ .mistakes = { n->warning }, .count = 1, .proven = true };
+    e->finding = (struct berth_finding){ .mistakes = { n->warning },
+                                         .count = 1,
+                                         .proven = !berth_mistake_is_inferred(n->warning) };
 }
 
 static struct refusal_handle keep(struct refusals *r, const struct refusal_note *n, int64_t now_ms,
