@@ -16,6 +16,7 @@
 #define API_ANSWER_MAX BERTH_JSON_TEXT_MAX /* what is taken from it */
 #define API_DPS        "?api-version=2021-10-01"
 #define API_HUB        "?api-version=2021-04-12"
+#define API_SERVICE    "/berth/v1/service"
 
 struct api {
     struct profile place;
@@ -65,6 +66,9 @@ bool api_string(struct berth_json doc, const char *name, char *out, size_t size)
 /* GET /berth/v1/service: its answer in A->json, the ID scope in A->place, the hub in
  * A->default_hub ("" when there is none). */
 int api_ask_service(struct api *a);
+
+/* Tells, and EXIT_CODE_NOT_FOUND, when there is no hub NAME; one who may not look is not told. */
+int api_look_for_hub(struct api *a, const char *name);
 
 /* The hub NAME (NULL: the default one) as the policy with RIGHT that has the fewest others, with
  * the key that listkeys gives. *OUT is the caller's to wipe. */

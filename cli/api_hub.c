@@ -25,7 +25,7 @@ bool api_string(struct berth_json doc, const char *name, char *out, size_t size)
 
 int api_ask_service(struct api *a)
 {
-    int code = api_call(a, &(struct api_request){ .method = "GET", .path = "/berth/v1/service" });
+    int code = api_call(a, &(struct api_request){ .method = "GET", .path = API_SERVICE });
 
     if (code != EXIT_CODE_OK)
         return code;
@@ -33,6 +33,19 @@ int api_ask_service(struct api *a)
         return tell_failure(EXIT_CODE_FAILED, "the service does not say its ID scope");
     (void)api_string(a->json, "hub", a->default_hub, sizeof a->default_hub);
     return EXIT_CODE_OK;
+}
+
+int api_look_for_hub(struct api *a, const char *name)
+{
+    char path[API_PATH_MAX], what[LOGIN_HOST_MAX + 8], host[LOGIN_HOST_MAX + 1];
+    uint16_t port;
+
+    if (login_host(berth_str_of(name), host, &port) != BERTH_OK || port != 0)
+        return tell_failure(EXIT_CODE_USAGE, "%.64s: not a hub's name", name);
+    (void)snprintf(what, sizeof what, "hub %s", host);
+    api_path(path, "/berth/v1/hubs/", name, "");
+    return api_call(
+        a, &(struct api_request){ .method = "GET", .path = path, .what = what, .pardoned = 401 });
 }
 
 static unsigned rights_of(struct berth_json policy)

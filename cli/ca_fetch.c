@@ -16,9 +16,11 @@
 #define URL_MAX    (LOGIN_HOST_MAX + 32)
 #define FIELD      "Cert:"
 
-static X509 *parse(const char *pem)
+#define FINGERPRINT_DIGITS 64 /* SHA-256 */
+
+static X509 *parse(berth_str pem)
 {
-    BIO *bio = BIO_new_mem_buf(pem, -1);
+    BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
     X509 *cert = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
 
     BIO_free(bio);
@@ -28,7 +30,7 @@ static X509 *parse(const char *pem)
 /* A certificate that signed itself is a CA that somebody may trust. */
 static bool take(const char *pem, struct ca_found *out)
 {
-    X509 *cert = strlen(pem) < sizeof out->pem ? parse(pem) : NULL;
+    X509 *cert = strlen(pem) < sizeof out->pem ? parse(berth_str_of(pem)) : NULL;
     bool is_root = cert != NULL && X509_self_signed(cert, 1) == 1 && X509_check_ca(cert) == 1;
 
     if (is_root) {
@@ -91,6 +93,28 @@ int ca_fetch(const struct profile *place, struct ca_found *out)
                             place->login.host, place->https_port);
     curl_easy_cleanup(curl);
     return code;
+}
+
+bool ca_fetch_is_pem(berth_str pem)
+{
+    X509 *cert = pem.n > 0 ? parse(pem) : NULL;
+    bool is_one = cert != NULL;
+
+    X509_free(cert);
+    return is_one;
+}
+
+bool ca_fetch_is_fingerprint(const char *given)
+{
+    size_t digits = 0;
+
+    for (; *given != '\0'; given++) {
+        if (*given == ':' && digits > 0 && digits % 2 == 0 && ascii_hex_value(given[1]) >= 0)
+            continue;
+        if (ascii_hex_value(*given) < 0 || ++digits > FINGERPRINT_DIGITS)
+            return false;
+    }
+    return digits == FINGERPRINT_DIGITS;
 }
 
 bool ca_fetch_is(const char *fingerprint, const char *given)

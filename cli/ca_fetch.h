@@ -16,6 +16,10 @@ struct ca_found {
 /* Shakes hands with PLACE, sends nothing, trusts nothing. EXIT_CODE_OK, or the user has been told.
  */
 int ca_fetch(const struct profile *place, struct ca_found *out);
+/* Whether PEM has a certificate in it. */
+bool ca_fetch_is_pem(berth_str pem);
+/* Whether GIVEN can be a fingerprint: 64 digits, with or without colons between bytes. */
+bool ca_fetch_is_fingerprint(const char *given);
 /* Whether GIVEN, with or without colons and in any case, is FINGERPRINT. */
 bool ca_fetch_is(const char *fingerprint, const char *given);
 

@@ -39,6 +39,11 @@ static void check(struct argp_state *state, const struct input *in)
         argp_error(state, "--ca gives the CA, --fetch-ca asks for it: one of them");
     if (in->fingerprint != NULL && !in->fetch)
         argp_error(state, "--fingerprint goes with --fetch-ca");
+    if (in->fingerprint != NULL && !ca_fetch_is_fingerprint(in->fingerprint))
+        argp_error(state,
+                   "--fingerprint %.100s: not a SHA-256 fingerprint, which is 32 bytes in "
+                   "hexadecimal, with or without colons between them",
+                   in->fingerprint);
 }
 
 static error_t take(int key, char *arg, struct argp_state *state)
@@ -165,8 +170,13 @@ static int read_ca(const char *path, struct berth_buf *pem)
 {
     berth_err e = file_read(path, pem);
 
-    if (e == BERTH_OK)
+    if (e == BERTH_OK && ca_fetch_is_pem(berth_buf_str(pem)))
         return EXIT_CODE_OK;
+    if (e == BERTH_OK)
+        return tell_failure(EXIT_CODE_USAGE,
+                            "--ca %s: no certificate in PEM form stands in it\n  give what `berth "
+                            "ca export` prints on the service's machine",
+                            path);
     return tell_failure(EXIT_CODE_USAGE, "--ca %s: %s", path,
                         e == BERTH_E_IO     ? strerror(errno)
                         : e == BERTH_E_FULL ? "longer than CA certificates are"
@@ -236,8 +246,48 @@ static int lend(struct profile *p, berth_str pem, int *fd)
 
 /* ---- trying, remembering ---- */
 
-/* The service knows the key and the right name: its ID scope stands in P. */
-static int try_service(struct profile *p, berth_str pem)
+/* One who has a hub's string has a key that is right, and is not told that it is wrong. */
+static int tell_of_hub(struct api *a)
+{
+    const struct api_request ask = { .method = "GET",
+                                     .path = "/statistics/devices" API_HUB,
+                                     .pardoned = 401 };
+    int code = api_call(a, &ask);
+
+    if (code != EXIT_CODE_OK || a->json.type == BERTH_JSON_ABSENT)
+        return code;
+    return tell_failure(EXIT_CODE_DENIED,
+                        "this is a hub's connection string: policy \"%s\" of hub %s\n  the "
+                        "provisioning service's is wanted, as `berth connection-string show` "
+                        "without --hub prints it on its machine",
+                        a->place.login.policy, a->place.login.host);
+}
+
+static int ask_service(struct api *a)
+{
+    int code =
+        api_call(a, &(struct api_request){ .method = "GET", .path = API_SERVICE, .pardoned = 401 });
+
+    if (code == EXIT_CODE_OK && a->json.type == BERTH_JSON_ABSENT)
+        code = tell_of_hub(a);
+    return code == EXIT_CODE_OK ? api_ask_service(a) : code;
+}
+
+/* Older services do not say. */
+static void take_port(struct berth_json service, const struct input *in, struct profile *p)
+{
+    int64_t port = 0;
+
+    if (in->mqtts_port != 0 ||
+        berth_json_i64(berth_json_get(service, BERTH_STR("mqttsPort")), &port) != BERTH_OK)
+        return;
+    if (port > 0 && port <= UINT16_MAX)
+        p->mqtts_port = (uint16_t)port;
+}
+
+/* The service knows the key and the right name: its ID scope stands in P, and where it takes MQTT.
+ */
+static int try_service(const struct input *in, struct profile *p, berth_str pem)
 {
     struct api a = { 0 };
     int fd, code = lend(p, pem, &fd);
@@ -245,9 +295,11 @@ static int try_service(struct profile *p, berth_str pem)
     if (code == EXIT_CODE_OK)
         code = api_open_at(&a, p);
     if (code == EXIT_CODE_OK)
-        code = api_ask_service(&a);
-    if (code == EXIT_CODE_OK)
+        code = ask_service(&a);
+    if (code == EXIT_CODE_OK) {
         memcpy(p->id_scope, a.place.id_scope, sizeof p->id_scope);
+        take_port(a.json, in, p);
+    }
     api_close(&a);
     if (fd >= 0)
         (void)close(fd);
@@ -312,7 +364,7 @@ static int log_in(const struct input *in, const struct options *o, struct profil
     if (code == EXIT_CODE_OK)
         code = find_ca(in, o, p, &pem);
     if (code == EXIT_CODE_OK)
-        code = try_service(p, berth_buf_str(&pem));
+        code = try_service(in, p, berth_buf_str(&pem));
     if (code == EXIT_CODE_OK)
         code = remember(name, berth_buf_str(&pem), p);
     if (code != EXIT_CODE_OK)
@@ -344,7 +396,8 @@ int login_run(int argc, char **argv)
         { "fingerprint", KEY_PRINT, "SHA256", 0, "with --fetch-ca: what it must be; asks no more",
           0 },
         { "mqtts-port", KEY_MQTTS, "PORT", 0,
-          "of devices' MQTT, for `berth device provision`; 8883", 0 },
+          "of devices' MQTT, for `berth device provision`; what the service says when left out",
+          0 },
         { 0 }
     };
     const struct argp argp = {

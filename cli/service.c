@@ -22,6 +22,8 @@ static void print(const struct api *a)
     table_pair_list(&t, "host names", berth_json_get(a->json, BERTH_STR("hostNames")),
                     BERTH_STR(""));
     table_pair(&t, "hub", berth_json_get(a->json, BERTH_STR("hub")));
+    table_pair(&t, "HTTPS port", berth_json_get(a->json, BERTH_STR("httpsPort")));
+    table_pair(&t, "MQTT port", berth_json_get(a->json, BERTH_STR("mqttsPort")));
     table_pair(&t, "version", berth_json_get(a->json, BERTH_STR("version")));
     (void)table_deinit(&t);
 }

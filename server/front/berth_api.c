@@ -44,6 +44,8 @@ static void service_get(struct call *c)
         berth_json_put_string(&j, hub->host_name);
     else
         berth_json_put_null(&j);
+    berth_json_member_i64(&j, "httpsPort", c->f->https_port);
+    berth_json_member_i64(&j, "mqttsPort", c->f->mqtts_port);
     berth_json_close(&j, '}');
     call_send(c, 200, &b, NULL, 0);
 }

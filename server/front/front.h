@@ -45,8 +45,9 @@ struct front {
     struct hub_session *hub_sessions; /* that this loop holds */
     struct monitor *monitors;         /* calls that wait for events */
     size_t monitor_count;
-    struct call *calls; /* service requests under way */
-    bool stopping;      /* new requests get BERTH_WHY_STOPPING */
+    struct call *calls;              /* service requests under way */
+    uint16_t https_port, mqtts_port; /* that are listened on */
+    bool stopping;                   /* new requests get BERTH_WHY_STOPPING */
     uint8_t random[FRONT_RANDOM_SIZE];
     size_t random_left;           /* at the end of it */
     struct dev *dev;              /* of `berth dev` alone: faults and plain words; NULL: none */

@@ -152,7 +152,11 @@ berth_err doors_open(struct worker *w)
 
     w->http = (struct http_options){ .handler = on_http, .user = w, .refused = on_http_refused };
     e = open_door(w, PROTOCOL_HTTPS, w->o.https_port);
-    return e == BERTH_OK ? open_door(w, PROTOCOL_MQTTS, w->o.mqtts_port) : e;
+    if (e == BERTH_OK)
+        e = open_door(w, PROTOCOL_MQTTS, w->o.mqtts_port);
+    w->front.https_port = w->doors[PROTOCOL_HTTPS].port;
+    w->front.mqtts_port = w->doors[PROTOCOL_MQTTS].port;
+    return e;
 }
 
 static void each_listener(struct worker *w, void (*fn)(struct listener *l))

@@ -380,7 +380,9 @@ struct rig *rig_new_over(const struct rig_store *s)
                                .config = &r->config,
                                .metrics = &r->metrics,
                                .common = &r->common,
-                               .store = &r->wrapper };
+                               .store = &r->wrapper,
+                               .https_port = 443,
+                               .mqtts_port = 8883 };
     CHECK("loop", loop_new(0, &r->front.loop) == BERTH_OK);
     CHECK("catalog", catalog_new(&r->crypto, &r->front.catalog) == BERTH_OK);
     CHECK("limits", limits_new(&rates, &r->front.limits) == BERTH_OK);

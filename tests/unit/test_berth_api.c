@@ -14,7 +14,8 @@ static void test_service(void **state)
     static const struct rig_line lines[] = {
         { "service", "GET /berth/v1/service?", NULL, NULL, 200, WHY(NONE),
           "{\"version\":\"" BERTH_VERSION "\",\"idScope\":\"" RIG_SCOPE
-          "\",\"hostNames\":[\"" RIG_HOST "\",\"" RIG_ALIAS "\"],\"hub\":\"" RIG_HOST "\"}",
+          "\",\"hostNames\":[\"" RIG_HOST "\",\"" RIG_ALIAS "\"],\"hub\":\"" RIG_HOST
+          "\",\"httpsPort\":443,\"mqttsPort\":8883}",
           NULL },
         { "words in capitals", "GET /Berth/V1/SERVICE/?", NULL, NULL, 200, WHY(NONE), RIG_SCOPE,
           NULL },
