@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "berth/version.h"
+#include "cli/nearest.h"
 #include "cli/tell.h"
 
 #define COMMAND_MAX 128 /* bytes of a whole command */
 #define SLIPS_MAX   2   /* more is another word, not a misspelt one */
-#define WORD_MAX    32  /* longer than any command and its slips */
 #define INDENT      18
 
 const struct command command_root = {
@@ -46,42 +46,16 @@ const struct command command_root = {
         },
 };
 
-static size_t least_of(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Letters to add, drop or change between two words (Levenshtein), by rows. */
-static size_t slips_between(const char *a, const char *b)
-{
-    size_t row[WORD_MAX + 1], n = strlen(b);
-
-    for (size_t j = 0; j <= n; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1] != '\0'; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= n; j++) {
-            size_t changed = diagonal + (a[i - 1] != b[j - 1]);
-
-            diagonal = row[j];
-            row[j] = least_of(changed, 1 + least_of(row[j], row[j - 1]));
-        }
-    }
-    return row[n];
-}
-
 const struct command *command_nearest(const struct command *group, const char *name)
 {
     const struct command *nearest = NULL;
     size_t least = SLIPS_MAX + 1;
 
     assert(group->children != NULL);
-    if (strlen(name) > WORD_MAX)
+    if (strlen(name) > NEAREST_MAX)
         return NULL;
     for (const struct command *c = group->children; c->name != NULL; c++) {
-        size_t slips = slips_between(name, c->name);
+        size_t slips = nearest_slips(name, c->name);
 
         /* as many slips as letters make any word of any other */
         if (c->summary != NULL && slips < least && slips < strlen(c->name)) {

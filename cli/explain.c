@@ -3,9 +3,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/ascii.h"
+#include "base/reason.h"
 #include "cli/api.h"
 #include "cli/command.h"
 #include "cli/list.h"
+#include "cli/nearest.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "cli/tell.h"
@@ -17,6 +20,7 @@
 #define WORDS_MAX     64
 #define PENDING_TRIES 20 /* forensics works after the answer has left */
 #define PENDING_MS    100
+#define NEAREST_SHOWN 5
 
 enum { KEY_LAST = 0x100, KEY_REASON, KEY_KIND, KEY_SINCE };
 enum { BY_REASON, BY_KIND, BY_SINCE, FILTERS };
@@ -62,6 +66,54 @@ static const char *take_kind(struct argp_state *state, const char *arg)
     return arg;
 }
 
+static void put_upper(char out[NEAREST_MAX + 1], const char *word)
+{
+    size_t n = 0;
+
+    for (; word[n] != '\0' && n < NEAREST_MAX; n++)
+        out[n] = ascii_upper(word[n]);
+    out[n] = '\0';
+}
+
+/* The reason that is nearest to WORD of those not in TAKEN. */
+static int nearest_reason(const char *word, const bool taken[BERTH_REASON_COUNT])
+{
+    size_t least = SIZE_MAX;
+    int nearest = BERTH_WHY_NONE;
+
+    for (int why = BERTH_WHY_NONE + 1; why < BERTH_REASON_COUNT; why++) {
+        size_t slips = nearest_slips(word, berth_reason_row((enum berth_reason)why)->name);
+
+        if (taken[why] || slips >= least)
+            continue;
+        least = slips;
+        nearest = why;
+    }
+    return nearest;
+}
+
+static const char *take_reason(struct argp_state *state, const char *arg)
+{
+    bool taken[BERTH_REASON_COUNT] = { false };
+    char word[NEAREST_MAX + 1], text[NEAREST_SHOWN * (NEAREST_MAX + 2) + 1];
+    size_t n = 0;
+
+    put_upper(word, arg);
+    for (int i = 0; i < NEAREST_SHOWN; i++) {
+        int why = nearest_reason(word, taken);
+        const char *name = berth_reason_row((enum berth_reason)why)->name;
+
+        if (i == 0 && strcasecmp(name, arg) == 0)
+            return arg;
+        taken[why] = true;
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i > 0 ? ", " : "", name);
+    }
+    argp_error(state,
+               "--reason %.*s: no such reason. The nearest of %d: %s; docs/errors.md has them all",
+               NEAREST_MAX, arg, BERTH_REASON_COUNT - 1, text);
+    return arg;
+}
+
 static error_t take(int key, char *arg, struct argp_state *state)
 {
     struct input *in = state->input;
@@ -78,7 +130,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
             in->last = (size_t)options_number(state, "--last", arg, 1, LAST_MAX);
         return 0;
     case KEY_REASON:
-        in->values[BY_REASON] = arg;
+        in->values[BY_REASON] = take_reason(state, arg);
         return 0;
     case KEY_KIND:
         in->values[BY_KIND] = take_kind(state, arg);
@@ -156,10 +208,11 @@ static void print_off(struct table *t, struct berth_json e)
         berth_buf_str(&b));
 }
 
-/* What a finding rests on. The distance in time is a fact, what it comes from is not. */
+/* What a finding rests on. A distance in time is a fact, what it comes from is not. */
 static const char *standing(struct berth_json mistake, bool proven)
 {
-    if (berth_json_is(get(mistake, "name"), BERTH_STR("EXPIRED_LOCAL_TIME")))
+    if (berth_json_is(get(mistake, "name"), BERTH_STR("EXPIRED_LOCAL_TIME")) ||
+        berth_json_is(get(mistake, "name"), BERTH_STR("SE_AHEAD")))
         return "hint";
     return proven ? "proven" : "seen";
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/reason.h"
 #include "cli/api.h"
 #include "cli/command.h"
 #include "cli/list.h"
@@ -12,7 +13,7 @@
 #define NAME_MAX_BYTES 512
 #define READ_MAX       5000 /* items looked at: the prefix is compared here */
 
-enum of { OF_NOTHING, OF_SERVICE, OF_HUB, OF_PROFILES, OF_REPROVISION, OF_RIGHTS };
+enum of { OF_NOTHING, OF_SERVICE, OF_HUB, OF_PROFILES, OF_REASONS, OF_REPROVISION, OF_RIGHTS };
 
 static const struct row {
     const char *placeholder;
@@ -48,7 +49,7 @@ static const struct row {
     { "REGISTRATION-ID", VALUES_WORDS, OF_SERVICE, "GET", "/berth/v1/registrations", NULL,
       "registrationId" },
     { .placeholder = "PROFILE", .of = OF_PROFILES },
-    { .placeholder = "REASON" },
+    { .placeholder = "REASON", .of = OF_REASONS },
     { .placeholder = "REPROVISION", .of = OF_REPROVISION },
     { .placeholder = "RIGHT", .of = OF_RIGHTS },
     { .placeholder = "RIGHTS", .of = OF_RIGHTS },
@@ -153,6 +154,12 @@ static void offer_rights(struct run *r)
         offer_word(r, berth_right_name(bit));
 }
 
+static void offer_reasons(struct run *r)
+{
+    for (int why = BERTH_WHY_NONE + 1; why < BERTH_REASON_COUNT; why++)
+        offer_word(r, berth_reason_row((enum berth_reason)why)->name);
+}
+
 static void offer_reprovision(struct run *r)
 {
     offer_word(r, "reprovisionandmigratedata");
@@ -193,6 +200,8 @@ void values_ask(berth_str placeholder, const struct values_query *q, values_offe
 
     if (r.row != NULL && r.row->of == OF_RIGHTS)
         offer_rights(&r);
+    if (r.row != NULL && r.row->of == OF_REASONS)
+        offer_reasons(&r);
     if (r.row != NULL && r.row->of == OF_REPROVISION)
         offer_reprovision(&r);
     if (r.row != NULL && r.row->of == OF_PROFILES)
