@@ -231,7 +231,7 @@ static int judge(struct api *a, const struct api_request *r, const struct login 
 static int perform(struct api *a, const struct api_request *r, const struct login *who)
 {
     struct curl_slist *fields = NULL, *route = NULL;
-    struct exchange x = { .a = a };
+    struct exchange x = { .a = a, .refusal = { .path = r->path, .host = who->host } };
     char url[URL_MAX];
     int code = EXIT_CODE_FAILED;
 

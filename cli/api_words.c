@@ -104,13 +104,48 @@ static const char *conflict_remedy(int64_t code)
         if (row->status == 409 && row->code == code && strstr(row->name, "EXISTS") == NULL)
             return row->remedy;
     }
-    return "what is there already stays as it is: take another name, or see what the list command "
-           "shows";
+    return "what is there already stays as it is: take another name";
+}
+
+/* The command that lists what PATH is one of. */
+static void put_list(const struct api_refusal *r, char *out, size_t size)
+{
+    static const struct {
+        const char *head, *list;
+    } rows[] = {
+        { "/berth/v1/enrollmentGroups/", "enrollment-group" },
+        { "/berth/v1/enrollments/", "enrollment" },
+        { "/berth/v1/policies/", "policy" },
+        { "/berth/v1/hubs/", "hub" },
+        { "/enrollmentGroups/", "enrollment-group" },
+        { "/enrollments/", "enrollment" },
+        { "/registrations/", "registration" },
+    };
+    static const char policies[] = "/policies/";
+    berth_str hub = berth_str_of(r->path);
+
+    if (berth_str_skip(&hub, BERTH_STR("/berth/v1/hubs/")) && strstr(r->path, policies) != NULL) {
+        hub = berth_str_cut(&hub, '/');
+        (void)snprintf(out, size, "`berth policy list --hub %.*s`", BERTH_STR_ARG(hub));
+        return;
+    }
+    if (strncmp(r->path, "/devices/", 9) == 0) {
+        (void)snprintf(out, size, "`berth device list --hub %s`", r->host);
+        return;
+    }
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (strncmp(r->path, rows[i].head, strlen(rows[i].head)) == 0) {
+            (void)snprintf(out, size, "`berth %s list`", rows[i].list);
+            return;
+        }
+    (void)snprintf(out, size, "`berth hub list`, `berth enrollment list` and the other lists");
 }
 
 static void put_remedy(const struct api_refusal *r, int64_t code, const char *policy, char *out,
                        size_t size)
 {
+    char list[LOGIN_HOST_MAX + 64];
+
     switch (r->status) {
     case 401:
     case 403:
@@ -120,9 +155,8 @@ static void put_remedy(const struct api_refusal *r, int64_t code, const char *po
                        policy, r->tracking[0] != '\0' ? r->tracking : "--last");
         return;
     case 404:
-        (void)snprintf(
-            out, size,
-            "`berth hub list`, `berth enrollment list` and the other lists show what there is");
+        put_list(r, list, sizeof list);
+        (void)snprintf(out, size, "%s shows what there is", list);
         return;
     case 409:
         (void)snprintf(out, size, "%s", conflict_remedy(code));

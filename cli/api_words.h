@@ -10,6 +10,7 @@ struct api_refusal {
     long status;
     char tracking[80];
     char retry_after[16];
+    const char *path, *host; /* that were asked */
 };
 
 /* HOST was asked for, REACH connected to. RESULT is a CURLcode, VERIFIED the X.509 verify result.

@@ -99,7 +99,7 @@ static int ask_groups(struct api *a, const char *const *values, struct list_ques
     return EXIT_CODE_OK;
 }
 
-static const char *const allocation_words[] = { "hashed", "static", "geoLatency", "custom", NULL };
+static const char *const allocation_words[] = { "hashed", "static", NULL };
 static const char *const heads[] = { "ID", "STATUS", "ALLOCATION", "REPROVISIONING", "CREATED" };
 
 #define SHARED_FILTERS                                                                               \

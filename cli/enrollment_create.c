@@ -206,6 +206,42 @@ static void warn_of_static(const struct input *in)
                      "--iot-hubs names one");
 }
 
+static bool names(struct berth_json hubs, berth_str name)
+{
+    struct berth_json_iter it = { 0 };
+    struct berth_json each;
+
+    while (berth_json_next(hubs, &it, NULL, &each)) {
+        char host[LOGIN_HOST_MAX + 1];
+
+        if (api_string(each, "hostName", host, sizeof host) &&
+            berth_str_ieq(berth_str_of(host), name))
+            return true;
+    }
+    return false;
+}
+
+/* Likewise. One who may not list the hubs is not told. */
+static int warn_of_hubs(struct api *a, const struct input *in)
+{
+    berth_str rest = berth_str_of(in->set.hubs != NULL ? in->set.hubs : "");
+    int code;
+
+    if (rest.n == 0)
+        return EXIT_CODE_OK;
+    code = api_call(
+        a, &(struct api_request){ .method = "GET", .path = "/berth/v1/hubs", .pardoned = 401 });
+    while (code == EXIT_CODE_OK && a->json.type == BERTH_JSON_ARRAY && rest.n > 0) {
+        berth_str name = berth_str_cut(&rest, ' ');
+
+        if (name.n > 0 && !names(a->json, name))
+            tell_warning("there is no hub %.*s: no device is assigned to it until `berth hub "
+                         "create %.*s` makes it",
+                         BERTH_STR_ARG(name), BERTH_STR_ARG(name));
+    }
+    return code;
+}
+
 static int send(struct api *a, const struct input *in, berth_str body, bool json)
 {
     char path[API_PATH_MAX], what[ENROLLMENT_WHAT_MAX];
@@ -219,7 +255,8 @@ static int send(struct api *a, const struct input *in, berth_str body, bool json
         return code;
     enrollment_print(in->kind, a->json, json, in->show_keys);
     warn_of_static(in);
-    if (in->assigning_given)
+    code = warn_of_hubs(a, in);
+    if (code == EXIT_CODE_OK && in->assigning_given)
         code = set_assigning_first(a, in, what);
     if (!json)
         tell_next(in);
@@ -256,7 +293,8 @@ static int send_change(struct api *a, const struct input *in, bool json)
     if (code != EXIT_CODE_OK)
         return code;
     enrollment_print(in->kind, a->json, json, in->show_keys);
-    if (!in->assigning_given)
+    code = warn_of_hubs(a, in);
+    if (code != EXIT_CODE_OK || !in->assigning_given)
         return code;
     return set_assigning_first(a, in, enrollment_what(in->kind, in->set.id, what));
 }

@@ -59,7 +59,7 @@ static void put_row(struct table *t, struct berth_json item)
     if (berth_json_bool(berth_json_get(item, BERTH_STR("allocation")), &takes) != BERTH_OK)
         takes = false;
     table_put_json(t, berth_json_get(item, BERTH_STR("hostName")));
-    table_put(t, takes ? BERTH_STR("yes") : BERTH_STR("no"));
+    table_put(t, takes ? BERTH_STR("true") : BERTH_STR("false"));
     table_put_json(t, berth_json_get(item, BERTH_STR("allocationWeight")));
     table_put_json(t, berth_json_get(item, BERTH_STR("deviceCount")));
 }

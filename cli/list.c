@@ -264,14 +264,28 @@ static int finish(struct run *r)
     return EXIT_CODE_OK;
 }
 
+/* CODE: of the look for what was named. In JSON nothing is an empty list in either case: whoever
+ * reads it has the exit code beside it. */
+static int finish_empty(struct run *r, int code)
+{
+    if (code == EXIT_CODE_OK)
+        return finish(r);
+    (void)table_deinit(&r->table);
+    if (r->json && code == EXIT_CODE_NOT_FOUND) {
+        output_array_open(&r->array, stdout);
+        output_array_close(&r->array);
+    }
+    return code;
+}
+
 static int run(struct api *a, struct run *r, struct list_question *q)
 {
     int code = r->form->ask(a, r->in->values, q);
 
     if (code == EXIT_CODE_OK)
         code = run_pages(a, r, &q->request);
-    if (code == EXIT_CODE_OK && !r->any && r->form->check != NULL)
-        code = r->form->check(a, r->in->values);
+    if (code == EXIT_CODE_OK && r->count == 0 && r->form->check != NULL)
+        return finish_empty(r, r->form->check(a, r->in->values));
     if (code == EXIT_CODE_OK)
         return finish(r);
     (void)table_deinit(&r->table);

@@ -52,7 +52,7 @@ struct list_form {
     /* VALUES of the filters in their order, NULL where not given. EXIT_CODE_OK, or the user has
      * been told. */
     int (*ask)(struct api *a, const char *const *values, struct list_question *out);
-    /* Nothing is there at all: is what VALUES name there? NULL: it needs no look. */
+    /* Nothing fits: is what VALUES name there? NULL: it needs no look. */
     int (*check)(struct api *a, const char *const *values);
 };
 

@@ -175,7 +175,7 @@ static int read_named(const char *name, struct profile *out)
     if (code == EXIT_CODE_OK)
         code = read_file(path, out, &missing);
     if (code == EXIT_CODE_OK && missing)
-        code = tell_failure(EXIT_CODE_USAGE,
+        code = tell_failure(EXIT_CODE_NOT_FOUND,
                             "there is no profile \"%s\"\n  `berth login list` shows those there "
                             "are; a file of the working directory is ./%s",
                             name, name);

@@ -9,7 +9,7 @@
 #include "cli/tell.h"
 #include "cli/verb.h"
 
-enum { FILTER_GROUP };
+enum { FILTER_GROUP, FILTER_HUB = 5 };
 
 static void put_row(struct table *t, struct berth_json item)
 {
@@ -38,22 +38,28 @@ static int ask(struct api *a, const char *const *values, struct list_question *o
     return EXIT_CODE_OK;
 }
 
-/* A group that nobody has registered with, or a slip of the pen? Registrations outlive their group:
- * the service lists them in either case. */
-static int check_group(struct api *a, const char *const *values)
+static int check_group(struct api *a, const char *group)
 {
-    const char *group = values[FILTER_GROUP];
     char path[API_PATH_MAX], what[ENROLLMENT_WHAT_MAX];
-    int code;
 
-    if (group == NULL)
-        return EXIT_CODE_OK;
     api_path(path, enrollment_group.path, group, API_DPS);
-    code =
-        api_call(a, &(struct api_request){ .method = "GET",
+    return api_call(a,
+                    &(struct api_request){ .method = "GET",
                                            .path = path,
                                            .what = enrollment_what(&enrollment_group, group, what),
                                            .pardoned = 401 });
+}
+
+/* A group or hub that nobody has registered with, or a slip of the pen? Registrations outlive both:
+ * the service lists them in either case. */
+static int check(struct api *a, const char *const *values)
+{
+    int code = EXIT_CODE_OK;
+
+    if (values[FILTER_GROUP] != NULL)
+        code = check_group(a, values[FILTER_GROUP]);
+    if (code == EXIT_CODE_OK && values[FILTER_HUB] != NULL)
+        code = api_look_for_hub(a, values[FILTER_HUB]);
     return code;
 }
 
@@ -71,7 +77,8 @@ static int list(int argc, char **argv)
         { "prefix", "TEXT", "those whose ID begins so alone", LIST_STARTS, "registrationId", NULL },
         { "status", "unassigned|assigning|assigned|failed|disabled", "those with this status alone",
           LIST_IS, "status", statuses },
-        { "hub", "HUB", "those assigned to this hub alone", LIST_IS, "assignedHub", NULL },
+        [FILTER_HUB] = { "hub", "HUB", "those assigned to this hub alone", LIST_IS, "assignedHub",
+                         NULL },
         { "since", "TIME", "those changed since then alone: a time, or 7d, 12h, 30m", LIST_SINCE,
           "lastUpdatedDateTimeUtc", NULL },
         { 0 }
@@ -83,7 +90,7 @@ static int list(int argc, char **argv)
                                            .row = put_row,
                                            .filters = filters,
                                            .ask = ask,
-                                           .check = check_group };
+                                           .check = check };
 
     return list_verb(&form, argc, argv);
 }

@@ -182,7 +182,34 @@ json 'd.length === 2'
 run "by an empty group" 0 registration list --group-id empty --json
 json 'd.length === 0'
 run "by a group that is not there" 3 registration list --enrollment-group nope --json
-tells 'enrollment group "nope"' 404204
+tells 'enrollment group "nope"' 404204 '`berth enrollment-group list` shows'
+json 'd.length === 0'
+run "by a hub that is not there" 3 registration list --hub nope.example
+tells 'hub nope.example' '`berth hub list` shows'
+run "the same for scripts" 3 registration list --hub nope.example --json
+json 'd.length === 0'
+run "by a hub without any" 0 registration list --hub localhost --since 2999-01-01
+tells "no registrations that fit"
+run "a policy that is not served" 2 enrollment-group list --allocation-policy foo
+tells "not one of hashed, static$"
+run "a hub that is not there yet" 0 enrollment create early --iot-hubs "localhost later.example" --json
+tells "there is no hub later.example"
+json 'd.iotHubs.length === 2'
+NAME="those that are there are not told"
+if grep -q "no hub localhost" "$WORK/err"; then not_ok "it is"; else ok; fi
+run "the same in a change" 0 enrollment update early --iot-hubs "other.example"
+tells "there is no hub other.example"
+run "away with it" 0 enrollment delete early --yes
+run "an enrollment that is not there" 3 enrollment show early
+tells '`berth enrollment list` shows'
+run "a registration that is not there" 3 registration show early
+tells '`berth registration list` shows'
+run "a device that is not there" 3 device show early
+tells '`berth device list --hub localhost` shows'
+run "a policy that is not there" 3 policy show nope
+tells '`berth policy list` shows'
+run "one of a hub" 3 policy show nope --hub localhost
+tells '`berth policy list --hub localhost` shows'
 quiet
 run "since a day that comes" 0 registration list --since 2999-01-01 --json
 json 'd.length === 0'
@@ -253,6 +280,15 @@ json 'd.length === 0'
 run "and takes devices" 0 device provision --enrollment-group line --registration-id pump-1
 run "that are there" 0 device show pump-1
 
+# ---- as many as there can be, made at once ----
+
+seq 30 | xargs -P 10 -I N "$BERTH" policy create pN --hub localhost --rights DeviceConnect >/dev/null 2>&1
+run "15 policies" 0 policy list --hub localhost --json
+json 'd.length === 15'
+seq 60 | xargs -P 10 -I N "$BERTH" hub create hN.plant.example --no-allocation >/dev/null 2>&1
+run "50 hubs" 0 hub list --json
+json 'd.length === 50'
+
 # ---- logins ----
 
 run "a connection string of the policy in use" 0 connection-string show
@@ -266,7 +302,12 @@ run "nothing is known" 2 service show
 run "log in without the CA" 6 login --connection-string-file "$WORK/string"
 tells "not trusted" "ca" "login --fetch-ca"
 run "nothing is left of it" 2 service show
-run "log in" 0 login --connection-string-file "$WORK/string" --ca "$CA" --mqtts-port "$MQTTS"
+run "a CA that is none" 2 login --connection-string-file "$WORK/string" --ca "$WORK/string"
+tells "--ca $WORK/string: no certificate in PEM form"
+never /proc/self
+run "log in, with another port for MQTT" 0 login --connection-string-file "$WORK/string" --ca "$CA" --mqtts-port 18883 --json
+json 'd.mqttsPort === 18883'
+run "log in" 0 login --connection-string-file "$WORK/string" --ca "$CA"
 prints "^logged in to localhost:$HTTPS as second, profile default$"
 never "$SECRET"
 NAME="the profile is its owner's alone"
@@ -282,7 +323,12 @@ PRINT=$(openssl x509 -in "$CA" -noout -fingerprint -sha256 | cut -d= -f2)
 tells "$PRINT"
 run "another fingerprint" 6 login --profile two --connection-string-file "$WORK/string" --fetch-ca --fingerprint "00${PRINT#??}"
 tells "another fingerprint"
-run "a part of the fingerprint" 6 login --profile two --connection-string-file "$WORK/string" --fetch-ca --fingerprint "${PRINT:0:20}"
+run "a part of the fingerprint" 2 login --profile two --connection-string-file "$WORK/string" --fetch-ca --fingerprint "${PRINT:0:20}"
+tells "not a SHA-256 fingerprint"
+for bad in 00:11 "${PRINT}0" "${PRINT/:/::}" "$PRINT:" ":$PRINT" "${PRINT:0:-1}g" ""; do
+    run "no fingerprint: $bad" 2 login --profile two --connection-string-file "$WORK/string" --fetch-ca --fingerprint "$bad"
+    tells "not a SHA-256 fingerprint"
+done
 run "the fingerprint" 0 login --profile two --connection-string-file - --fetch-ca \
     --fingerprint "$(tr -d : <<<"$PRINT" | tr A-F a-f)" --json <"$WORK/string"
 json 'd.profile === "two"' 'd.current === true' 'd.idScope.startsWith("0ne")'
@@ -292,12 +338,16 @@ for answer in n y; do
         /dev/null >"$WORK/out" 2>&1
     prints "$PRINT" "same"
 done
-run "a no remembers nothing" 2 service show --profile tty-n
+run "a no remembers nothing" 3 service show --profile tty-n
 run "a yes does" 0 service show --profile tty-y
 run "by its parts" 0 login --profile parts --url "https://localhost:$HTTPS/" --policy second --key-file "$WORK/login.key" --ca-file "$CA"
 printf '%s' "$KEY" >"$WORK/wrong.key"
 run "with a wrong key" 5 login --profile wrong --url "localhost:$HTTPS" --policy second --key-file "$WORK/wrong.key" --ca "$CA"
-run "which is not remembered" 2 service show --profile wrong
+BERTH_PROFILE=$WORK/data/profile.ini run "a hub's connection string" 0 connection-string show --hub localhost
+grep -o 'HostName=.*' "$WORK/out" >"$WORK/hub-string"
+run "is none of the service's" 5 login --profile wrong --connection-string-file "$WORK/hub-string" --ca "$CA"
+tells "this is a hub's connection string" "iothubowner" "of hub localhost" "berth connection-string show"
+run "which is not remembered" 3 service show --profile wrong
 tells "no profile \"wrong\""
 BERTH_LOGIN=$(cat "$WORK/string") run "by the environment" 0 login --profile two --ca "$CA"
 NAME="the old CA has gone"
@@ -320,6 +370,9 @@ prints "^default .*in use$"
 run "name one" 0 service show --profile parts
 BERTH_PROFILE=two run "name one by the environment" 0 service show
 run "use none that is there" 3 login use nope
+run "name none that is there" 3 service show --profile nope
+tells "no profile \"nope\""
+BERTH_PROFILE=nope run "likewise by the environment" 3 service show
 run "a new key" 0 policy keys regenerate second --key-type primary
 tells "default.ini"
 run "it goes on" 0 service show

@@ -285,6 +285,10 @@ tells "or --last"
 run "explain too much" 2 explain a b
 run "an ID, or the latest" 2 explain pump-1 --last
 tells "one of them"
+run "no reason" 2 explain --last --reason SIGNATURE_UNKNOW
+tells "SIGNATURE_UNKNOW: no such reason" ": SIGNATURE_UNKNOWN, " "docs/errors.md"
+run "one of nothing like it" 2 explain --last --reason "$(printf 'F%.0s' {1..300})"
+run "a reason in small letters" 0 explain --last --reason signature_unknown
 run "no number" 2 explain --last=x
 run "too many" 2 explain --last=201
 run "another ID scope" 5 device provision --registration-id dev-2 --key-file "$WORK/dev-2.key" --id-scope 0ne00000000
@@ -398,7 +402,7 @@ prints "connection *Disconnected"
 # ---- hubs ----
 
 run "hubs" 0 hub list
-prints "^HUB *ALLOCATION *WEIGHT *DEVICES$" "^localhost *yes *1 *4"
+prints "^HUB *ALLOCATION *WEIGHT *DEVICES$" "^localhost *true *1 *4"
 run "a hub" 0 hub create line2.plant.example --allocation-weight 3
 prints "created hub line2.plant.example"
 NAME="a new hub says what comes next on a terminal"
