@@ -167,6 +167,7 @@ static void set_up_log(const struct config *c)
 
     (void)log_level_of(berth_str_of(c->log_level), &level);
     log_setup(level, as_text);
+    log_keep_at_crash();
 }
 
 int daemon_run(const struct config *c, const struct daemon_dev *dev)

@@ -11,6 +11,7 @@
 
 #include "base/time.h"
 #include "base/utf8.h"
+#include "ops/log_crash.h"
 #include "wire/json.h"
 
 /* Kept for the end of a line that is cut: `,"truncated":true}` and the line feed. */
@@ -22,12 +23,7 @@ static _Atomic bool text_form;
 static _Atomic int target = STDERR_FILENO;
 static _Atomic bool with_priority = true;
 
-static _Thread_local struct {
-    char text[LOG_LINE_MAX]; /* whole lines */
-    size_t n;
-    int64_t lines;
-    bool on;
-} gathered;
+static _Thread_local struct log_gathered gathered;
 
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* over the next two, and writing */
 static bool stuck;                                       /* the last line found no room */
@@ -225,8 +221,10 @@ static void send_lines(const char *text, size_t n, int64_t lines)
 
 void log_flush(void)
 {
-    if (gathered.n > 0)
-        send_lines(gathered.text, gathered.n, gathered.lines);
+    size_t n = gathered.n;
+
+    if (n > 0)
+        send_lines(gathered.text, n, gathered.lines);
     gathered.n = 0;
     gathered.lines = 0;
 }
@@ -235,6 +233,10 @@ void log_gather(bool on)
 {
     gathered.on = on;
     log_flush();
+    if (on)
+        log_crash_keep(&gathered);
+    else
+        log_crash_forget(&gathered);
 }
 
 static void gather(const char *line, size_t n)
@@ -242,7 +244,7 @@ static void gather(const char *line, size_t n)
     if (gathered.n + n > sizeof gathered.text)
         log_flush();
     memcpy(gathered.text + gathered.n, line, n);
-    gathered.n += n;
+    gathered.n += n; /* a crash from here on writes it */
     gathered.lines++;
 }
 
@@ -277,6 +279,11 @@ void log_to(int descriptor)
 {
     target = descriptor;
     with_priority = isatty(descriptor) != 1;
+}
+
+int log_descriptor(void)
+{
+    return target;
 }
 
 bool log_level_of(berth_str name, enum log_level *out)

@@ -44,7 +44,12 @@ void log_flush(void);
 /* The level that NAME ("error" .. "debug") stands for. */
 bool log_level_of(berth_str name, enum log_level *out);
 
+/* From here on a signal that ends this process for a fault of its own (abort, a bad access) first
+ * writes what threads keep. Not SIGKILL, which nobody sees, nor a stack that overflows. */
+void log_keep_at_crash(void);
+
 /* Writes to DESCRIPTOR instead of standard error (tests). */
 void log_to(int descriptor);
+int log_descriptor(void);
 
 #endif

@@ -16,7 +16,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { constants, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Daemon } from '../sdk/daemon.mjs'
@@ -151,6 +151,11 @@ async function processesAreClosed() {
   await check('the daemon has no core to dump', () =>
     assert.match(readFileSync(`/proc/${serve.pid}/limits`, 'utf8'), /^Max core file size +0 +0 /m),
   )
+  await check('a fault of its own first writes what the log keeps', () => {
+    const [, caught] = /^SigCgt:\s*(\w+)$/m.exec(readFileSync(`/proc/${serve.pid}/status`, 'utf8'))
+    for (const number of [constants.signals.SIGABRT, constants.signals.SIGSEGV])
+      assert.ok((BigInt(`0x${caught}`) >> BigInt(number - 1)) & 1n, `signal ${number}`)
+  })
   await hidesFromOthers('the daemon', serve.pid)
 
   const runs = { serve }

@@ -1,7 +1,12 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -218,7 +223,6 @@ static void test_errno_is_kept(void **state)
     log_to(ends[1]);
 }
 
-/* Without its reader the log loses lines, says how many, and never holds anybody up. */
 static void test_gathered(void **state)
 {
     const char *two;
@@ -265,6 +269,93 @@ static void test_gathered_at_the_bound(void **state)
     log_gather(false);
 }
 
+static void *keep_one(void *barrier)
+{
+    log_gather(true);
+    log_event(LOG_INFO, "of another thread", LOG_NUM("n", 1));
+    (void)pthread_barrier_wait(barrier);
+    while (pause() == -1)
+        continue;
+    return NULL;
+}
+
+/* As a daemon: two threads have kept a line, one dies of SIGNAL; abort() when it is 0. */
+static void die(int number)
+{
+    const struct rlimit no_core = { 0 };
+    pthread_barrier_t both;
+    pthread_t other;
+
+    (void)setrlimit(RLIMIT_CORE, &no_core);
+    for (int i = 1; i < 32; i++)
+        (void)signal(i, SIG_DFL); /* cmocka's */
+    log_keep_at_crash();
+    log_gather(true);
+    log_event(LOG_INFO, "the last", LOG_NUM("n", 2));
+    (void)pthread_barrier_init(&both, NULL, 2);
+    if (pthread_create(&other, NULL, keep_one, &both) != 0)
+        _exit(1);
+    (void)pthread_barrier_wait(&both);
+    if (number == 0)
+        abort();
+    (void)raise(number);
+    _exit(2);
+}
+
+static const struct {
+    const char *name;
+    int number, want;
+    bool kept;
+} ends_of_life[] = {
+    { "abort", 0, SIGABRT, true },
+    { "an assertion's signal", SIGABRT, SIGABRT, true },
+    { "a bad access", SIGSEGV, SIGSEGV, true },
+    { "a file cut short", SIGBUS, SIGBUS, true },
+    { "a division by 0", SIGFPE, SIGFPE, true },
+    { "a trap", SIGILL, SIGILL, true },
+    { "SIGKILL, which nobody sees", SIGKILL, SIGKILL, false },
+};
+
+static void test_dies_of_a_fault(void **state)
+{
+    (void)state;
+    log_setup(LOG_INFO, false);
+    for (size_t i = 0; i < ARRAY_LEN(ends_of_life); i++) {
+        const char *name = ends_of_life[i].name;
+        pid_t child = fork();
+        int status;
+
+        if (child == 0)
+            die(ends_of_life[i].number);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        CHECK(name, WIFSIGNALED(status) && WTERMSIG(status) == ends_of_life[i].want);
+        (void)written();
+        CHECK(name, (strstr(got, "\"the last\"") != NULL) == ends_of_life[i].kept);
+        CHECK(name, (strstr(got, "\"of another thread\"") != NULL) == ends_of_life[i].kept);
+    }
+}
+
+/* A reader that sleeps holds up nobody's death. */
+static void test_dies_unread(void **state)
+{
+    int flags = fcntl(ends[1], F_GETFL), status;
+    char junk[4096];
+
+    (void)state;
+    while (write(ends[1], "x", 1) == 1)
+        continue;
+    assert_int_equal(fcntl(ends[1], F_SETFL, flags & ~O_NONBLOCK), 0); /* as it is in life */
+    pid_t child = fork();
+    if (child == 0)
+        die(0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    while (read(ends[0], junk, sizeof junk) > 0)
+        continue;
+    assert_int_equal(fcntl(ends[1], F_SETFL, flags), 0);
+}
+
+/* Without its reader the log loses lines, says how many, and never holds anybody up. */
 static void test_nobody_reads(void **state)
 {
     char junk[4096], first[LOG_LINE_MAX];
@@ -308,6 +399,8 @@ int main(void)
         cmocka_unit_test(test_errno_is_kept),
         cmocka_unit_test(test_gathered),
         cmocka_unit_test(test_gathered_at_the_bound),
+        cmocka_unit_test(test_dies_of_a_fault),
+        cmocka_unit_test(test_dies_unread),
         cmocka_unit_test(test_nobody_reads),
     };
 
