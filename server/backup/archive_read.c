@@ -245,6 +245,9 @@ berth_err archive_read(const struct archive_reading *r, const struct byte_source
         return backup_say(r->problem, BACKUP_FAILED, BERTH_E_MEMORY, "out of memory");
     u->r = r;
     e = sealed_open(&u->sealed, passphrase, crypto, in);
+    /* scrypt ends in its own time, and whoever ended it meanwhile wants no more to be told. */
+    if (!backup_goes_on(r->watch, 0, 0, r->problem))
+        e = BERTH_E_CLOSED;
     e = e == BERTH_OK ? archive_read_plain(r, &plain, m) : say_open(r, e);
     sealed_reader_deinit(&u->sealed);
     free(u);

@@ -131,6 +131,8 @@ berth_err archive_write(const struct archive_writing *w, berth_str passphrase,
         return say(w, BERTH_E_MEMORY);
     plain.out = (struct byte_sink){ put_sealed, sealed };
     e = say(w, sealed_begin(sealed, passphrase, cost, crypto, &w->out));
+    if (e == BERTH_OK && !backup_goes_on(w->watch, 0, 0, w->problem))
+        e = BERTH_E_CLOSED;
     if (e == BERTH_OK)
         e = archive_write_plain(&plain);
     if (e == BERTH_OK)

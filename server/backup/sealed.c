@@ -33,7 +33,7 @@ static bool cost_is_bounded(struct sealed_cost c)
 {
     return c.log_n >= SEALED_LOG_N_MIN && c.log_n <= SEALED_LOG_N_MAX && c.r >= 1 &&
            c.r <= SEALED_R_MAX && c.p >= 1 && c.p <= SEALED_P_MAX &&
-           ((uint64_t)128 << c.log_n) * c.r <= SEALED_MEMORY_MAX;
+           ((uint64_t)128 << c.log_n) * c.r * c.p <= SEALED_WORK_MAX;
 }
 
 berth_err sealed_judge(const uint8_t header[SEALED_HEADER_SIZE], struct sealed_cost *cost)
@@ -53,7 +53,7 @@ berth_err sealed_judge(const uint8_t header[SEALED_HEADER_SIZE], struct sealed_c
 static bool scrypt(EVP_KDF_CTX *kdf, berth_str passphrase, struct sealed_cost cost,
                    const uint8_t *salt, struct keys *keys)
 {
-    uint64_t n = (uint64_t)1 << cost.log_n, memory = (uint64_t)SEALED_MEMORY_MAX + KDF_EXTRA;
+    uint64_t n = (uint64_t)1 << cost.log_n, memory = (uint64_t)SEALED_WORK_MAX + KDF_EXTRA;
     uint32_t r = cost.r, p = cost.p;
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_PASSWORD, (void *)(uintptr_t)passphrase.p,

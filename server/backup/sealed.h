@@ -25,16 +25,18 @@
 #define SEALED_CHUNK       65536
 #define SEALED_TAG         16
 
-/* Memory is 128 * 2^LOG_N * R bytes. */
+/* Memory is 128 * 2^LOG_N * R bytes, and time that of going over P times as many. A file's header
+ * is believed before its passphrase is known, and nothing stops scrypt: twice what any berth wrote.
+ */
 struct sealed_cost {
     uint8_t log_n, r, p;
 };
-#define SEALED_COST       ((struct sealed_cost){ 17, 8, 1 }) /* 128 MiB, half a second */
-#define SEALED_LOG_N_MIN  10
-#define SEALED_LOG_N_MAX  20
-#define SEALED_R_MAX      16
-#define SEALED_P_MAX      4
-#define SEALED_MEMORY_MAX (1024u * 1024 * 1024)
+#define SEALED_COST      ((struct sealed_cost){ 17, 8, 1 }) /* 128 MiB, half a second */
+#define SEALED_LOG_N_MIN 10
+#define SEALED_LOG_N_MAX 20
+#define SEALED_R_MAX     16
+#define SEALED_P_MAX     4
+#define SEALED_WORK_MAX  (256u * 1024 * 1024) /* bytes of memory, times P */
 
 /* Judges the header without a passphrase. BERTH_E_SYNTAX: not a header; BERTH_E_UNSUPPORTED:
  * another format; BERTH_E_RANGE: a cost out of bounds. */

@@ -112,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(read_archive(copy, size, SIZE_MAX) == read_archive(copy, size, 7));
     read_manifest((berth_str){ (const char *)copy, size });
     if (size >= SEALED_HEADER_SIZE && sealed_judge(copy, &cost) == BERTH_OK)
-        require(((uint64_t)128 << cost.log_n) * cost.r <= SEALED_MEMORY_MAX && cost.p > 0);
+        require(((uint64_t)128 << cost.log_n) * cost.r * cost.p <= SEALED_WORK_MAX && cost.p > 0);
     if (size >= TAR_BLOCK && tar_parse(copy, &member) == BERTH_OK)
         require(member.size <= TAR_SIZE_MAX && strlen(member.name) <= TAR_NAME_MAX);
     free(copy);

@@ -498,11 +498,16 @@ static const struct {
     { "least", { 10, 1, 1 }, BERTH_OK },
     { "N too small", { 9, 1, 1 }, BERTH_E_RANGE },
     { "usual", { 17, 8, 1 }, BERTH_OK },
-    { "a gigabyte", { 20, 8, 1 }, BERTH_OK },
-    { "more than that", { 20, 9, 1 }, BERTH_E_RANGE },
+    { "twice the usual memory", { 18, 8, 1 }, BERTH_OK },
+    { "more than that", { 18, 9, 1 }, BERTH_E_RANGE },
+    { "a gigabyte", { 20, 8, 1 }, BERTH_E_RANGE },
+    { "twice the usual time", { 17, 8, 2 }, BERTH_OK },
+    { "more time than that", { 17, 8, 3 }, BERTH_E_RANGE },
+    { "largest N", { 20, 2, 1 }, BERTH_OK },
+    { "with more", { 20, 3, 1 }, BERTH_E_RANGE },
     { "N too large", { 21, 1, 1 }, BERTH_E_RANGE },
     { "N beyond any shift", { 255, 1, 1 }, BERTH_E_RANGE },
-    { "largest r", { 19, 16, 1 }, BERTH_OK },
+    { "largest r", { 17, 16, 1 }, BERTH_OK },
     { "r too large", { 10, 17, 1 }, BERTH_E_RANGE },
     { "r is 0", { 10, 0, 1 }, BERTH_E_RANGE },
     { "largest p", { 10, 1, 4 }, BERTH_OK },
@@ -675,6 +680,31 @@ static void test_archive_interrupted(void **state)
     free(plain.p);
 }
 
+/* The passphrase's key takes half a second: whoever ends it meanwhile is told so, and nothing else.
+ */
+static void test_seal_interrupted(void **state)
+{
+    const struct backup_watch watch = { stop, NULL };
+    struct backup_problem problem = { 0 };
+    static struct manifest m, got;
+    struct memory sealed = write_archive(&m, true), out = { 0 };
+    struct archive_reading r = { .name = "a", .watch = &watch, .problem = &problem };
+    struct byte_source source = { get, &sealed };
+    struct archive_writing w = {
+        .name = "a", .manifest = &m, .out = { put, &out }, .watch = &watch, .problem = &problem
+    };
+
+    (void)state;
+    CHECK("ends, also of a wrong one",
+          archive_read(&r, &source, BERTH_STR("another"), &crypto, &got) == BERTH_E_CLOSED);
+    CHECK("says so", problem.fault == BACKUP_INTERRUPTED);
+    problem = (struct backup_problem){ 0 };
+    CHECK("ends writing", archive_write(&w, PASSPHRASE, CHEAP, &crypto) == BERTH_E_CLOSED);
+    CHECK("says so too", problem.fault == BACKUP_INTERRUPTED);
+    free(sealed.p);
+    free(out.p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -696,6 +726,7 @@ int main(void)
         cmocka_unit_test(test_archive_every_prefix),
         cmocka_unit_test(test_archive_every_bit),
         cmocka_unit_test(test_archive_interrupted),
+        cmocka_unit_test(test_seal_interrupted),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
