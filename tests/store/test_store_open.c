@@ -2,7 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "store/sqlite/schema.h"
@@ -120,6 +122,54 @@ static void test_locked(void **state)
     check_refused("second", &dir, BERTH_E_MISMATCH, says);
     check_refused("third", &dir, BERTH_E_MISMATCH, says);
     sqlite_store_close(s);
+    check_kept("afterwards", &dir);
+    scratch_remove(&dir);
+}
+
+/* What happens at the moment before a lock is taken. */
+static void (*before_flock)(void);
+static const char *lock_path;
+static int flocks;
+
+__attribute__((visibility("default"))) int flock(int fd, int how)
+{
+    flocks++;
+    if (before_flock != NULL)
+        before_flock();
+    return (int)syscall(SYS_flock, fd, how);
+}
+
+static void take_away_once(void)
+{
+    before_flock = NULL;
+    MUST(unlink(lock_path) == 0);
+}
+
+static void take_away(void)
+{
+    MUST(unlink(lock_path) == 0);
+}
+
+/* A restore that ends takes its lock file away, or another directory's place. Whoever has opened
+ * the file before must not hold a lock that nobody else can see. */
+static void test_lock_taken_away(void **state)
+{
+    struct scratch dir;
+    char path[512];
+
+    (void)state;
+    make_store(&dir);
+    (void)snprintf(path, sizeof path, "%s", scratch_file(&dir, SQLITE_STORE_LOCK));
+    lock_path = path;
+    before_flock = take_away_once;
+    struct store *s = opened_must(dir.path);
+    check_refused("locked all the same", &dir, BERTH_E_MISMATCH, "another berth serve");
+    sqlite_store_close(s);
+    before_flock = take_away;
+    flocks = 0;
+    check_refused("again and again", &dir, BERTH_E_MISMATCH, "does not stay where it is");
+    assert_int_equal(flocks, 8);
+    before_flock = NULL;
     check_kept("afterwards", &dir);
     scratch_remove(&dir);
 }
@@ -377,6 +427,7 @@ int main(void)
         cmocka_unit_test(test_first_open),
         cmocka_unit_test(test_first_open_again),
         cmocka_unit_test(test_locked),
+        cmocka_unit_test(test_lock_taken_away),
         cmocka_unit_test(test_key_files),
         cmocka_unit_test(test_wrong_and_lost_key),
         cmocka_unit_test(test_key_file_elsewhere),

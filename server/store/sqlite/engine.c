@@ -2,11 +2,13 @@
 
 #include <stdio.h>
 
-#define BUSY_MS 10000 /* how long another program (a backup, a curious sqlite3) is waited for */
+/* How long another program (a backup, a curious sqlite3) is waited for; on a loop's thread
+ * patience.h has the last word. */
+#define BUSY_MS 10000
 
-static int open_file(const char *path, sqlite3 **db)
+static int open_file(const char *path, const char *vfs, sqlite3 **db)
 {
-    int rc = sqlite3_open_v2(path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int rc = sqlite3_open_v2(path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, vfs);
 
     if (rc != SQLITE_OK)
         return rc;
@@ -35,7 +37,7 @@ int engine_use_wal(sqlite3 *db)
 int engine_open_writer(const char *path, uint32_t max_pages, sqlite3 **db)
 {
     char limit[64];
-    int rc = open_file(path, db);
+    int rc = open_file(path, NULL, db);
 
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(*db,
@@ -50,9 +52,9 @@ int engine_open_writer(const char *path, uint32_t max_pages, sqlite3 **db)
     return rc;
 }
 
-int engine_open_reader(const char *path, sqlite3 **db)
+int engine_open_reader(const char *path, const char *vfs, sqlite3 **db)
 {
-    int rc = open_file(path, db);
+    int rc = open_file(path, vfs, db);
 
     if (rc == SQLITE_OK)
         rc = sqlite3_db_config(*db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);

@@ -12,7 +12,8 @@
  * connection is one thread's at a time. */
 int engine_open_writer(const char *path, uint32_t max_pages, sqlite3 **db);
 int engine_use_wal(sqlite3 *db);
-int engine_open_reader(const char *path, sqlite3 **db);
+/* VFS NULL: SQLite's own. */
+int engine_open_reader(const char *path, const char *vfs, sqlite3 **db);
 void engine_close(sqlite3 *db);
 
 /* The first column of the first row of SQL; SQLITE_NOTFOUND when there is no row. */

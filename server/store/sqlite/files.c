@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define PID_TEXT_MAX 16
+#define LOCK_TRIES   8 /* each is another restore that ends this very moment */
 
 /* The lock stands; the number in the file is only for whoever meets it. */
 static void leave_pid(int fd)
@@ -29,14 +30,19 @@ static long holder_pid(int fd)
     return pread(fd, text, PID_TEXT_MAX, 0) > 0 ? strtol(text, NULL, 10) : 0;
 }
 
-berth_err directory_lock(const char *directory, int *out, struct sqlite_store_problem *problem)
+/* Whoever held it may have taken the file away, or exchanged the directory, after FD was opened:
+ * what is locked then is nobody's any more, and the next one to come locks another. */
+static bool is_at(int fd, const char *path)
 {
-    char path[PATH_MAX];
+    struct stat mine, there;
 
-    if (snprintf(path, sizeof path, "%s/%s", directory, SQLITE_STORE_LOCK) >= (int)sizeof path) {
-        problem_say(problem, "the data directory's path is too long");
-        return BERTH_E_RANGE;
-    }
+    return fstat(fd, &mine) == 0 && stat(path, &there) == 0 && mine.st_dev == there.st_dev &&
+           mine.st_ino == there.st_ino;
+}
+
+static berth_err lock_file(const char *directory, const char *path, int *out,
+                           struct sqlite_store_problem *problem)
+{
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return problem_say_errno(problem, path);
@@ -51,9 +57,33 @@ berth_err directory_lock(const char *directory, int *out, struct sqlite_store_pr
         close(fd);
         return e;
     }
-    leave_pid(fd);
     *out = fd;
     return BERTH_OK;
+}
+
+berth_err directory_lock(const char *directory, int *out, struct sqlite_store_problem *problem)
+{
+    char path[PATH_MAX];
+
+    if (snprintf(path, sizeof path, "%s/%s", directory, SQLITE_STORE_LOCK) >= (int)sizeof path) {
+        problem_say(problem, "the data directory's path is too long");
+        return BERTH_E_RANGE;
+    }
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        int fd;
+        berth_err e = lock_file(directory, path, &fd, problem);
+
+        if (e != BERTH_OK)
+            return e;
+        if (is_at(fd, path)) {
+            leave_pid(fd);
+            *out = fd;
+            return BERTH_OK;
+        }
+        close(fd);
+    }
+    problem_say(problem, "%s does not stay where it is; find out what moves it", path);
+    return BERTH_E_MISMATCH;
 }
 
 berth_err database_file_touch(const char *path, struct sqlite_store_problem *problem)

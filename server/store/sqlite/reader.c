@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "store/sqlite/engine.h"
+#include "store/sqlite/patience.h"
 #include "store/sqlite/problem.h"
 #include "store/sqlite/schema.h"
 
@@ -36,7 +37,11 @@ berth_err reader_init(struct reader *r, const char *path, const struct berth_cry
     berth_err e = sealer_init(&r->sealer, crypto, key);
     if (e != BERTH_OK)
         return e;
-    return engine_open_reader(path, &r->db) == SQLITE_OK ? BERTH_OK : BERTH_E_IO;
+    const char *vfs = patience_vfs();
+    if (vfs == NULL)
+        return BERTH_E_MEMORY;
+    patience_begin(true);
+    return engine_open_reader(path, vfs, &r->db) == SQLITE_OK ? BERTH_OK : BERTH_E_IO;
 }
 
 void reader_deinit(struct reader *r)
@@ -73,6 +78,22 @@ static void fail(struct reader *r, struct store_reply *reply, const char *proble
     *reply = (struct store_reply){ .result = STORE_FAILED, .problem = problem };
 }
 
+static bool is_held(int rc)
+{
+    int kind = rc & 0xff;
+
+    return kind == SQLITE_BUSY || kind == SQLITE_LOCKED || kind == SQLITE_PROTOCOL;
+}
+
+/* The first step takes the read lock. */
+static int begin(struct reader *r, sqlite3_stmt *s)
+{
+    int rc = sqlite3_step(s);
+
+    r->held_up = is_held(rc);
+    return rc;
+}
+
 static void fail_engine(struct reader *r, struct store_reply *reply, int rc)
 {
     fail(r, reply, problem_of_engine(r->db, rc));
@@ -84,6 +105,7 @@ static int prepare(struct reader *r, enum berth_kind kind, int form, sqlite3_stm
     sqlite3_stmt **slot = &r->statements[kind][form];
 
     assert(kind < BERTH_KINDS);
+    patience_begin(!r->held_up);
     if (*slot == NULL) {
         /* A form has one %s; its table's name is ours. */
         const char *from = strstr(forms[form], "%s");
@@ -92,6 +114,7 @@ static int prepare(struct reader *r, enum berth_kind kind, int form, sqlite3_stm
         assert(n < (int)sizeof sql);
         (void)n;
         int rc = engine_prepare(r->db, sql, slot);
+        r->held_up = is_held(rc);
         if (rc != SQLITE_OK)
             return rc;
     }
@@ -169,7 +192,7 @@ static void take_rows(struct reader *r, enum berth_kind kind, sqlite3_stmt *s, s
     bool more = false;
     int rc;
 
-    while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+    for (rc = begin(r, s); rc == SQLITE_ROW; rc = sqlite3_step(s)) {
         more = r->count == limit || bytes >= STORE_LIST_BYTES;
         if (more)
             break;
@@ -239,7 +262,7 @@ void reader_count(struct reader *r, enum berth_kind kind, berth_str scope, int32
     if (rc == SQLITE_OK && tag >= 0)
         rc = sqlite3_bind_int(s, 3, tag);
     if (rc == SQLITE_OK)
-        rc = sqlite3_step(s);
+        rc = begin(r, s);
     if (rc == SQLITE_ROW)
         *reply = (struct store_reply){ .total = (uint64_t)sqlite3_column_int64(s, 0) };
     else

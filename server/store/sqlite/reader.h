@@ -15,6 +15,7 @@ struct reader {
     sqlite3_stmt *statements[BERTH_KINDS][READER_STATEMENTS];
     struct berth_record *records; /* of the reply under way, each with its text in one block */
     size_t count, capacity;
+    bool held_up; /* another program held the file at the last read */
     char problem[256];
 };
 

@@ -140,7 +140,7 @@ berth_err sqlite_snapshot_take(const char *from, const char *to, const struct sn
 {
     sqlite3 *db = NULL;
 
-    int rc = engine_open_reader(from, &db);
+    int rc = engine_open_reader(from, NULL, &db);
     berth_err e = rc == SQLITE_OK ? make_file(to, problem) : say(problem, from, db, rc);
     if (e == BERTH_OK) {
         e = copy(db, from, to, watch, problem);
@@ -187,7 +187,7 @@ berth_err sqlite_snapshot_verify(const struct snapshot_check *check, int *schema
 {
     sqlite3 *db = NULL;
 
-    int rc = engine_open_reader(check->path, &db);
+    int rc = engine_open_reader(check->path, NULL, &db);
     berth_err e =
         rc == SQLITE_OK ? verify(db, check, schema, problem) : say(problem, check->path, db, rc);
     engine_close(db);
@@ -215,7 +215,7 @@ berth_err sqlite_snapshot_hubs(const char *path, void (*each)(void *user, berth_
 {
     sqlite3 *db = NULL;
 
-    int rc = engine_open_reader(path, &db);
+    int rc = engine_open_reader(path, NULL, &db);
     if (rc == SQLITE_OK)
         rc = walk_hubs(db, each, user);
     berth_err e = rc == SQLITE_OK ? BERTH_OK : say(problem, path, db, rc);
