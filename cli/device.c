@@ -141,11 +141,21 @@ static void print_twin(struct berth_json doc)
     print_section("reported", berth_json_get(properties, BERTH_STR("reported")));
 }
 
+static void print_identity_json(struct berth_json doc, const struct provisioned *p, bool show_keys)
+{
+    const struct output_member whom[] = { { "registrationId", p->registration },
+                                          { "otherRegistrationId", p->other } };
+    struct berth_json hidden = { 0 };
+
+    if (!show_keys)
+        hidden = device_keys_of(doc);
+    output_object(stdout, doc, hidden, whom, sizeof whom / sizeof whom[0]);
+}
+
 static int show_in(struct api *a, const struct show_input *in, const struct login *hub, bool json)
 {
     char path[API_PATH_MAX], what[DEVICE_WHAT_MAX];
     bool show_keys = in->verb.show_keys;
-    struct berth_json hidden = { 0 };
     struct provisioned p = { 0 };
     int code = in->twin ? EXIT_CODE_OK : provisioned_ask(a, hub->host, in->verb.id, &p);
 
@@ -158,12 +168,12 @@ static int show_in(struct api *a, const struct show_input *in, const struct logi
                                               .what = device_what(in->verb.id, hub, what) });
     if (code != EXIT_CODE_OK)
         return code;
-    if (json && !show_keys)
-        hidden = device_keys_of(a->json);
-    if (json)
-        output_json(stdout, a->json, hidden);
+    if (in->twin && json)
+        output_json(stdout, a->json, (struct berth_json){ 0 });
     else if (in->twin)
         print_twin(a->json);
+    else if (json)
+        print_identity_json(a->json, &p, show_keys);
     else
         print_identity(a->json, hub->host, &p, show_keys);
     provisioned_warn(&p, hub->host, in->verb.id);

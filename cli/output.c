@@ -1,5 +1,9 @@
 #include "cli/output.h"
 
+#include <assert.h>
+
+#include "berth/registration_id.h"
+
 #define STEP 2
 
 static void put(FILE *out, berth_str s)
@@ -12,19 +16,32 @@ static void new_line(FILE *out, int level)
     (void)fprintf(out, "\n%*s", level * STEP, "");
 }
 
-/* Depth is bounded by BERTH_JSON_DEPTH_MAX: V has been checked. */
-static void put_value(FILE *out, struct berth_json v, struct berth_json hidden, int level)
+static void put_member(FILE *out, struct output_member m)
+{
+    char text[6 * BERTH_ID_MAX]; /* each byte as \\u00xx */
+    struct berth_buf b;
+
+    berth_buf_init(&b, text, sizeof text);
+    berth_json_escape(&b, berth_str_of(m.text));
+    assert(!b.over);
+    new_line(out, 1);
+    (void)fprintf(out, "\"%s\": ", m.name);
+    if (m.text[0] == '\0')
+        put(out, BERTH_STR("null"));
+    else
+        (void)fprintf(out, "\"%.*s\"", BERTH_STR_ARG(berth_buf_str(&b)));
+}
+
+static void put_value(FILE *out, struct berth_json v, struct berth_json hidden, int level);
+
+/* True: there were some. */
+static bool put_members(FILE *out, struct berth_json v, struct berth_json hidden, int level)
 {
     bool object = v.type == BERTH_JSON_OBJECT, any = false;
     struct berth_json_iter it = { 0 };
     struct berth_json each;
     berth_str name;
 
-    if (!object && v.type != BERTH_JSON_ARRAY) {
-        put(out, v.text);
-        return;
-    }
-    (void)fputc(object ? '{' : '[', out);
     while (berth_json_next(v, &it, &name, &each)) {
         if (hidden.text.p != NULL && each.text.p == hidden.text.p)
             continue;
@@ -36,9 +53,36 @@ static void put_value(FILE *out, struct berth_json v, struct berth_json hidden, 
             (void)fprintf(out, "\"%.*s\": ", BERTH_STR_ARG(name));
         put_value(out, each, hidden, level + 1);
     }
-    if (any)
+    return any;
+}
+
+/* Depth is bounded by BERTH_JSON_DEPTH_MAX: V has been checked. */
+static void put_value(FILE *out, struct berth_json v, struct berth_json hidden, int level)
+{
+    bool object = v.type == BERTH_JSON_OBJECT;
+
+    if (!object && v.type != BERTH_JSON_ARRAY) {
+        put(out, v.text);
+        return;
+    }
+    (void)fputc(object ? '{' : '[', out);
+    if (put_members(out, v, hidden, level))
         new_line(out, level);
     (void)fputc(object ? '}' : ']', out);
+}
+
+void output_object(FILE *out, struct berth_json v, struct berth_json hidden,
+                   const struct output_member *more, size_t count)
+{
+    (void)fputc('{', out);
+    bool any = put_members(out, v, hidden, 0);
+    for (size_t i = 0; i < count; i++) {
+        if (any)
+            (void)fputc(',', out);
+        any = true;
+        put_member(out, more[i]);
+    }
+    (void)fputs(any ? "\n}\n" : "}\n", out);
 }
 
 void output_json(FILE *out, struct berth_json v, struct berth_json hidden)

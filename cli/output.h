@@ -10,6 +10,15 @@
  * value, inside V) is left out; absent: none. Ends with a line feed. */
 void output_json(FILE *out, struct berth_json v, struct berth_json hidden);
 
+/* A text that is said with a document without being of it, BERTH_ID_MAX bytes at most; "" is null.
+ */
+struct output_member {
+    const char *name, *text;
+};
+/* The same of an object, MORE behind its own members. */
+void output_object(FILE *out, struct berth_json v, struct berth_json hidden,
+                   const struct output_member *more, size_t count);
+
 /* An array that comes in parts: open, each element, close. */
 struct output_array {
     FILE *out;

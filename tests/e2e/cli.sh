@@ -324,7 +324,8 @@ json "d.some(x => x.deviceId === '$DEVICE')" 'd.every(x => x.authentication.symm
 run "one device" 0 device show $DEVICE
 prints "device *$DEVICE" "status *enabled"
 run "one device as JSON" 0 device show $DEVICE --json
-json 'd.authentication.type === "sas"' 'd.authentication.symmetricKey === undefined'
+json 'd.authentication.type === "sas"' 'd.authentication.symmetricKey === undefined' "d.registrationId === '$DEVICE'" \
+    'd.otherRegistrationId === null'
 run "one device with keys" 0 device show pump-1 --show-keys --json
 json "d.authentication.symmetricKey.primaryKey === '$DEVICE_KEY'"
 run "a twin" 0 device show $DEVICE --twin

@@ -115,6 +115,10 @@ test('the second is provisioned over mqtt, the first loses its session, and all 
   const device = await berth('device', 'show', 'pump')
   assert.match(device.stdout, /^registration +board-b$/m)
   assert.match(device.stdout, /^other registration +board-a$/m)
+  const { registrationId, otherRegistrationId } = JSON.parse(
+    (await berth('device', 'show', 'pump', '--json')).stdout,
+  )
+  assert.deepEqual([registrationId, otherRegistrationId], ['board-b', 'board-a'])
   for (const id of ['board-a', 'board-b']) {
     const { stderr } = await berth('registration', 'show', id)
     assert.match(stderr, /two registrations .*"pump".*"board-b", which has its keys, and "board-a"/)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "berth/registration_id.h"
 #include "check.h"
 #include "cli/output.h"
 #include "cli/table.h"
@@ -219,6 +220,35 @@ static void test_text_bound(void **state)
     free(big);
 }
 
+static void test_object_with_more(void **state)
+{
+    const struct output_member more[] = { { "whose", "a\"b" }, { "other", "" } };
+    char longest[BERTH_ID_MAX + 1] = { 0 }, want[8 * BERTH_ID_MAX];
+    struct berth_json v = checked("{\"a\":{\"b\":1,\"key\":2}}");
+    struct berth_json hidden = berth_json_get(berth_json_get(v, BERTH_STR("a")), BERTH_STR("key"));
+    struct capture c;
+    int n;
+
+    (void)state;
+    output_object(capture(&c), v, hidden, more, 2);
+    check_captured("behind", &c,
+                   "{\n  \"a\": {\n    \"b\": 1\n  },\n  \"whose\": \"a\\\"b\",\n"
+                   "  \"other\": null\n}\n");
+    output_object(capture(&c), checked("{}"), (struct berth_json){ 0 }, more, 1);
+    check_captured("alone", &c, "{\n  \"whose\": \"a\\\"b\"\n}\n");
+    output_object(capture(&c), checked("{}"), (struct berth_json){ 0 }, NULL, 0);
+    check_captured("none", &c, "{}\n");
+
+    memset(longest, 1, sizeof longest - 1);
+    output_object(capture(&c), checked("{}"), (struct berth_json){ 0 },
+                  &(struct output_member){ "n", longest }, 1);
+    n = snprintf(want, sizeof want, "{\n  \"n\": \"");
+    for (int i = 0; i < BERTH_ID_MAX; i++)
+        n += snprintf(want + n, sizeof want - (size_t)n, "\\u0001");
+    (void)snprintf(want + n, sizeof want - (size_t)n, "\"\n}\n");
+    check_captured("the longest", &c, want);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,7 +256,7 @@ int main(void)
         cmocka_unit_test(test_array),        cmocka_unit_test(test_table),
         cmocka_unit_test(test_table_values), cmocka_unit_test(test_table_tames),
         cmocka_unit_test(test_tame),         cmocka_unit_test(test_width),
-        cmocka_unit_test(test_text_bound),
+        cmocka_unit_test(test_text_bound),   cmocka_unit_test(test_object_with_more),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
