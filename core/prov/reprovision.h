@@ -40,11 +40,11 @@ struct berth_move {
 #define BERTH_MOVE_CHANGES_MAX 6
 
 /* The changes to commit, each with the version it was decided on: CHECK of the enrollment, PUT of
- * the registration, PUT of the device, with a group CHECK that no individual enrollment has come to
- * stand before it, CHECK of the other registration of a device that may have two, DELETE of the
- * device in the hub it leaves. *RESULT is the new registration.
- * Everything lies in A, keys included: the caller wipes it. *WHY is set for a twin that breaks a
- * rule. */
+ * the registration, PUT of the device (CHECK when it stays as it is), with a group CHECK that no
+ * individual enrollment has come to stand before it, CHECK of the other registration of a device
+ * that may have two, DELETE of the device in the hub it leaves. *RESULT is the new registration.
+ * What is written lies in A, keys included: the caller wipes it. Names that are only looked up, and
+ * *RESULT, borrow from M. *WHY is set for a twin that breaks a rule, and left alone else. */
 BERTH_MUST_USE berth_err berth_reprovision(const struct berth_move *m, struct berth_arena *a,
                                            struct berth_change changes[BERTH_MOVE_CHANGES_MAX],
                                            size_t *count, struct berth_registration *result,

@@ -44,7 +44,8 @@ bool berth_sas_covers(const struct berth_sas *t, berth_str resource);
 
 /* Appends "SharedAccessSignature sr=..&sig=..&se=..&skn=..": RESOURCE is percent-encoded here,
  * POLICY may be absent. EXPIRY in seconds since 1970. BERTH_E_RANGE: an empty RESOURCE, a negative
- * EXPIRY, a token over BERTH_SAS_MAX. On error nothing is appended. */
+ * EXPIRY, a token over BERTH_SAS_MAX. BERTH_E_FULL: OUT has no room, and remembers it. On error
+ * nothing is appended. */
 BERTH_MUST_USE berth_err berth_sas_build(const struct berth_crypto *c, struct berth_hmac_key *key,
                                          berth_str resource, int64_t expiry, berth_str policy,
                                          struct berth_buf *out);
