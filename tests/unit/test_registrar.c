@@ -118,14 +118,29 @@ static const struct fake_options moody = { .seed = 3, .delay_max = 4, .reorder =
 
 /* ---- answers ---- */
 
+/* A machine that is busy for a second comes to the deadline first, which test_deadline is about. */
+static enum berth_reason ask_in_time(struct front_rig *r, struct asker *k, const struct ask *q)
+{
+    for (int i = 0; i < 20; i++) {
+        enum berth_reason why;
+
+        front_rig_open(r, &moody, no_limits);
+        why = ask(r, k, q);
+        if (why != BERTH_WHY_NONE || k->status != BERTH_ASSIGNING)
+            return why;
+        front_rig_close(r);
+    }
+    fail_msg("%s: still assigning after twenty attempts", q->id);
+    return BERTH_WHY_INTERNAL;
+}
+
 static void test_assigned(void **state)
 {
     struct front_rig r;
     struct asker k;
 
     (void)state;
-    front_rig_open(&r, &moody, no_limits);
-    assert_int_equal(ask(&r, &k, &(struct ask){ .id = "Sn-007" }), BERTH_WHY_NONE);
+    assert_int_equal(ask_in_time(&r, &k, &(struct ask){ .id = "Sn-007" }), BERTH_WHY_NONE);
     assert_int_equal(k.status, BERTH_ASSIGNED);
     assert_string_equal(k.hub, FRONT_RIG_HUB);
     assert_string_equal(k.device_id, "Sn-007");

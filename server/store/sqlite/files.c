@@ -70,7 +70,7 @@ berth_err directory_lock(const char *directory, int *out, struct sqlite_store_pr
         return BERTH_E_RANGE;
     }
     for (int i = 0; i < LOCK_TRIES; i++) {
-        int fd;
+        int fd = -1;
         berth_err e = lock_file(directory, path, &fd, problem);
 
         if (e != BERTH_OK)
