@@ -20,6 +20,12 @@ static void on_writable(struct layer *l)
     l->above->ops->writable(l->above);
 }
 
+static void on_ended(struct layer *l)
+{
+    if (!layer_ended(l->above))
+        layer_close(l->below);
+}
+
 static void unlink_layer(struct dev_layer *d)
 {
     *d->prev = d->next;
@@ -63,6 +69,7 @@ static void on_close(struct layer *l)
 
 static const struct layer_ops ops = { .input = on_input,
                                       .writable = on_writable,
+                                      .ended = on_ended,
                                       .closed = on_closed,
                                       .write = on_write,
                                       .resume = on_resume,

@@ -207,6 +207,7 @@ void api_hub_events(struct call *c)
         return;
     m->c = c;
     c->state = m;
+    c->x->idle = true;
     berth_arena_init(&m->names, names, NAMES_MEMORY);
     if (!take_hub(c, m) || !take_numbers(c, m) || !take_audit(c, m) ||
         !take_device(c, berth_query_get(c->x->query, BERTH_STR("deviceId")), m))

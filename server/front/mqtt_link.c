@@ -158,7 +158,11 @@ static void go_on(struct mqtt_link *l)
 {
     if (l->held.n > 0)
         take_held(l);
-    if (!is_waiting(l) && !l->closing)
+    if (is_waiting(l) || l->closing)
+        return;
+    if (l->ended)
+        mqtt_link_end(l, NULL);
+    else
         layer_resume(l->layer.below);
 }
 
@@ -209,6 +213,15 @@ static size_t on_input(struct layer *layer, const uint8_t *p, size_t n)
     return n;
 }
 
+static void on_ended(struct layer *layer)
+{
+    struct mqtt_link *l = (struct mqtt_link *)layer;
+
+    l->ended = true;
+    if (!is_waiting(l))
+        mqtt_link_end(l, NULL);
+}
+
 static void on_closed(struct layer *layer)
 {
     struct mqtt_link *l = (struct mqtt_link *)layer;
@@ -216,9 +229,9 @@ static void on_closed(struct layer *layer)
     l->ops->closed(l);
 }
 
-static const struct layer_ops layer_ops = { .input = on_input,
-                                            .writable = on_writable,
-                                            .closed = on_closed };
+static const struct layer_ops layer_ops = {
+    .input = on_input, .writable = on_writable, .ended = on_ended, .closed = on_closed
+};
 
 void mqtt_link_init(struct mqtt_link *l, struct front *f, struct layer *below,
                     const struct mqtt_link_ops *ops)

@@ -36,6 +36,7 @@ struct mqtt_link {
     const char *transport; /* for what is kept of refusals; static */
     size_t bytes_max;      /* of a packet after CONNECT */
     bool connected, closing;
+    bool ended;           /* the device says no more; it may wait for an answer */
     unsigned taken;       /* packets, since others had their turn */
     struct deadline turn; /* set: no packet is taken until then */
     uint16_t keep_alive_s;

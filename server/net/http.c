@@ -18,6 +18,7 @@ struct http {
     const struct http_options *o;
     enum http_state state;
     bool inside;            /* within input: it goes on by itself after an answer */
+    bool ended;             /* the peer asks for nothing more */
     bool close_after;       /* the answer is the last one */
     struct http_request *r; /* NULL between requests */
     struct bytes unsent;    /* the answer, from SENT on */
@@ -117,7 +118,7 @@ static void answer(struct http *h, const struct http_answer *a)
     bool written = http_write(a, &h->unsent);
 
     h->l.answering = false;
-    h->close_after = !a->keep_alive;
+    h->close_after = !a->keep_alive || h->ended;
     http_request_free(h->r);
     h->r = NULL;
     if (written)
@@ -137,7 +138,7 @@ void http_respond(struct http_exchange *x, int status, const struct http_header 
         .count = count,
         .body = body,
         .head = x->method == HTTP_HEAD,
-        .keep_alive = r->keep_alive,
+        .keep_alive = r->keep_alive && !h->ended,
         .old = r->old,
         .now_ms = loop_now_ms(h->l.loop),
     };
@@ -314,6 +315,18 @@ static void http_writable(struct layer *l)
         push(h);
 }
 
+/* A peer may end its side behind its last request, and still read. */
+static void http_ended(struct layer *l)
+{
+    struct http *h = http_of(l);
+    bool owed = h->state == HTTP_SENDING || (h->state == HTTP_ANSWERING && !h->r->x.idle);
+
+    h->ended = true;
+    h->close_after = true;
+    if (!owed)
+        hang_up(h);
+}
+
 static void http_closed(struct layer *l)
 {
     struct http *h = http_of(l);
@@ -330,6 +343,7 @@ static void http_closed(struct layer *l)
 static const struct layer_ops http_ops = {
     .input = http_input,
     .writable = http_writable,
+    .ended = http_ended,
     .closed = http_closed,
 };
 

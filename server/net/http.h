@@ -40,6 +40,7 @@ struct http_exchange {
     const struct http_header *headers;
     size_t header_count;
     berth_str body;
+    bool idle;       /* set by the handler: it waits for news, not worth a peer that may be gone */
     bool may_switch; /* HTTP/1.1: http_switch is an answer too */
     void *user;      /* the handler's own */
     void (*abandoned)(struct http_exchange

@@ -19,6 +19,10 @@ struct layer_ops {
     size_t (*input)(struct layer *l, const uint8_t *p, size_t n);
     /* From below: a write that was not taken whole may be tried again. */
     void (*writable)(struct layer *l);
+    /* From below, at most once: the peer has said its end, no INPUT follows. Whoever still owes it
+     * an answer writes that and closes then, everybody else closes now. NULL: the layer below does.
+     */
+    void (*ended)(struct layer *l);
     /* From below, once: no more bytes will come or go. The layer passes it up, then frees itself.
      */
     void (*closed)(struct layer *l);
@@ -45,6 +49,15 @@ struct layer {
 static inline size_t layer_input(struct layer *l, const uint8_t *p, size_t n)
 {
     return l->ops->input(l, p, n);
+}
+
+/* False when L has no answer to write: whoever asks closes. */
+static inline bool layer_ended(struct layer *l)
+{
+    if (l->ops->ended == NULL)
+        return false;
+    l->ops->ended(l);
+    return true;
 }
 
 static inline size_t layer_write(struct layer *below, const void *p, size_t n)

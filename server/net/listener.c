@@ -9,6 +9,9 @@
 
 #define ACCEPT_AT_ONCE  64  /* connections per event: present ones get their turn between */
 #define ACCEPT_RETRY_MS 500 /* after the process ran out of files */
+/* After the room shared with other listeners was full. All of them wait for it, whoever's
+ * connection went, lest the one that is flooded take every place that comes free. */
+#define ROOM_RETRY_MS 200
 
 struct listener {
     struct loop *loop;
@@ -21,7 +24,7 @@ struct listener {
     uint16_t port;
     size_t count;
     struct tcp *list;
-    struct deadline retry;
+    struct deadline retry; /* set: goes on then, not with the next connection that goes */
     struct loop_member member;
 };
 
@@ -33,10 +36,15 @@ static void tell(struct listener *l, const char *why)
         l->o.paused(l->o.user, why);
 }
 
-static void pause_accepting(struct listener *l, const char *why)
+static void on_retry(struct deadline *d);
+
+/* For RETRY_MS, or until a connection goes when that is 0. */
+static void pause_accepting(struct listener *l, const char *why, int64_t retry_ms)
 {
     l->paused = true;
     uv_poll_stop(&l->poll);
+    if (retry_ms > 0)
+        deadline_set(l->loop, &l->retry, retry_ms, on_retry);
     tell(l, why);
 }
 
@@ -45,19 +53,42 @@ static bool crowded(const struct listener *l)
     return l->o.connections_max > 0 && l->count >= l->o.connections_max;
 }
 
+static bool room_is_full(const struct listener *l)
+{
+    return l->o.room != NULL && atomic_load(&l->o.room->open) >= l->o.room->max;
+}
+
+static bool take_place(struct listener *l)
+{
+    if (l->o.room == NULL || atomic_fetch_add(&l->o.room->open, 1) < l->o.room->max)
+        return true;
+    atomic_fetch_sub(&l->o.room->open, 1);
+    return false;
+}
+
+static void leave_place(struct listener *l)
+{
+    if (l->o.room != NULL)
+        atomic_fetch_sub(&l->o.room->open, 1);
+}
+
 static void go_on(struct listener *l)
 {
-    if (!l->paused || l->fd < 0 || crowded(l))
+    if (!l->paused || l->fd < 0 || crowded(l) || l->retry.prev != NULL)
         return;
     l->paused = false;
-    deadline_clear(&l->retry);
     uv_poll_start(&l->poll, UV_READABLE, on_incoming);
     tell(l, NULL);
 }
 
 static void on_retry(struct deadline *d)
 {
-    go_on((struct listener *)(void *)((char *)d - offsetof(struct listener, retry)));
+    struct listener *l = (struct listener *)(void *)((char *)d - offsetof(struct listener, retry));
+
+    if (room_is_full(l))
+        deadline_set(l->loop, &l->retry, ROOM_RETRY_MS, on_retry);
+    else
+        go_on(l);
 }
 
 static void free_when_done(struct listener *l)
@@ -74,6 +105,7 @@ static void on_gone(struct tcp *t, void *user)
 
     tcp_list_remove(t);
     l->count--;
+    leave_place(l);
     if (l->o.gone != NULL)
         l->o.gone(l->o.user);
     go_on(l);
@@ -84,8 +116,10 @@ static void stand_up(struct listener *l, int fd, const struct sockaddr_storage *
 {
     struct tcp *t = tcp_new(l->loop, fd, addr, on_gone, l);
 
-    if (t == NULL)
+    if (t == NULL) {
+        leave_place(l);
         return;
+    }
     l->count++;
     tcp_list_add(&l->list, t);
     struct layer *tcp = tcp_layer(t);
@@ -103,7 +137,11 @@ static bool accept_one(struct listener *l)
     socklen_t n = sizeof addr;
 
     if (crowded(l)) {
-        pause_accepting(l, "the most connections allowed are open");
+        pause_accepting(l, LISTENER_WHY_CROWDED, 0);
+        return false;
+    }
+    if (!take_place(l)) {
+        pause_accepting(l, LISTENER_WHY_CROWDED, ROOM_RETRY_MS);
         return false;
     }
     int fd = accept4(l->fd, (struct sockaddr *)&addr, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -111,9 +149,10 @@ static bool accept_one(struct listener *l)
         stand_up(l, fd, &addr);
         return true;
     }
+    leave_place(l);
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        pause_accepting(l, "the process is out of file descriptors or memory for sockets");
-        deadline_set(l->loop, &l->retry, ACCEPT_RETRY_MS, on_retry);
+        pause_accepting(l, "the process is out of file descriptors or memory for sockets",
+                        ACCEPT_RETRY_MS);
         return false;
     }
     /* What the network did to one connection is no reason to leave the next waiting. */

@@ -4,6 +4,7 @@
 #define NET_LISTENER_H
 
 #include <netinet/in.h>
+#include <stdatomic.h>
 
 #include "net/layer.h"
 #include "net/loop.h"
@@ -22,14 +23,24 @@ struct peer {
     struct sockaddr_storage addr;
 };
 
+/* How many connections may be open at once on all listeners that share it, on whatever loops. */
+struct connection_room {
+    size_t max;
+    _Atomic size_t open;
+};
+
 /* Makes what stands on a new connection: TCP is its lowest layer, to be set as ->below of the layer
  * made, whose pointer becomes TCP->above. Returns NULL to close at once. */
 typedef struct layer *listener_accept(void *user, struct layer *tcp, const struct peer *peer);
 
+/* WHY of a pause at connections_max or at the room's. */
+#define LISTENER_WHY_CROWDED "the most connections allowed are open"
+
 struct listener_options {
     struct sockaddr_storage addr; /* where; port 0 picks one */
     int backlog;                  /* 0: 1024 */
-    size_t connections_max; /* of this loop and listener; beyond it accepting pauses; 0: no bound */
+    size_t connections_max;       /* of this listener; beyond it accepting pauses; 0: no bound */
+    struct connection_room *room; /* the same, for all that share it; NULL: no bound */
     listener_accept *accept;
     /* Accepting pauses for WHY (static), or goes on: WHY is NULL. May be NULL. */
     void (*paused)(void *user, const char *why);

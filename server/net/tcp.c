@@ -251,8 +251,8 @@ static void on_end(struct tcp *t, bool orderly)
         return;
     }
     uv_read_stop(stream(t));
-    if (t->state == TCP_OPEN)
-        finish(t); /* a half-closed peer gets the tail, and no more */
+    if (t->state == TCP_OPEN && !layer_ended(t->l.above))
+        finish(t);
 }
 
 static bool is_answering(const struct layer *l)

@@ -133,6 +133,16 @@ static void deliver(struct tls *t, uint8_t *p, size_t n)
     explicit_bzero(p, n);
 }
 
+/* Whoever breaks the protocol is owed nothing; whoever has only ended, perhaps an answer. */
+static void end_input(struct tls *t)
+{
+    if (t->told)
+        return;
+    t->told = true;
+    if (t->broken || !layer_ended(t->l.above))
+        tls_finish(t, true);
+}
+
 /* Goes on with whatever input OpenSSL can get at, until there is none or something stalls. */
 static void advance(struct tls *t)
 {
@@ -143,8 +153,8 @@ static void advance(struct tls *t)
 
         if (n > 0 && !t->closing)
             deliver(t, loop_text(t->l.loop), n);
-        if (t->ended && !stalled(t))
-            tls_finish(t, true);
+        if (t->ended && !t->closing && !stalled(t))
+            end_input(t);
         if (n == 0)
             break;
     }
@@ -272,6 +282,19 @@ static void tls_resume(struct layer *l)
     deadline_set(l->loop, &t->again, 0, on_again);
 }
 
+static void tls_ended(struct layer *l)
+{
+    struct tls *t = tls_of(l);
+
+    if (t->closing)
+        return;
+    t->ended = true;
+    if (l->above == NULL)
+        tls_finish(t, true);
+    else
+        advance(t); /* what is kept is read first */
+}
+
 static void tls_writable(struct layer *l)
 {
     struct tls *t = tls_of(l);
@@ -339,6 +362,7 @@ static void tls_closed(struct layer *l)
 static const struct layer_ops tls_ops = {
     .input = tls_input,
     .writable = tls_writable,
+    .ended = tls_ended,
     .closed = tls_closed,
     .write = tls_write,
     .resume = tls_resume,

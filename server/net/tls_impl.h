@@ -52,7 +52,8 @@ struct tls {
     bool full;     /* a write was taken in part: the layer above waits for WRITABLE */
     bool wanted;   /* the layer above asked for what is kept */
     bool offering; /* it is reading that: nothing within frees it */
-    bool ended;    /* the peer sent close_notify, or what cannot be read */
+    bool ended;    /* the peer sent close_notify, its end, or what cannot be read */
+    bool told;     /* the layer above knows */
     bool broken;   /* a fatal alert was sent or received: no close_notify any more */
     bool closing;
     struct tls_info info;

@@ -29,6 +29,7 @@ struct ws {
     bool in_payload; /* HEAD is that of the frame under way */
     bool held;       /* the layer above left bytes */
     bool stalled;    /* input was left because UNSENT had to go first */
+    bool peer_ended; /* no close frame will come any more */
     bool full;       /* a write was taken in part: the layer above waits for WRITABLE */
     struct berth_ws_head head;
     size_t payload_at;
@@ -299,8 +300,19 @@ static void ws_close(struct layer *l)
     w->state = WS_CLOSING;
     deadline_set(l->loop, &w->limit, WS_CLOSE_MS, on_limit);
     send_close(w, BERTH_WS_NORMAL);
-    if (w->state == WS_CLOSING)
+    if (w->peer_ended)
+        end(w);
+    else if (w->state == WS_CLOSING)
         layer_resume(l->below); /* what is held back stands before the peer's close frame */
+}
+
+static void ws_ended(struct layer *l)
+{
+    struct ws *w = ws_of(l);
+
+    w->peer_ended = true;
+    if (w->state != WS_OPEN || !layer_ended(l->above))
+        end(w);
 }
 
 static void ws_closed(struct layer *l)
@@ -316,6 +328,7 @@ static void ws_closed(struct layer *l)
 static const struct layer_ops ws_ops = {
     .input = ws_input,
     .writable = ws_writable,
+    .ended = ws_ended,
     .closed = ws_closed,
     .write = ws_write,
     .resume = ws_resume,

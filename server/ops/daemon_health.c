@@ -116,7 +116,9 @@ static struct layer *on_health_accept(void *user, struct layer *tcp, const struc
 berth_err daemon_open_health(struct daemon *d)
 {
     const struct config *c = d->config;
-    struct listener_options o = { .connections_max = 64, .accept = on_health_accept, .user = d };
+    struct listener_options o = { .connections_max = DAEMON_OPS_CONNECTIONS_MAX,
+                                  .accept = on_health_accept,
+                                  .user = d };
     berth_err e;
 
     if (c->ops_port == 0)

@@ -13,7 +13,8 @@
 #include "ops/setup.h"
 #include "ops/worker.h"
 
-#define DAEMON_SIGNALS 3
+#define DAEMON_SIGNALS             3
+#define DAEMON_OPS_CONNECTIONS_MAX 64 /* of the health port; part of SECURE_FILES_RESERVE */
 
 struct daemon {
     const struct config *config;
@@ -25,6 +26,7 @@ struct daemon {
     struct trust *trust;
     struct refusals *refusals;
     struct forensics *forensics;
+    struct connection_room room; /* of all workers together */
     struct worker *workers[CONFIG_LOOPS_MAX];
     size_t worker_count;
     size_t workers_ended;

@@ -66,6 +66,7 @@ static berth_err start_workers(struct daemon *d)
         .dev = d->dev != NULL ? d->dev->seed->dev : NULL,
         .https_port = c->https_port,
         .mqtts_port = c->mqtts_port,
+        .room = &d->room,
         .ended = daemon_worker_ended,
         .user = d,
     };
@@ -78,7 +79,7 @@ static berth_err start_workers(struct daemon *d)
                        "(LimitNOFILE=, ulimit -n)");
         return BERTH_E_IO;
     }
-    o.connections_max = connections / c->loops + 1;
+    d->room.max = connections;
     log_event(LOG_NOTICE, "limits", LOG_NUM("open_files", (int64_t)files),
               LOG_NUM("connections", (int64_t)connections), LOG_NUM("loops", c->loops));
     for (; d->worker_count < c->loops; d->worker_count++) {

@@ -16,6 +16,10 @@
     X(connections_accepted, "berth_connections_accepted_total", "counter",                         \
       "TCP connections accepted")                                                                  \
     X(connections_open, "berth_connections_open", "gauge", "TCP connections open now")             \
+    X(accepting_paused, "berth_accepting_paused", "gauge",                                         \
+      "listening sockets that take no connection for now: no room is left")                        \
+    X(accepting_pauses, "berth_accepting_pauses_total", "counter",                                 \
+      "times that a listening socket began to pause")                                              \
     X(handshakes_failed, "berth_tls_handshakes_failed_total", "counter",                           \
       "TLS handshakes that failed")                                                                \
     X(http_requests, "berth_http_requests_total", "counter", "HTTP requests taken whole")          \

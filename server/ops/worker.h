@@ -14,6 +14,7 @@
 struct common;
 struct dev;
 struct worker;
+struct connection_room;
 struct refusals;
 struct forensics;
 
@@ -32,7 +33,7 @@ struct worker_options {
     struct forensics *forensics;   /* likewise */
     struct dev *dev;               /* likewise; NULL: this is no `berth dev` */
     unsigned index;
-    size_t connections_max;          /* of this worker, for each of its listeners */
+    struct connection_room *room;    /* for the connections of all workers; borrowed likewise */
     uint16_t https_port, mqtts_port; /* as the first worker got them */
     void (*ended)(void *user);       /* on its thread, as it ends after having served; or NULL */
     void *user;

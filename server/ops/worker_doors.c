@@ -69,6 +69,9 @@ static void on_paused(void *user, const char *why)
     struct door *d = user;
     int64_t now_ms = loop_mono_ms(d->w->loop);
 
+    metrics_add(&d->w->metrics, accepting_paused, why != NULL ? 1 : -1);
+    if (why != NULL)
+        metrics_add(&d->w->metrics, accepting_pauses, 1);
     if (why != NULL && now_ms >= d->tell_from_ms) {
         log_event(LOG_WARNING, "accepting pauses", LOG_TEXT("why", berth_str_of(why)),
                   LOG_NUM("port", d->port));
@@ -128,7 +131,7 @@ static berth_err open_door(struct worker *w, enum protocol protocol, uint16_t po
     d->tls = (struct tls_options){ .up = on_up, .failed = on_handshake_failed, .user = d };
     for (; d->count < c->listen_count; d->count++) {
         struct listener_options o = {
-            .connections_max = w->o.connections_max,
+            .room = w->o.room,
             .accept = on_accept,
             .gone = on_gone,
             .paused = on_paused,

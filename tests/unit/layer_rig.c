@@ -133,6 +133,12 @@ void rig_close(struct rig *r)
     r->l.above->ops->closed(r->l.above);
 }
 
+void rig_end(struct rig *r)
+{
+    if (!r->close_wanted && !r->closed && !layer_ended(r->l.above))
+        close_down(&r->l);
+}
+
 void rig_forget(struct rig *r)
 {
     r->out.n = 0;
@@ -159,6 +165,15 @@ static void top_writable(struct layer *l)
     ((struct rig_top *)(void *)l)->writables++;
 }
 
+static void top_ended(struct layer *l)
+{
+    struct rig_top *t = (struct rig_top *)(void *)l;
+
+    t->ends++;
+    if (!t->owes)
+        layer_close(l->below);
+}
+
 static void top_closed(struct layer *l)
 {
     ((struct rig_top *)(void *)l)->closes++;
@@ -167,6 +182,7 @@ static void top_closed(struct layer *l)
 static const struct layer_ops top_ops = {
     .input = top_input,
     .writable = top_writable,
+    .ended = top_ended,
     .closed = top_closed,
 };
 

@@ -37,6 +37,8 @@ void rig_offer(struct rig *r, const void *p, size_t n);
 void rig_turn(struct rig *r);
 /* Makes room for N more bytes and says so when a write had been cut short. */
 void rig_drain(struct rig *r, size_t n);
+/* The peer says its end, and goes on reading. */
+void rig_end(struct rig *r);
 /* The peer goes away. */
 void rig_close(struct rig *r);
 /* Forgets the output so far. */
@@ -47,7 +49,8 @@ struct rig_top {
     struct layer l;
     struct rig_bytes got;
     size_t appetite; /* bytes it will still consume; RIG_ALL: no end */
-    int inputs, writables, closes;
+    int inputs, writables, ends, closes;
+    bool owes; /* an answer, to a peer that has ended */
     /* Before INPUT reads what it was given, which must outlive both. */
     bool write_in_input, close_in_input;
 };

@@ -699,6 +699,33 @@ static void test_closed_meanwhile(void **state)
     dev_close(&l);
 }
 
+/* Half closed: the answer is owed, and the end comes behind it. */
+static void test_half_closed_meanwhile(void **state)
+{
+    struct dev l;
+
+    (void)state;
+    dev_open(&l, &slow);
+    greet(&l);
+    say_publish(&l, REGISTER "1", "", 1);
+    dev_send(&l, 0);
+    l.seen = l.socket.out.n;
+    rig_end(&l.socket);
+    assert_false(l.socket.close_wanted);
+    loop_skip(l.front->front.loop, REGISTRAR_DEADLINE_MS + 2 * LOOP_TICK_MS);
+    assert_true(l.socket.out.n > l.seen);
+    assert_true(l.socket.close_wanted);
+    dev_settle(&l);
+    dev_close(&l);
+
+    dev_open(&l, &slow); /* nothing is owed */
+    greet(&l);
+    rig_end(&l.socket);
+    assert_true(l.socket.close_wanted);
+    dev_settle(&l);
+    dev_close(&l);
+}
+
 static void test_closing_meanwhile(void **state)
 {
     struct dev l;
@@ -762,6 +789,7 @@ int main(void)
         cmocka_unit_test(test_device_never_reads),
         cmocka_unit_test(test_closed_meanwhile),
         cmocka_unit_test(test_closing_meanwhile),
+        cmocka_unit_test(test_half_closed_meanwhile),
         cmocka_unit_test(test_daemon_is_stopping),
     };
 

@@ -619,6 +619,81 @@ static void test_abandoned(void **state)
     assert_int_equal(f.seen.abandoned, 0);
 }
 
+/* A peer may say its end behind its last request: it still gets the answer, and then ours. */
+static void test_half_closed(void **state)
+{
+    (void)state;
+    for (int full = 0; full < 2; full++) {
+        struct fixture f;
+
+        start(&f);
+        f.seen.later = true;
+        offer(&f, OK_GET);
+        if (full)
+            f.rig.capacity = 1;
+        rig_end(&f.rig);
+        rig_turn(&f.rig);
+        assert_false(f.rig.closed);
+        answer(&f.seen, f.seen.x);
+        assert_int_equal(f.rig.close_wanted, !full);
+        rig_drain(&f.rig, RIG_ALL);
+        assert_true(f.rig.close_wanted);
+        assert_int_equal(answers(&f), 1);
+        assert_true(wrote(&f, "\r\nConnection: close\r\n"));
+        rig_turn(&f.rig);
+        stop(&f);
+        assert_int_equal(f.seen.abandoned, 0);
+    }
+}
+
+/* The answer is on its way already. */
+static void test_half_closed_while_sending(void **state)
+{
+    struct fixture f;
+    (void)state;
+
+    start(&f);
+    f.rig.capacity = 1;
+    offer(&f, OK_GET);
+    rig_end(&f.rig);
+    assert_false(f.rig.close_wanted);
+    rig_drain(&f.rig, RIG_ALL);
+    assert_int_equal(answers(&f), 1);
+    assert_true(f.rig.close_wanted);
+    rig_turn(&f.rig);
+    stop(&f);
+}
+
+static void test_half_closed_owed_nothing(void **state)
+{
+    static const struct {
+        const char *name, *in;
+        bool idle;
+    } cases[] = {
+        { "before a request", "", false },
+        { "within a header", "GET / HT", false },
+        { "within a body", "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx", false },
+        { "answered", OK_GET, false },
+        { "while the handler waits for news", OK_GET, true },
+    };
+    (void)state;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct fixture f;
+
+        start(&f);
+        f.seen.later = cases[i].idle;
+        offer(&f, cases[i].in);
+        if (cases[i].idle)
+            f.seen.x->idle = true;
+        rig_end(&f.rig);
+        CHECK(cases[i].name, f.rig.close_wanted);
+        rig_turn(&f.rig);
+        CHECK(cases[i].name, f.rig.closed && f.seen.abandoned == cases[i].idle);
+        stop(&f);
+    }
+}
+
 /* The handler closes the connection below and still answers: nothing is used after its end. */
 static void test_close_within_handler(void **state)
 {
@@ -825,6 +900,9 @@ int main(void)
         cmocka_unit_test(test_header_value_stays_one_line),
         cmocka_unit_test(test_late_answers),
         cmocka_unit_test(test_abandoned),
+        cmocka_unit_test(test_half_closed),
+        cmocka_unit_test(test_half_closed_while_sending),
+        cmocka_unit_test(test_half_closed_owed_nothing),
         cmocka_unit_test(test_close_within_handler),
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_reader_that_stops),

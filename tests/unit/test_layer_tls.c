@@ -525,6 +525,49 @@ static void test_close_from_peer(void **state)
     assert_int_equal(f.top.closes, 1);
 }
 
+/* With close_notify or without: whoever still owes an answer writes it, then ends. */
+static void test_half_closed(void **state)
+{
+    (void)state;
+    for (int notified = 0; notified < 2; notified++) {
+        struct fixture f;
+        uint8_t buf[8];
+
+        start(&f);
+        assert_int_equal(shake(&f), 1);
+        f.top.owes = true;
+        client_sends(&f, "ask", 3);
+        if (notified)
+            SSL_shutdown(f.client);
+        carry(&f);
+        rig_end(&f.rig);
+        carry(&f);
+        assert_int_equal(f.top.ends, 1);
+        assert_false(f.rig.closed);
+        assert_int_equal(layer_write(f.top.l.below, "told", 4), 4);
+        layer_close(f.top.l.below);
+        carry(&f);
+        assert_int_equal(client_reads(&f, buf, sizeof buf), 4);
+        assert_int_equal(client_reads(&f, buf, sizeof buf), 0);
+        assert_true(SSL_get_shutdown(f.client) & SSL_RECEIVED_SHUTDOWN);
+        assert_true(f.rig.closed);
+        stop(&f);
+    }
+}
+
+static void test_end_during_handshake(void **state)
+{
+    struct fixture f;
+    (void)state;
+
+    start(&f);
+    rig_offer(&f.rig, "\x16\x03\x01", 3);
+    rig_end(&f.rig);
+    assert_true(f.rig.close_wanted);
+    rig_turn(&f.rig);
+    stop(&f);
+}
+
 static void test_close_within_input(void **state)
 {
     struct fixture f;
@@ -904,6 +947,8 @@ int main(void)
         cmocka_unit_test(test_server_speaks_first),
         cmocka_unit_test(test_close_from_above),
         cmocka_unit_test(test_close_from_peer),
+        cmocka_unit_test(test_half_closed),
+        cmocka_unit_test(test_end_during_handshake),
         cmocka_unit_test(test_close_within_input),
         cmocka_unit_test(test_reading_waits_for_above),
         cmocka_unit_test(test_end_waits_for_above),

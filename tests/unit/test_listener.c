@@ -619,6 +619,74 @@ static void test_connections_max(void **state)
     stop(&f);
 }
 
+/* The room is shared: whoever's connection goes, all that wait look again a little later. */
+static void test_shared_room(void **state)
+{
+    struct connection_room room = { .max = 2 };
+    struct fixture f, g;
+    int fds[3];
+    (void)state;
+
+    start(&f, WITH_RECORD, 0);
+    listener_close(f.listener);
+    g = (struct fixture){ .kind = WITH_RECORD, .loop = f.loop };
+    struct listener_options o = { .addr = loopback(AF_INET, 0),
+                                  .room = &room,
+                                  .accept = on_accept,
+                                  .paused = on_paused,
+                                  .user = &f };
+    assert_int_equal(listener_start(f.loop, &o, &f.listener), BERTH_OK);
+    o.user = &g;
+    assert_int_equal(listener_start(f.loop, &o, &g.listener), BERTH_OK);
+    fds[0] = dial(&f);
+    fds[1] = dial(&f);
+    TURN_UNTIL(&f, f.accepted == 2);
+    assert_int_equal(atomic_load(&room.open), 2);
+    fds[2] = dial(&g);
+    TURN_UNTIL(&f, g.pauses == 1);
+    for (int i = 0; i < 5; i++)
+        loop_skip(f.loop, 1000);
+    assert_int_equal(g.accepted + g.resumes, 0);
+    close(fds[0]);
+    TURN_UNTIL(&f, listener_connections(f.listener) == 1);
+    loop_skip(f.loop, 1000);
+    TURN_UNTIL(&f, g.accepted == 1);
+    assert_int_equal(g.resumes, 1);
+    close(fds[1]);
+    close(fds[2]);
+    TURN_UNTIL(&f, atomic_load(&room.open) == 0);
+    stop(&f);
+    rig_top_deinit(&g.tops[0]);
+}
+
+/* A client that ends its side behind what it asked still hears the answer. */
+static void test_half_closed(void **state)
+{
+    struct fixture f;
+    char buf[8];
+    ssize_t n = -1;
+    (void)state;
+
+    start(&f, WITH_RECORD, 0);
+    int fd = dial(&f);
+    TURN_UNTIL(&f, f.accepted == 1);
+    f.tops[0].owes = true;
+    send_all(&f, fd, "ask", 3);
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    TURN_UNTIL(&f, f.tops[0].ends == 1);
+    for (int i = 0; i < 100; i++)
+        turn(&f);
+    assert_int_equal(f.tops[0].closes, 0);
+    layer_write(f.tops[0].l.below, "told", 4);
+    layer_close(f.tops[0].l.below);
+    TURN_UNTIL(&f, (n = take(fd, buf, sizeof buf)) != -1);
+    assert_int_equal(n, 4);
+    TURN_UNTIL(&f, take(fd, buf, 1) == 0);
+    TURN_UNTIL(&f, f.tops[0].closes == 1); /* no waiting for an end that has come */
+    close(fd);
+    stop(&f);
+}
+
 /* Out of file descriptors: pauses instead of spinning, tries again later. */
 static void test_out_of_files(void **state)
 {
@@ -760,6 +828,8 @@ int main(void)
         cmocka_unit_test(test_reset_by_peer),
         cmocka_unit_test(test_write_after_reset),
         cmocka_unit_test(test_connections_max),
+        cmocka_unit_test(test_shared_room),
+        cmocka_unit_test(test_half_closed),
         cmocka_unit_test(test_out_of_files),
         cmocka_unit_test(test_stop_accepting),
         cmocka_unit_test(test_listener_close),
