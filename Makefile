@@ -1,7 +1,7 @@
 # The front door. CMake does the work: see CMakeLists.txt and CMakePresets.json.
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test lint coverage check-deep crash bench fuzz install deb offline-bundle clean format help
+.PHONY: build demo test lint coverage check-deep crash siege bench fuzz install deb offline-bundle clean format help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -34,6 +34,12 @@ crash: ## kill -9 in the middle of registrations, ten times; then the proof that
 	@tools/build debug
 	@BERTH=build/debug/cli/berth tests/in-netns node tests/e2e/crash.mjs
 	@BERTH=build/debug/cli/berth tests/in-netns node tests/e2e/crash.mjs --expect-loss
+
+siege: ## an SDK registers while PEERS (5000) slow and hostile peers are held: times, memory, files
+	@tools/need build test
+	@tools/build release -DBUILD_TESTING=OFF
+	@cd tests/sdk && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@BERTH=$(CURDIR)/build/release/cli/berth tests/in-netns tests/e2e/siege $(or $(PEERS),5000) 100
 
 bench: ## what a registration costs against its baselines, in one run
 	@tools/need build bench

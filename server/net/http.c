@@ -319,11 +319,12 @@ static void http_writable(struct layer *l)
 static void http_ended(struct layer *l)
 {
     struct http *h = http_of(l);
-    bool owed = h->state == HTTP_SENDING || (h->state == HTTP_ANSWERING && !h->r->x.idle);
 
     h->ended = true;
     h->close_after = true;
-    if (!owed)
+    if (h->state == HTTP_ANSWERING && h->r->x.idle)
+        layer_close(h->l.below); /* CLOSED tells the handler that its peer is gone */
+    else if (h->state != HTTP_ANSWERING && h->state != HTTP_SENDING)
         hang_up(h);
 }
 
