@@ -5,9 +5,12 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
 import net from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Daemon } from '../sdk/daemon.mjs'
 import {
@@ -39,6 +42,8 @@ const DPS = 'api-version=2021-10-01'
 const HUB = 'api-version=2021-04-12'
 const GROWTH_MAX_KIB = 200 * 1024 // of the whole process under ASan, all attacks together
 const STOP_MS = 20_000
+const SLOW_MS = 60_000 // the longest deadline of a slow peer is 30 s
+const FEW_FILES = 260 // 160 of them are no connection's: docs/operations.md
 
 async function freePort() {
   const server = net.createServer().listen(0, '127.0.0.1')
@@ -100,6 +105,7 @@ const topics = (list) => published(list).map((one) => publication(one).topic)
 
 async function smuggling() {
   const both = ['Content-Length: 4', 'Transfer-Encoding: chunked']
+  const two = 'Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked'
   const refused = [
     post(both.join('\r\n'), `0\r\n\r\n${GET}`),
     post([...both].reverse().join('\r\n'), `0\r\n\r\n${GET}`),
@@ -107,6 +113,9 @@ async function smuggling() {
     post('Content-Length: 5, 5', `hello${GET}`),
     post('Content-Length: +5', `hello${GET}`),
     post('Transfer-Encoding: xchunked', `0\r\n\r\n${GET}`),
+    post(two, `0\r\n\r\n${GET}`),
+    `GET /x HTTP/1.1\r\nHost : localhost\r\n\r\n${GET}`,
+    `GET /x HTTP/1.1\r\nHost: localhost\r\nX: a\r\n b\r\n\r\n${GET}`,
     post('Transfer-Encoding : chunked', `0\r\n\r\n${GET}`),
     post('Transfer-Encoding:\r\n chunked', `0\r\n\r\n${GET}`),
     post('Transfer-Encoding: chunked', '1;a\nx\r\n0\r\n\r\n'),
@@ -208,6 +217,155 @@ async function nobodyReads() {
   const each = (residentKiB(daemon.child.pid) - before) / wires.length
   assert.ok(each < 2048, `${each} KiB each`)
   for (const wire of wires) wire.reset()
+}
+
+// A client that ends its side behind its last request reads on: with TLS's goodbye or without.
+async function halfClosed() {
+  const allowHalfOpen = true
+  for (const rude of [false, true]) {
+    const end = (wire) => (rude ? wire.under.end() : wire.socket.end())
+    const web = await openTls(daemon, daemon.httpsPort, { allowHalfOpen })
+    await web.write(httpRegister(`half-http-${rude}`))
+    end(web)
+    assert.equal(await web.until((got) => statuses(got)[0]), 202, `rude ${rude}`)
+    assert.ok(await web.closed())
+    web.end()
+
+    const wire = await openTls(daemon, daemon.mqttsPort, { allowHalfOpen })
+    await wire.write(Buffer.concat([login(`half-${rude}`), mqtt.subscribe(), mqtt.register('{}')]))
+    end(wire)
+    await wire.until((got) => published(packets(got)).length > 0)
+    assert.match(topics(packets(wire.got))[0], /res\/200\//, `rude ${rude}`)
+    assert.ok(await wire.closed())
+    wire.end()
+  }
+}
+
+// Every way to be slow has its deadline, also for a peer that sends a byte now and then.
+async function slowPeers() {
+  const tcp = await openTcp(daemon.httpsPort)
+  const wires = { handshake: tcp }
+  for (const name of ['header', 'body', 'reader'])
+    wires[name] = await openTls(daemon, daemon.httpsPort)
+  wires.connect = await openTls(daemon, daemon.mqttsPort)
+  wires.frame = await openWebSocket()
+  tcp.write(Buffer.from('16030102000100', 'hex'))
+  wires.header.write('GET /x HTTP/1.1\r\nHost: localhost\r\nX: ')
+  wires.body.write('POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n')
+  wires.reader.socket.pause()
+  for (let n = 0; n < 20; n++) wires.reader.write(GET.repeat(2000)) // more than kernels hold
+  wires.connect.write(login('slow').subarray(0, 40))
+  wires.frame.write(webSocketFrame(0x82, 100_000, 8))
+  const dripping = ['handshake', 'header', 'body', 'connect', 'frame']
+  const drip = setInterval(() => {
+    for (const name of dripping) wires[name].write('a')
+  }, 1000)
+  setTimeout(() => wires.reader.socket.resume(), 33_000)
+  try {
+    for (const [name, wire] of Object.entries(wires))
+      assert.ok(await wire.closed(SLOW_MS), `the slow ${name} is not ended`)
+  } finally {
+    clearInterval(drip)
+  }
+  assert.deepEqual(statuses(wires.header.got), [408])
+  assert.deepEqual(statuses(wires.body.got), [408])
+  assert.ok(statuses(wires.reader.got).length < 40_000, 'all that was asked for')
+  assert.equal(wires.connect.got.length, 0)
+  for (const wire of Object.values(wires)) wire.end()
+}
+
+// ---- WebSocket ----
+
+async function openWebSocket() {
+  const wire = await openTls(daemon, daemon.httpsPort)
+  const fields = [
+    ...['Host: localhost', 'Upgrade: websocket', 'Connection: Upgrade'],
+    ...[`Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`, 'Sec-WebSocket-Version: 13'],
+    'Sec-WebSocket-Protocol: mqtt',
+  ]
+  wire.write(`GET /$iothub/websocket HTTP/1.1\r\n${fields.join('\r\n')}\r\n\r\n`)
+  assert.equal(await wire.until((got) => statuses(got)[0]), 101)
+  wire.got = Buffer.alloc(0)
+  return wire
+}
+
+// A head that promises N bytes in a length of FORM bytes, masked with zeros.
+function webSocketFrame(first, n, form = 0, mask = 0x80) {
+  const size = Buffer.alloc(form)
+  if (form === 2) size.writeUInt16BE(n)
+  if (form === 8) size.writeBigUInt64BE(BigInt(n))
+  const second = mask | (form === 0 ? n : form === 2 ? 126 : 127)
+  return Buffer.concat([Buffer.from([first, second]), size, Buffer.alloc(mask ? 4 : 0)])
+}
+
+// A sample of what tests/unit/test_malformed_ws.c generates.
+async function malformedFrames() {
+  const cases = [
+    ...Array.from({ length: 16 }, (_, op) => [webSocketFrame(0xc0 | op, 0), 1002]),
+    ...[3, 4, 5, 6, 7, 11, 12, 13, 14, 15].map((op) => [webSocketFrame(0x80 | op, 0), 1002]),
+    ...[8, 9, 10].map((op) => [webSocketFrame(op, 0), 1002]),
+    ...[8, 9, 10].map((op) => [webSocketFrame(0x80 | op, 126, 2), 1002]),
+    [webSocketFrame(0x82, 5, 0, 0), 1002],
+    [webSocketFrame(0x80, 5), 1002],
+    [webSocketFrame(0x82, 125, 2), 1002],
+    [webSocketFrame(0x82, 65_535, 8), 1002],
+    [webSocketFrame(0x82, 2n ** 63n, 8), 1002],
+    [webSocketFrame(0x82, 2n ** 62n, 8), 1009],
+    [webSocketFrame(0x81, 5), 1003],
+    [Buffer.concat([webSocketFrame(0x02, 0), webSocketFrame(0x82, 0)]), 1002],
+  ]
+  for (const [bytes, code] of cases) {
+    const wire = await openWebSocket()
+    wire.write(bytes)
+    assert.ok(await wire.closed(), bytes.toString('hex'))
+    assert.equal(wire.got.toString('hex'), `8802${code.toString(16).padStart(4, '0')}`)
+    wire.end()
+  }
+}
+
+// ---- connection floods ----
+
+// A daemon of its own with few files: it stops accepting while it still has some, for its store and for
+// whoever asks how it is; says so; and takes up again.
+async function connectionFlood() {
+  const dir = mkdtempSync(join(tmpdir(), 'berth-flood-'))
+  const few = join(dir, 'berth')
+  const real = process.env.BERTH
+  writeFileSync(few, `#!/bin/sh\nulimit -n ${FEW_FILES}\nexec '${real}' "$@"\n`, { mode: 0o700 })
+  const port = await freePort()
+  process.env.BERTH = few
+  const flooded = new Daemon([
+    ...['--hostname', 'localhost', '--listen', '127.0.0.1', '--loops', '2', '--https-port', '0'],
+    ...['--mqtts-port', '0', '--ops-port', String(port)],
+  ])
+  try {
+    await flooded.start()
+  } finally {
+    process.env.BERTH = real
+    rmSync(dir, { recursive: true, force: true })
+  }
+  const early = await openTls(flooded, flooded.httpsPort)
+  const wires = []
+  for (let i = 0; i < 2 * FEW_FILES; i++)
+    wires.push(await openTcp(i % 2 ? flooded.httpsPort : flooded.mqttsPort))
+  const figure = async (name) => (await flooded.metrics(port))[`berth_${name}`]
+  const until = async (test) => {
+    for (let i = 0; i < 200 && !(await test()); i++) await sleep(100)
+    assert.ok(await test(), test.toString())
+  }
+  await until(async () => (await figure('connections_open')) === FEW_FILES - 160)
+  await until(async () => (await figure('accepting_paused')) >= 2)
+  assert.ok(fileCount(flooded.child.pid) < FEW_FILES - 100, 'a reserve of files')
+  assert.match(flooded.stderr, /accepting pauses.*the most connections allowed are open/)
+  early.write(GET)
+  assert.equal(await early.until((got) => statuses(got)[0]), 404, 'present ones are served')
+  early.end()
+  for (const wire of wires) wire.reset()
+  await until(async () => (await figure('accepting_paused')) === 0)
+  assert.equal(await ask(flooded, GET), 404)
+  assert.match(flooded.stderr, /accepting goes on/)
+  assert.ok((await figure('accepting_pauses_total')) >= 2)
+  await flooded.stop()
 }
 
 // ---- TLS ----
@@ -524,6 +682,7 @@ async function startsAndStops() {
 
 const attacks = [
   ...[smuggling, bounds, pipelining, byteByByte, gonePeers, nobodyReads],
+  ...[halfClosed, slowPeers, malformedFrames, connectionFlood],
   ...[notTls, silence, brokenBehindWaiting],
   ...[packetsOutOfOrder, malformedPackets, oddButAllowed, floods],
   ...[hostileDocuments, hostilePaths, contention],

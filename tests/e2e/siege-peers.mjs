@@ -9,6 +9,7 @@ import { mqtt } from './raw.mjs'
 
 const DRIP_MS = 4000 // between two bytes of a slow peer
 const AGAIN_MS = 500 // before a peer that was ended comes back
+const GARBAGE_MS = 5000 // the same for one that cannot stay
 const OPENING_MAX = 32 // handshakes under way: the daemon is what is tested, not this process
 // Its answers are more than both kernels hold for a connection.
 const FLOOD = Buffer.from('GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(500))
@@ -131,7 +132,7 @@ async function besiege(peer) {
       // turned away: it comes again
     }
     peer.socket = undefined
-    await sleep(AGAIN_MS)
+    await sleep(peer.sort.startsWith('garbage') ? GARBAGE_MS : AGAIN_MS)
   }
 }
 
