@@ -1,6 +1,7 @@
 #include "ops/worker_impl.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,8 @@
 #include "ops/address.h"
 #include "ops/log.h"
 
+#define TRIM_FROM     256   /* connections that went: less is not worth the walk through the heap */
+#define TRIM_MS       5000  /* after the first of them: those of a flood go together */
 #define PAUSE_TELL_MS 10000 /* between two lines about it: at the bound each connection pauses */
 
 static const char *const transports[PROTOCOLS] = { "https", "mqtts" };
@@ -54,14 +57,32 @@ static struct layer *on_accept(void *user, struct layer *tcp, const struct peer 
     (void)peer;
     metrics_add(&d->w->metrics, connections_accepted, 1);
     metrics_add(&d->w->metrics, connections_open, 1);
+    d->w->open++;
+    if (d->w->open > d->w->most_open)
+        d->w->most_open = d->w->open;
     return tls_layer_new(d->w->tls, tcp, &d->tls);
 }
 
+static void on_trim(struct deadline *t)
+{
+    struct worker *w = (struct worker *)(void *)((char *)t - offsetof(struct worker, trim));
+
+    malloc_trim(0);
+    w->most_open = w->open;
+}
+
+/* What many connections held comes free in pieces between others that stay; the C library keeps
+ * such pages until it is asked for them. */
 static void on_gone(void *user)
 {
     struct door *d = user;
+    struct worker *w = d->w;
 
-    metrics_add(&d->w->metrics, connections_open, -1);
+    metrics_add(&w->metrics, connections_open, -1);
+    w->open--;
+    if (!w->front.stopping && w->trim.prev == NULL && w->most_open - w->open >= TRIM_FROM &&
+        w->open <= w->most_open / 2)
+        deadline_set(w->loop, &w->trim, TRIM_MS, on_trim);
 }
 
 static void on_paused(void *user, const char *why)
@@ -176,5 +197,6 @@ void doors_stop_accepting(struct worker *w)
 
 void doors_close(struct worker *w)
 {
+    deadline_clear(&w->trim);
     each_listener(w, listener_close);
 }

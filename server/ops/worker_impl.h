@@ -40,6 +40,8 @@ struct worker {
     struct metrics metrics;
     struct http_options http;
     struct door doors[PROTOCOLS];
+    size_t open, most_open; /* connections; the most since memory was last given back */
+    struct deadline trim;
     struct deadline stop_tick;
     int64_t stop_by_ms;
 

@@ -26,9 +26,9 @@ const GROUP_PATH = `/enrollmentGroups/${GROUP}?api-version=2021-10-01`
 const TRANSPORTS = ['http', 'mqtt', 'mqtt_ws']
 const OPS_PORT = 9465
 const HOLDERS = 2 // processes: each stays far below a file limit of 20,000
-// What docs/internals/net.md says one peer may cost, all sorts together, and what OpenSSL, malloc and
-// the C library may keep once and for all. A build with sanitizers pads and remembers what it frees.
-const PEER_MAX_KIB = process.env.SIEGE_PEER_MAX_KIB ? Number(process.env.SIEGE_PEER_MAX_KIB) : 160
+// What docs/internals/net.md says that a peer may cost, on the mean of all sorts, and what the process
+// keeps for good once it has been busy: a build with sanitizers remembers what it freed.
+const PEER_MAX_KIB = 64
 const ONCE_MAX_KIB = 64 * 1024
 const QUIET_MS = 5000 // after the peers have come, and after the SDK has gone
 const SETTLE_MS = 150_000 // the longest deadline of a peer held here is 75 s
@@ -191,7 +191,10 @@ async function afterwards(sdk, holders, before) {
   const files = await settleFiles(daemon.child.pid, before.files)
   check('no file is left open', files <= before.files, `${files}, ${before.files} before`)
   const times = await registrations(sdk, ROUNDS)
-  tell('after', await figures(), times)
+  const after = await figures()
+  tell('after', after, times)
+  const kept = after.rss - before.rss
+  check('memory is given back', kept < ONCE_MAX_KIB, `${kept} KiB more than before`)
 }
 
 async function siege() {
