@@ -34,6 +34,8 @@ import {
   residentKiB,
   settleFiles,
   statuses,
+  webSocketFrame,
+  webSocketRequest,
 } from './raw.mjs'
 
 const GROUP = 'hostile'
@@ -278,24 +280,10 @@ async function slowPeers() {
 
 async function openWebSocket() {
   const wire = await openTls(daemon, daemon.httpsPort)
-  const fields = [
-    ...['Host: localhost', 'Upgrade: websocket', 'Connection: Upgrade'],
-    ...[`Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`, 'Sec-WebSocket-Version: 13'],
-    'Sec-WebSocket-Protocol: mqtt',
-  ]
-  wire.write(`GET /$iothub/websocket HTTP/1.1\r\n${fields.join('\r\n')}\r\n\r\n`)
+  wire.write(webSocketRequest())
   assert.equal(await wire.until((got) => statuses(got)[0]), 101)
   wire.got = Buffer.alloc(0)
   return wire
-}
-
-// A head that promises N bytes in a length of FORM bytes, masked with zeros.
-function webSocketFrame(first, n, form = 0, mask = 0x80) {
-  const size = Buffer.alloc(form)
-  if (form === 2) size.writeUInt16BE(n)
-  if (form === 8) size.writeBigUInt64BE(BigInt(n))
-  const second = mask | (form === 0 ? n : form === 2 ? 126 : 127)
-  return Buffer.concat([Buffer.from([first, second]), size, Buffer.alloc(mask ? 4 : 0)])
 }
 
 // A sample of what tests/unit/test_malformed_ws.c generates.

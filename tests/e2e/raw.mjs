@@ -1,4 +1,5 @@
 // Bare TLS and TCP connections, MQTT packets and process figures: what attacks are made of.
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import net from 'node:net'
@@ -161,6 +162,26 @@ export async function ask(daemon, bytes) {
   const status = await wire.until((got) => statuses(got)[0])
   wire.end()
   return status
+}
+
+// ---- WebSocket ----
+
+export function webSocketRequest() {
+  const fields = [
+    ...['Host: localhost', 'Upgrade: websocket', 'Connection: Upgrade'],
+    ...[`Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`, 'Sec-WebSocket-Version: 13'],
+    'Sec-WebSocket-Protocol: mqtt',
+  ]
+  return `GET /$iothub/websocket HTTP/1.1\r\n${fields.join('\r\n')}\r\n\r\n`
+}
+
+// A head that promises N bytes in a length of FORM bytes, masked with zeros.
+export function webSocketFrame(first, n, form = 0, mask = 0x80) {
+  const size = Buffer.alloc(form)
+  if (form === 2) size.writeUInt16BE(n)
+  if (form === 8) size.writeBigUInt64BE(BigInt(n))
+  const second = mask | (form === 0 ? n : form === 2 ? 126 : 127)
+  return Buffer.concat([Buffer.from([first, second]), size, Buffer.alloc(mask ? 4 : 0)])
 }
 
 // ---- MQTT ----

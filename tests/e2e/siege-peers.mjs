@@ -5,7 +5,7 @@ import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import tls from 'node:tls'
 import { deriveKey, sasToken } from '../sdk/rest.mjs'
-import { mqtt } from './raw.mjs'
+import { mqtt, webSocketFrame, webSocketRequest } from './raw.mjs'
 
 const DRIP_MS = 4000 // between two bytes of a slow peer
 const AGAIN_MS = 500 // before a peer that was ended comes back
@@ -53,12 +53,6 @@ function head(id, more) {
   )
 }
 
-function webSocketFrame(n) {
-  const size = Buffer.alloc(8)
-  size.writeBigUInt64BE(BigInt(n))
-  return Buffer.concat([Buffer.from([0x82, 0xff]), size, Buffer.alloc(4)])
-}
-
 // Each opens a connection and says how it goes on: {socket, drip}, where DRIP follows now and then, for
 // ever.
 const ways = {
@@ -99,14 +93,9 @@ const ways = {
   },
   async 'WebSocket frame without end'(id) {
     const socket = await openTls('https')
-    const fields = [
-      ...['Host: localhost', 'Upgrade: websocket', 'Connection: Upgrade'],
-      ...[`Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`, 'Sec-WebSocket-Version: 13'],
-      'Sec-WebSocket-Protocol: mqtt',
-    ]
-    socket.write(`GET /$iothub/websocket HTTP/1.1\r\n${fields.join('\r\n')}\r\n\r\n`)
+    socket.write(webSocketRequest())
     await connected(socket, 'data')
-    socket.write(Buffer.concat([webSocketFrame(LONG), login(id, 20).subarray(0, 40)]))
+    socket.write(Buffer.concat([webSocketFrame(0x82, LONG, 8), login(id, 20).subarray(0, 40)]))
     return { socket, drip: BYTE }
   },
   async 'garbage, again and again'() {
