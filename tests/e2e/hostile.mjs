@@ -44,7 +44,7 @@ const DPS = 'api-version=2021-10-01'
 const HUB = 'api-version=2021-04-12'
 const GROWTH_MAX_KIB = 200 * 1024 // of the whole process under ASan, all attacks together
 const STOP_MS = 20_000
-const SLOW_MS = 60_000 // the longest deadline of a slow peer is 30 s
+const SLOW_MS = 90_000 // the longest deadline of a slow peer is 30 s
 const FEW_FILES = 260 // 160 of them are no connection's: docs/operations.md
 
 async function freePort() {
@@ -254,7 +254,8 @@ async function slowPeers() {
   tcp.write(Buffer.from('16030102000100', 'hex'))
   wires.header.write('GET /x HTTP/1.1\r\nHost: localhost\r\nX: ')
   wires.body.write('POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n')
-  wires.reader.socket.pause()
+  let read = 0
+  wires.reader.socket.removeAllListeners('data').pause()
   for (let n = 0; n < 20; n++) wires.reader.write(GET.repeat(2000)) // more than kernels hold
   wires.connect.write(login('slow').subarray(0, 40))
   wires.frame.write(webSocketFrame(0x82, 100_000, 8))
@@ -262,7 +263,7 @@ async function slowPeers() {
   const drip = setInterval(() => {
     for (const name of dripping) wires[name].write('a')
   }, 1000)
-  setTimeout(() => wires.reader.socket.resume(), 33_000)
+  setTimeout(() => wires.reader.socket.on('data', (part) => (read += part.length)).resume(), 45_000)
   try {
     for (const [name, wire] of Object.entries(wires))
       assert.ok(await wire.closed(SLOW_MS), `the slow ${name} is not ended`)
@@ -271,7 +272,7 @@ async function slowPeers() {
   }
   assert.deepEqual(statuses(wires.header.got), [408])
   assert.deepEqual(statuses(wires.body.got), [408])
-  assert.ok(statuses(wires.reader.got).length < 40_000, 'all that was asked for')
+  assert.ok(read < 40_000 * 200, `all that was asked for: ${read} bytes`) // an answer has over 200
   assert.equal(wires.connect.got.length, 0)
   for (const wire of Object.values(wires)) wire.end()
 }
