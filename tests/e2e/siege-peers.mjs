@@ -12,7 +12,7 @@ const AGAIN_MS = 500 // before a peer that was ended comes back
 const GARBAGE_MS = 5000 // the same for one that cannot stay
 const OPENING_MAX = 32 // handshakes under way: the daemon is what is tested, not this process
 // Its answers are more than both kernels hold for a connection.
-const FLOOD = Buffer.from('GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(500))
+const FLOOD = Buffer.from('GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(1000))
 const BYTE = Buffer.from('a')
 const LONG = 100_000 // bytes promised; over 65,535, so a frame says it in eight bytes
 
@@ -79,7 +79,7 @@ const ways = {
     const socket = await openTls('https')
     socket.pause()
     socket.write(FLOOD)
-    return { socket, drip: FLOOD, deaf: true }
+    return { socket, deaf: true }
   },
   async 'half a CONNECT'(id) {
     const socket = await openTls('mqtts')

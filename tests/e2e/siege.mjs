@@ -31,7 +31,7 @@ const HOLDERS = 2 // processes: each stays far below a file limit of 20,000
 const PEER_MAX_KIB = 64
 const ONCE_MAX_KIB = 64 * 1024
 const QUIET_MS = 5000 // after the peers have come, and after the SDK has gone
-const SETTLE_MS = 150_000 // the longest deadline of a peer held here is 75 s
+const SETTLE_MS = 240_000 // the longest deadline of a peer held here is 75 s
 
 let passed = 0
 let failed = 0
