@@ -106,6 +106,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "bare: %s\n", problem);
         return 1;
     }
+    SSL_CTX_set_mode(tls->ctx, SSL_MODE_RELEASE_BUFFERS); /* the daemon gives them back itself */
     (void)signal(SIGPIPE, SIG_IGN);
     (void)printf("%u\n", (unsigned)port);
     (void)fflush(stdout);

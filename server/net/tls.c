@@ -58,6 +58,18 @@ void tls_flush(struct tls *t)
         close_below(t);
 }
 
+/* OpenSSL's two blocks of 16 KiB go back after each event. Left to SSL_MODE_RELEASE_BUFFERS it
+ * wipes all of a block several times per event, at 8 bytes a step; what it decrypted into it has
+ * been wiped before, as it was read. */
+static void release_blocks(struct tls *t)
+{
+    if (t->wire.in != NULL || SSL_has_pending(t->ssl))
+        return; /* more is to come from them */
+    SSL_clear_options(t->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+    (void)SSL_free_buffers(t->ssl);
+    SSL_set_options(t->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+}
+
 static void on_close_limit(struct deadline *d)
 {
     close_below((struct tls *)(void *)((char *)d - offsetof(struct tls, limit)));
@@ -77,6 +89,7 @@ void tls_finish(struct tls *t, bool notify)
         ERR_clear_error();
     }
     tls_flush(t);
+    release_blocks(t);
     if (t->unsent.n == 0)
         close_below(t);
     else
@@ -180,6 +193,7 @@ static size_t feed(struct tls *t, const uint8_t *p, size_t n)
     size_t used = n - t->wire.in_n;
     t->wire.in = NULL;
     t->wire.in_n = 0;
+    release_blocks(t);
     return used;
 }
 
@@ -268,6 +282,7 @@ static void on_again(struct deadline *d)
     if (stalled(t))
         return;
     advance(t);
+    release_blocks(t);
     if (!t->closing && !stalled(t))
         layer_resume(t->l.below);
 }
@@ -333,6 +348,7 @@ static size_t tls_write(struct layer *l, const uint8_t *p, size_t n)
         taken += wrote;
         tls_flush(t);
     }
+    release_blocks(t);
     if (t->closing)
         return n;
     t->full = taken < n;
