@@ -44,6 +44,8 @@ struct layer {
     struct layer *above; /* NULL: topmost, or not yet known */
     struct loop *loop;
     bool answering; /* of the topmost: has all it needs of the peer, whom an answer will reach */
+    bool leaving; /* what it writes is its last: CLOSE follows at once, and both may go together */
+    bool parted;  /* the peer has said that no more will come: closing waits for nothing */
 };
 
 static inline size_t layer_input(struct layer *l, const uint8_t *p, size_t n)

@@ -1,6 +1,7 @@
 #include "net/tcp.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,7 +109,7 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf);
  * would send a reset, which takes our last answer away from the peer. */
 static void drain(struct tcp *t)
 {
-    if (t->ended || shutdown(fd_of(t), SHUT_WR) != 0) {
+    if (t->ended || t->l.above->parted || shutdown(fd_of(t), SHUT_WR) != 0) {
         tcp_drop(t);
         return;
     }
@@ -180,6 +181,19 @@ static size_t enqueue(struct tcp *t, const uint8_t *p, size_t n)
     return taken;
 }
 
+/* Returns how many bytes the socket took, or an error of libuv. */
+static ssize_t send_now(struct tcp *t, const uint8_t *p, size_t n)
+{
+    size_t part = n > INT32_MAX ? INT32_MAX : n;
+
+    if (t->l.above->leaving) { /* its bytes and our end in one segment */
+        ssize_t sent = send(fd_of(t), p, part, MSG_MORE | MSG_NOSIGNAL);
+        return sent >= 0 ? sent : uv_translate_sys_error(errno);
+    }
+    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)p, (unsigned)part);
+    return uv_try_write(stream(t), &buf, 1);
+}
+
 static size_t tcp_write(struct layer *l, const uint8_t *p, size_t n)
 {
     struct tcp *t = tcp_of(l);
@@ -189,8 +203,7 @@ static size_t tcp_write(struct layer *l, const uint8_t *p, size_t n)
         return n;
     t->wrote = true;
     if (t->tail == 0) {
-        uv_buf_t buf = uv_buf_init((char *)(uintptr_t)p, n > INT32_MAX ? INT32_MAX : (unsigned)n);
-        int wrote = uv_try_write(stream(t), &buf, 1);
+        ssize_t wrote = send_now(t, p, n);
 
         if (wrote < 0 && wrote != UV_EAGAIN) {
             tcp_drop(t); /* its CLOSED comes from the loop, not from in here */

@@ -75,11 +75,44 @@ static void on_close_limit(struct deadline *d)
     close_below((struct tls *)(void *)((char *)d - offsetof(struct tls, limit)));
 }
 
+/* True when the call may be repeated; else notes how the reading ended. */
+static bool may_read_on(struct tls *t)
+{
+    int why = SSL_get_error(t->ssl, 0);
+
+    tls_flush(t);
+    if (why == SSL_ERROR_WANT_READ)
+        return false;
+    if (why == SSL_ERROR_WANT_WRITE)
+        return !t->closing && t->unsent.n == 0;
+    t->ended = true;
+    t->broken = why != SSL_ERROR_ZERO_RETURN;
+    return false;
+}
+
+/* The peer's close_notify often came with its last words. Seen now, its end need not be awaited. */
+static void look_for_end(struct tls *t)
+{
+    uint8_t text[64];
+    size_t n;
+
+    if (t->wire.in_n > 0 && t->wire.in_n <= sizeof text && !t->ended &&
+        SSL_is_init_finished(t->ssl)) {
+        ERR_clear_error();
+        if (SSL_read_ex(t->ssl, text, sizeof text, &n) != 1)
+            (void)may_read_on(t);
+        explicit_bzero(text, sizeof text);
+    }
+    t->l.parted = t->ended && !t->broken;
+}
+
 void tls_finish(struct tls *t, bool notify)
 {
     if (t->closing)
         return;
     t->closing = true;
+    look_for_end(t);
+    t->l.leaving = true;
     deadline_clear(&t->again);
     bytes_free(&t->partial);
     drop_kept(t);
@@ -100,21 +133,6 @@ void tls_finish(struct tls *t, bool notify)
 static bool readable(const struct tls *t)
 {
     return t->wire.in_n > 0 || SSL_has_pending(t->ssl) || SSL_want_write(t->ssl);
-}
-
-/* True when the call may be repeated; else notes how the reading ended. */
-static bool may_read_on(struct tls *t)
-{
-    int why = SSL_get_error(t->ssl, 0);
-
-    tls_flush(t);
-    if (why == SSL_ERROR_WANT_READ)
-        return false;
-    if (why == SSL_ERROR_WANT_WRITE)
-        return !t->closing && t->unsent.n == 0;
-    t->ended = true;
-    t->broken = why != SSL_ERROR_ZERO_RETURN;
-    return false;
 }
 
 /* Decrypts into the loop's buffer while whole records fit. Returns how many bytes. */
