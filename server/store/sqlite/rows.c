@@ -30,6 +30,7 @@ static const char *const tails[ROWS_STATEMENTS] = {
 };
 
 struct found {
+    bool known; /* false: not judged before the first change is made */
     bool there;
     sqlite3_int64 id;
     uint64_t version;
@@ -48,9 +49,6 @@ void rows_deinit(struct rows *r)
     for (size_t k = 0; k < BERTH_KINDS; k++)
         for (size_t i = 0; i < ROWS_STATEMENTS; i++)
             (void)sqlite3_finalize(r->statements[k][i]);
-    (void)sqlite3_finalize(r->savepoint);
-    (void)sqlite3_finalize(r->release);
-    (void)sqlite3_finalize(r->undo);
     sealer_deinit(&r->sealer);
     *r = (struct rows){ 0 };
 }
@@ -83,8 +81,10 @@ static int find(struct rows *r, const struct berth_record *rec, struct found *ou
         return rc;
     rc = sqlite3_step(s);
     if (rc == SQLITE_ROW)
-        *out = (struct found){ true, sqlite3_column_int64(s, 0),
-                               (uint64_t)sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2) };
+        *out = (struct found){ .there = true,
+                               .id = sqlite3_column_int64(s, 0),
+                               .version = (uint64_t)sqlite3_column_int64(s, 1),
+                               .created_ms = sqlite3_column_int64(s, 2) };
     (void)sqlite3_reset(s);
     (void)sqlite3_clear_bindings(s);
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
@@ -152,7 +152,7 @@ static int remove_row(struct rows *r, const struct berth_record *rec, const stru
     return rc == SQLITE_OK ? engine_run(s) : rc;
 }
 
-static int judge_limit(struct rows *r, const struct berth_change *c, bool *stale)
+static int judge_limit(struct rows *r, const struct berth_change *c, bool *fits)
 {
     sqlite3_stmt *s;
 
@@ -163,76 +163,121 @@ static int judge_limit(struct rows *r, const struct berth_change *c, bool *stale
         return rc;
     rc = sqlite3_step(s);
     if (rc == SQLITE_ROW)
-        *stale = (uint64_t)sqlite3_column_int64(s, 0) > c->expect;
+        *fits = (uint64_t)sqlite3_column_int64(s, 0) <= c->expect;
     (void)sqlite3_reset(s);
     (void)sqlite3_clear_bindings(s);
     return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
-/* *STALE: the change was not made because another version is there, or too many are. */
-static int make_change(struct rows *r, struct store_step *step, int64_t now_ms, uint64_t version,
-                       bool *stale)
+static bool is_same_record(const struct berth_record *a, const struct berth_record *b)
 {
-    struct berth_change *c = &step->change;
-    struct found f;
-
-    if (c->type == BERTH_LIMIT)
-        return judge_limit(r, c, stale);
-    int rc = find(r, &c->rec, &f);
-    if (rc != SQLITE_OK)
-        return rc;
-    *stale = !fits(c->expect, &f);
-    if (*stale || c->type == BERTH_CHECK || (c->type == BERTH_DELETE && !f.there))
-        return SQLITE_OK;
-    c->rec.version = version;
-    step->happened = true;
-    if (c->type == BERTH_DELETE)
-        return remove_row(r, &c->rec, &f);
-    c->rec.created_ms = f.there ? f.created_ms : now_ms;
-    c->rec.updated_ms = now_ms;
-    return put(r, &c->rec, &f);
+    return a->kind == b->kind && berth_str_eq(a->key, b->key) && berth_str_eq(a->scope, b->scope);
 }
 
-static int run_named(struct rows *r, const char *sql, sqlite3_stmt **slot)
+/* Whether step I can be judged only when those before it are made. */
+static bool hangs_on_others(const struct store_job *j, size_t i)
 {
-    int rc = engine_prepare(r->db, sql, slot);
-
-    return rc == SQLITE_OK ? engine_run(*slot) : rc;
+    if (j->steps[i].change.type == BERTH_LIMIT)
+        return true;
+    for (size_t k = 0; k < i; k++)
+        if (is_same_record(&j->steps[k].change.rec, &j->steps[i].change.rec))
+            return true;
+    return false;
 }
 
-static int make_changes(struct rows *r, struct store_job *j, uint64_t version)
+/* Whether change I meets the version it was decided on, or there are too many. */
+static int judge(struct rows *r, struct store_job *j, size_t i, struct found *f)
 {
-    int rc = run_named(r, "SAVEPOINT one", &r->savepoint);
+    const struct berth_change *c = &j->steps[i].change;
+    bool good = false;
 
-    for (size_t i = 0; i < j->count && rc == SQLITE_OK && j->result == STORE_OK; i++) {
-        bool stale = false;
-        rc = make_change(r, &j->steps[i], j->now_ms, version, &stale);
-        if (stale) {
-            j->result = STORE_STALE;
-            j->refused = i;
-        }
+    int rc = c->type == BERTH_LIMIT ? judge_limit(r, c, &good) : find(r, &c->rec, f);
+    f->known = rc == SQLITE_OK;
+    if (c->type != BERTH_LIMIT)
+        good = f->known && fits(c->expect, f);
+    if (f->known && !good) {
+        j->result = STORE_STALE;
+        j->refused = i;
     }
     return rc;
 }
 
+/* All of them before any is made: so a commit that is stale leaves nothing behind, without a
+ * savepoint for each. A record's second change and a limit alone cannot be judged before what
+ * stands before them is made. */
+static int judge_all(struct rows *r, struct store_job *j, struct found *found, bool *left)
+{
+    int rc = SQLITE_OK;
+
+    *left = false;
+    for (size_t i = 0; i < j->count && rc == SQLITE_OK && j->result == STORE_OK; i++) {
+        found[i] = (struct found){ 0 };
+        if (hangs_on_others(j, i))
+            *left = true;
+        else
+            rc = judge(r, j, i, &found[i]);
+    }
+    return rc;
+}
+
+static int make_change(struct rows *r, struct store_job *j, struct store_step *step,
+                       const struct found *f)
+{
+    struct berth_change *c = &step->change;
+
+    if (c->type == BERTH_CHECK || c->type == BERTH_LIMIT || (c->type == BERTH_DELETE && !f->there))
+        return SQLITE_OK;
+    c->rec.version = j->version;
+    step->happened = true;
+    if (c->type == BERTH_DELETE)
+        return remove_row(r, &c->rec, f);
+    c->rec.created_ms = f->there ? f->created_ms : j->now_ms;
+    c->rec.updated_ms = j->now_ms;
+    return put(r, &c->rec, f);
+}
+
+static int make_changes(struct rows *r, struct store_job *j, struct found *found)
+{
+    int rc = SQLITE_OK;
+
+    for (size_t i = 0; i < j->count && rc == SQLITE_OK && j->result == STORE_OK; i++) {
+        if (!found[i].known)
+            rc = judge(r, j, i, &found[i]);
+        if (rc == SQLITE_OK && j->result == STORE_OK)
+            rc = make_change(r, j, &j->steps[i], &found[i]);
+    }
+    return rc;
+}
+
+/* Such a commit may turn out stale when a part of it is made. */
+static int make_undoably(struct rows *r, struct store_job *j, struct found *found)
+{
+    int rc = sqlite3_exec(r->db, "SAVEPOINT one", NULL, NULL, NULL);
+
+    if (rc == SQLITE_OK)
+        rc = make_changes(r, j, found);
+    if (rc == SQLITE_OK && j->result != STORE_OK)
+        rc = sqlite3_exec(r->db, "ROLLBACK TO one", NULL, NULL, NULL);
+    return rc == SQLITE_OK ? sqlite3_exec(r->db, "RELEASE one", NULL, NULL, NULL) : rc;
+}
+
 bool rows_apply(struct rows *r, struct store_job *j, uint64_t version)
 {
+    struct found found[STORE_CHANGES_MAX];
+    bool left;
+
     j->result = STORE_OK;
     j->problem = NULL; /* of a transaction that was given up before */
     j->version = version;
     for (size_t i = 0; i < j->count; i++)
         j->steps[i].happened = false;
 
-    int rc = make_changes(r, j, version);
+    int rc = judge_all(r, j, found, &left);
+    if (rc == SQLITE_OK && j->result == STORE_OK)
+        rc = left ? make_undoably(r, j, found) : make_changes(r, j, found);
     if (rc != SQLITE_OK) {
         j->result = STORE_FAILED;
         j->problem = problem_of_engine(r->db, rc);
     }
-    if (sqlite3_get_autocommit(r->db))
-        return false;
-    if (j->result != STORE_OK)
-        rc = run_named(r, "ROLLBACK TO one", &r->undo);
-    if (rc == SQLITE_OK || j->result != STORE_OK)
-        rc = run_named(r, "RELEASE one", &r->release);
     return rc == SQLITE_OK && !sqlite3_get_autocommit(r->db);
 }

@@ -14,7 +14,6 @@ struct rows {
     sqlite3 *db;
     struct sealer sealer;
     sqlite3_stmt *statements[BERTH_KINDS][ROWS_STATEMENTS];
-    sqlite3_stmt *savepoint, *release, *undo;
     uint8_t sealed[BERTH_RECORD_SECRET_MAX + SEAL_OVERHEAD];
 };
 
@@ -24,7 +23,8 @@ BERTH_MUST_USE berth_err rows_init(struct rows *r, sqlite3 *db, const struct ber
 void rows_deinit(struct rows *r);
 
 /* Makes J's changes, all with VERSION, inside a transaction that is under way, or none of them;
- * sets J's outcome. False: the engine gave up the whole transaction, with everything in it. */
+ * sets J's outcome. False: J has left the transaction half done, or the engine gave it up; it is to
+ * be rolled back, and what else was in it done again without J. */
 BERTH_MUST_USE bool rows_apply(struct rows *r, struct store_job *j, uint64_t version);
 
 #endif

@@ -118,15 +118,17 @@ static void checkpoint(struct store_writer *w)
     }
 }
 
-static int run_sql(struct store_writer *w, const char *sql)
+static int run_kept(struct store_writer *w, const char *sql, sqlite3_stmt **slot)
 {
-    return sqlite3_exec(w->db, sql, NULL, NULL, NULL);
+    int rc = engine_prepare(w->db, sql, slot);
+
+    return rc == SQLITE_OK ? engine_run(*slot) : rc;
 }
 
 static void roll_back(struct store_writer *w)
 {
     if (!sqlite3_get_autocommit(w->db))
-        (void)run_sql(w, "ROLLBACK");
+        (void)sqlite3_exec(w->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
 /* Called before anything else is run on the connection: that would cover up the cause. */
@@ -179,18 +181,19 @@ static bool apply_all(struct store_writer *w, struct store_job **batch, size_t n
 
 static int keep_version(struct store_writer *w)
 {
-    char sql[96];
+    static const char sql[] = "UPDATE meta SET value=?1 WHERE name='version'";
 
-    sqlite3_snprintf(sizeof sql, sql, "UPDATE meta SET value=%lld WHERE name='version'",
-                     (long long)w->version);
-    return run_sql(w, sql);
+    int rc = engine_prepare(w->db, sql, &w->keep_version);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(w->keep_version, 1, (sqlite3_int64)w->version);
+    return rc == SQLITE_OK ? engine_run(w->keep_version) : rc;
 }
 
 static int commit(struct store_writer *w)
 {
     int rc = keep_version(w);
 
-    return rc == SQLITE_OK ? run_sql(w, "COMMIT") : rc;
+    return rc == SQLITE_OK ? run_kept(w, "COMMIT", &w->commit) : rc;
 }
 
 static void commit_late(struct store_writer *w, struct store_job **batch, size_t n)
@@ -208,7 +211,7 @@ static bool attempt(struct store_writer *w, struct store_job **batch, size_t n)
 {
     bool any;
 
-    int rc = run_sql(w, "BEGIN IMMEDIATE");
+    int rc = run_kept(w, "BEGIN IMMEDIATE", &w->begin);
     if (rc != SQLITE_OK) {
         fail_all(w, batch, n, rc);
         answer(w, batch, n);
@@ -231,8 +234,8 @@ static bool attempt(struct store_writer *w, struct store_job **batch, size_t n)
     return true;
 }
 
-/* An error that costs the whole transaction (a full disk does) must not cost the others: then each
- * gets a transaction of its own. */
+/* What costs the whole transaction (a full disk does) must not cost the others: then each gets a
+ * transaction of its own. */
 static void carry_out(struct store_writer *w, struct store_job **batch, size_t n)
 {
     if (attempt(w, batch, n))
@@ -338,6 +341,9 @@ void store_writer_stop(struct store_writer *w)
     assert(w->queued == 0);
 
     rows_deinit(&w->rows);
+    (void)sqlite3_finalize(w->begin);
+    (void)sqlite3_finalize(w->keep_version);
+    (void)sqlite3_finalize(w->commit);
     (void)sqlite3_wal_checkpoint_v2(w->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     engine_close(w->db);
     pthread_cond_destroy(&w->work);

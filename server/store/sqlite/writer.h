@@ -23,6 +23,7 @@ struct port_set;
 
 struct store_writer {
     sqlite3 *db;
+    sqlite3_stmt *begin, *keep_version, *commit;
     struct rows rows;
     const struct berth_crypto *crypto;
     struct port_set *ports;
