@@ -99,8 +99,9 @@ static berth_err sha256(void *ctx, const berth_str *parts, size_t count,
     const struct openssl *o = ctx;
     berth_err e = digest_parts(o, parts, count, out);
 
-    EVP_MD_CTX_reset(o->digest); /* what was hashed may have been secret */
-    return e;
+    /* What was hashed may have been secret: the block is wiped by now, this overwrites the state.
+     * Resetting would free it as well, which costs as much as hashing. */
+    return EVP_DigestInit_ex2(o->digest, o->sha256, NULL) == 1 ? e : failed();
 }
 
 static berth_err random_bytes(void *ctx, uint8_t *out, size_t n)

@@ -1,4 +1,5 @@
 #include "auth/policy.h"
+#include "auth/sas_key.h"
 #include "wire/percent.h"
 
 /* SKN is percent-encoded or raw, as clients differ. Case counts, as it does in the store. */
@@ -17,30 +18,14 @@ static const struct berth_policy *find_policy(const struct berth_policy *policie
     return NULL;
 }
 
-static berth_err is_signed_with(const struct berth_crypto *c, const struct berth_sas *t,
-                                const struct berth_key *key, bool *ok)
-{
-    struct berth_hmac_key prepared = { 0 };
-    berth_err e;
-
-    *ok = false;
-    if (key->n == 0)
-        return BERTH_OK;
-    e = c->hmac_prepare(c->ctx, key->bytes, key->n, &prepared);
-    if (e == BERTH_OK)
-        e = berth_sas_verify(c, t, &prepared, ok);
-    c->hmac_release(c->ctx, &prepared);
-    return e;
-}
-
 static berth_err is_signed_by(const struct berth_crypto *c, const struct berth_sas *t,
                               const struct berth_policy *p, bool *ok)
 {
-    berth_err e = is_signed_with(c, t, &p->keys.primary, ok);
+    berth_err e = berth__sas_verify_key(c, t, &p->keys.primary, ok);
 
     if (e != BERTH_OK || *ok)
         return e;
-    return is_signed_with(c, t, &p->keys.secondary, ok);
+    return berth__sas_verify_key(c, t, &p->keys.secondary, ok);
 }
 
 /* PATH decoded, so that it meets sr in the same form. An escaped '/' stays as it is: it separates

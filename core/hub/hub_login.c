@@ -1,5 +1,6 @@
 #include "hub/hub_login.h"
 
+#include "auth/sas_key.h"
 #include "wire/percent.h"
 
 static bool decodes_to(berth_str text, berth_str plain)
@@ -28,21 +29,6 @@ static bool is_for(const struct berth_sas *t, berth_str host, berth_str device_i
     return berth_str_eq(rest, device_id) || decodes_to(rest, device_id);
 }
 
-static berth_err is_signed_with(const struct berth_crypto *c, const struct berth_sas *t,
-                                const struct berth_key *key, bool *ok)
-{
-    struct berth_hmac_key prepared = { 0 };
-    berth_err e;
-
-    if (key->n == 0 || *ok)
-        return BERTH_OK;
-    e = c->hmac_prepare(c->ctx, key->bytes, key->n, &prepared);
-    if (e == BERTH_OK)
-        e = berth_sas_verify(c, t, &prepared, ok);
-    c->hmac_release(c->ctx, &prepared);
-    return e;
-}
-
 berth_err berth_hub_judge(const struct berth_crypto *c, const struct berth_hub_device *d,
                           const struct berth_sas *token, berth_str host, int64_t now_s,
                           enum berth_reason *why)
@@ -57,9 +43,9 @@ berth_err berth_hub_judge(const struct berth_crypto *c, const struct berth_hub_d
     if (!is_for(token, host, d->device_id))
         return BERTH_OK;
     *why = BERTH_WHY_DEVICE_SIGNATURE_WRONG;
-    e = is_signed_with(c, token, &d->keys.primary, &ok);
-    if (e == BERTH_OK)
-        e = is_signed_with(c, token, &d->keys.secondary, &ok);
+    e = berth__sas_verify_key(c, token, &d->keys.primary, &ok);
+    if (e == BERTH_OK && !ok)
+        e = berth__sas_verify_key(c, token, &d->keys.secondary, &ok);
     if (e != BERTH_OK || !ok)
         return e;
     *why = berth_sas_is_expired(token, now_s) ? BERTH_WHY_TOKEN_EXPIRED

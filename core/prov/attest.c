@@ -2,9 +2,9 @@
 
 #include <string.h>
 
+#include "auth/sas_key.h"
 #include "base/ascii.h"
 #include "berth/derive.h"
-#include "berth/sas.h"
 
 #define ID_SCOPE_MAX 64
 #define RESOURCE_MAX (ID_SCOPE_MAX + sizeof "/registrations/" + BERTH_ID_MAX)
@@ -53,33 +53,16 @@ static bool is_for_this_device(const struct berth_sas *t,
     return berth_buf_done(&b, &resource) == BERTH_OK && berth_sas_is_for(t, resource);
 }
 
-/* Whether the device's own KEY made the token. */
-static berth_err verify(const struct attempt *t, const struct berth_key *key, bool *ok)
-{
-    struct berth_hmac_key prepared;
-    berth_err e;
-
-    *ok = false;
-    if (key->n == 0)
-        return BERTH_OK;
-    e = t->c->hmac_prepare(t->c->ctx, key->bytes, key->n, &prepared);
-    if (e != BERTH_OK)
-        return e;
-    e = berth_sas_verify(t->c, &t->token, &prepared, ok);
-    t->c->hmac_release(t->c->ctx, &prepared);
-    return e;
-}
-
 /* Tries both keys of OUT->device_keys. */
 static berth_err verify_pair(struct attempt *t, bool *ok)
 {
-    berth_err e = verify(t, &t->out->device_keys.primary, ok);
+    berth_err e = berth__sas_verify_key(t->c, &t->token, &t->out->device_keys.primary, ok);
 
     t->out->slot = BERTH_SLOT_PRIMARY;
     if (e != BERTH_OK || *ok)
         return e;
     t->out->slot = BERTH_SLOT_SECONDARY;
-    return verify(t, &t->out->device_keys.secondary, ok);
+    return berth__sas_verify_key(t->c, &t->token, &t->out->device_keys.secondary, ok);
 }
 
 static berth_err try_group(struct attempt *t, const struct berth_group *g, berth_str id, bool *ok)

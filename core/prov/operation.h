@@ -10,8 +10,8 @@
 #define BERTH_OPERATION_TRIES_MAX 8 /* decisions taken again because a record had changed */
 #define BERTH_OPERATION_LIFE_MS   (600 * 1000) /* an operation ID stays pollable for this long */
 #define BERTH_OPERATION_ID_SIZE   56           /* "5." 16 hex of the start "." UUID, and NUL */
-#define BERTH_SEARCH_STEP         64 /* groups tried before others have their turn: 0.1 ms */
-#define BERTH_RETRY_AFTER_S       3  /* what Azure sends; good for every SDK */
+#define BERTH_SEARCH_STEP         128 /* groups tried before others have their turn: 0.12 ms */
+#define BERTH_RETRY_AFTER_S       3   /* what Azure sends; good for every SDK */
 
 enum berth_event_type {
     BERTH_EV_START = 1,

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/sas_key.h"
 #include "berth/openssl.h"
 #include "berth/sas.h"
 #include "check.h"
@@ -113,15 +114,47 @@ static void prepare(const char *key_base64, struct berth_hmac_key *out)
     CHECK(key_base64, crypto.hmac_prepare(crypto.ctx, key.bytes, key.n, out) == BERTH_OK);
 }
 
+/* Under the key prepared, and used once. */
 static bool is_verified(const struct berth_sas *t, const char *key_base64)
 {
-    struct berth_hmac_key key;
-    bool ok = false;
+    struct berth_hmac_key prepared;
+    struct berth_key key;
+    bool ok = false, once = false;
 
-    prepare(key_base64, &key);
-    CHECK("verify", berth_sas_verify(&crypto, t, &key, &ok) == BERTH_OK);
-    crypto.hmac_release(crypto.ctx, &key);
+    prepare(key_base64, &prepared);
+    CHECK("verify", berth_sas_verify(&crypto, t, &prepared, &ok) == BERTH_OK);
+    crypto.hmac_release(crypto.ctx, &prepared);
+    CHECK("key", berth_key_decode(berth_str_of(key_base64), &key) == BERTH_OK);
+    CHECK("once", berth__sas_verify_key(&crypto, t, &key, &once) == BERTH_OK);
+    CHECK("both agree", once == ok);
     return ok;
+}
+
+static void test_keys_of_all_sizes(void **state)
+{
+    (void)state;
+    for (uint8_t n = 0; n <= BERTH_KEY_MAX; n++) {
+        struct berth_key key = { .n = n };
+        struct berth_hmac_key prepared;
+        struct berth_sas t;
+        struct berth_buf b;
+        char text[256];
+        bool ok = true;
+
+        memset(key.bytes, 0xa5, n);
+        memset(key.bytes + n, 0x5a, sizeof key.bytes - n); /* no part of it */
+        berth_buf_init(&b, text, sizeof text);
+        CHECK("prepare",
+              crypto.hmac_prepare(crypto.ctx, key.bytes, n > 0 ? n : 1, &prepared) == BERTH_OK);
+        CHECK("build", berth_sas_build(&crypto, &prepared, BERTH_STR("r"), 17, (berth_str){ 0 },
+                                       &b) == BERTH_OK);
+        crypto.hmac_release(crypto.ctx, &prepared);
+        CHECK("parse", berth_sas_parse(berth_buf_str(&b), &t) == BERTH_OK);
+        CHECK("verify", berth__sas_verify_key(&crypto, &t, &key, &ok) == BERTH_OK);
+        CHECK("no key made no token", ok == (n > 0));
+        key.bytes[0] ^= 1;
+        CHECK("verify", berth__sas_verify_key(&crypto, &t, &key, &ok) == BERTH_OK && !ok);
+    }
 }
 
 static void test_captured(void **state)
@@ -392,6 +425,15 @@ static void test_crypto_failures(void **state)
     CHECK("compared by the seam", f.compared == BERTH_SHA256_SIZE);
     CHECK("expected signature wiped", f.wiped >= BERTH_SHA256_SIZE);
 
+    for (unsigned at = 1; at <= 2; at++) { /* the inner hash, the outer one */
+        struct berth_key once = { .n = 32 };
+
+        ok = true;
+        failing_crypto_init(&f, &crypto, at);
+        CHECK("once", berth__sas_verify_key(&f.seam, &t, &once, &ok) == BERTH_E_CRYPTO && !ok);
+        CHECK("pads and hashes wiped", f.wiped >= BERTH_KEY_MAX + 2 * BERTH_SHA256_SIZE);
+    }
+
     berth_buf_init(&b, storage, sizeof storage);
     failing_crypto_init(&f, &crypto, 1);
     CHECK("build", berth_sas_build(&f.seam, &key, BERTH_STR("r"), 17, (berth_str){ 0 }, &b) ==
@@ -403,10 +445,11 @@ static void test_crypto_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_captured),         cmocka_unit_test(test_tampered),
-        cmocka_unit_test(test_signing_mistakes), cmocka_unit_test(test_build),
-        cmocka_unit_test(test_build_as_python),  cmocka_unit_test(test_build_bounds),
-        cmocka_unit_test(test_prefixes),         cmocka_unit_test(test_crypto_failures),
+        cmocka_unit_test(test_captured),          cmocka_unit_test(test_tampered),
+        cmocka_unit_test(test_signing_mistakes),  cmocka_unit_test(test_build),
+        cmocka_unit_test(test_build_as_python),   cmocka_unit_test(test_build_bounds),
+        cmocka_unit_test(test_prefixes),          cmocka_unit_test(test_crypto_failures),
+        cmocka_unit_test(test_keys_of_all_sizes),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
