@@ -348,7 +348,8 @@ void engine_run(struct engine *e, const volatile sig_atomic_t *stop, struct tall
             turn(e, more, t);
     }
     t->wall_us = conn_now_us() - e->began_us;
-    t->cpu_us = cpu_us() - cpu;
+    t->process_cpu_us = cpu_us();
+    t->cpu_us = t->process_cpu_us - cpu;
 }
 
 uint64_t engine_held(const struct engine *e)

@@ -5,7 +5,9 @@
 
 #include "wire/json.h"
 
-#define LATE_MAX_US 10000 /* of one in a hundred, after it was due */
+#define SATURATED          0.85   /* of one core */
+#define SATURATED_LEAST_US 200000 /* what is over sooner says nothing */
+#define LATE_MAX_US        10000  /* of one in a hundred, after it was due */
 
 const char *failure_name(enum failure f)
 {
@@ -44,6 +46,11 @@ double tally_share(const struct tally *t)
     return t->wall_us > 0 ? (double)t->cpu_us / (double)t->wall_us : 0;
 }
 
+bool tally_is_saturated(const struct tally *t)
+{
+    return t->wall_us > SATURATED_LEAST_US && tally_share(t) > SATURATED;
+}
+
 static double per_second(const struct tally *t)
 {
     return t->wall_us > 0 ? (double)t->done * 1e6 / (double)t->wall_us : 0;
@@ -67,7 +74,7 @@ static void print_times(const char *name, const struct latency *l)
 
 static void print_warnings(const struct tally *t, const struct load_options *o)
 {
-    if (tally_share(t) > TALLY_SATURATED)
+    if (tally_is_saturated(t))
         (void)printf("warning: this program used %.0f %% of its core: rate and latencies are its "
                      "own limit, not the service's; run several, on other machines\n",
                      tally_share(t) * 100);
@@ -142,7 +149,8 @@ void tally_print_json(const struct tally *t, const struct load_options *o)
         (void)printf("}");
     }
     (void)printf("},\"lateP99Us\":%" PRId64 ",\"behind\":%" PRIu64 ",\"cpuUs\":%" PRId64
+                 ",\"processCpuUs\":%" PRId64
                  ",\"cpuEachUs\":%.1f,\"coreShare\":%.3f,\"saturated\":%s}\n",
-                 latency_quantile(&t->late, 0.99), t->behind, t->cpu_us, cpu_each(t),
-                 tally_share(t), tally_share(t) > TALLY_SATURATED ? "true" : "false");
+                 latency_quantile(&t->late, 0.99), t->behind, t->cpu_us, t->process_cpu_us,
+                 cpu_each(t), tally_share(t), tally_is_saturated(t) ? "true" : "false");
 }
