@@ -14,7 +14,7 @@ demo: build ## the walk-through: group, key, device, hub. KEEP=1 leaves the daem
 	@tools/demo build/release/cli/berth $(if $(KEEP),keep)
 
 test: ## everything: unit tests under sanitizers, the official SDKs, the command line, crashes
-	@tools/need build test package
+	@tools/need build test package bench
 	@tests/run
 
 lint: ## clang-tidy, cppcheck and gcc -fanalyzer over all sources
@@ -41,10 +41,10 @@ siege: ## an SDK registers while PEERS (5800, of which over 5000 at any moment) 
 	@cd tests/sdk && npm ci --silent --no-audit --no-fund --ignore-scripts
 	@BERTH=$(CURDIR)/build/release/cli/berth tests/in-netns tests/e2e/siege $(or $(PEERS),5800) 50
 
-bench: ## what a registration costs against its baselines, in one run
+bench: ## what berth costs beside nginx, mosquitto and openssl, and how that grows, in one run. SAVE=1 writes docs/performance/ and what the pages quote
 	@tools/need build bench
 	@tools/build release -DBUILD_TESTING=OFF
-	@bench/run
+	@bench/run $(if $(SAVE),--save)
 
 fuzz: ## every fuzz target for SECONDS (60)
 	@tools/need build fuzz

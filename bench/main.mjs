@@ -13,13 +13,16 @@ import { judge, tableOf } from './lib/table.mjs'
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..')
 const PARTS = ['connections', 'refusals', 'attest', 'idle', 'loops', 'store', 'derive', 'growth']
+const EXTRA = ['profile'] // when named
 const QUICK_CONNECTIONS = 20
+const SETTLE_MS = 1300 // the store folds its log into the database when idle for a second
 
 const USAGE = `usage: bench/run [OPTION..] [PART..]
 
 Parts, all of them when none is named: ${PARTS.join(', ')}.
+By name alone: ${EXTRA.join(', ')} (where the server's time goes, by perf).
 
-  --rounds N          of the connections (15: many short rounds, so that what disturbs one is soon over)
+  --rounds N          of the connections (15: many short rounds, so that what disturbs one is soon over); of the rest at most
   --connections N     of each round (1000)
   --json              the results as JSON
   --save              write docs/performance/ and what docs/performance.md and README.md quote
@@ -57,6 +60,8 @@ function contextOf(opt, dir) {
     rounds: opt.quick ? 1 : Number(opt.rounds),
     connections: opt.quick ? QUICK_CONNECTIONS : Number(opt.connections),
     few: (count) => (opt.quick ? Math.min(count, QUICK_CONNECTIONS) : count),
+    settleMs: opt.quick ? 50 : SETTLE_MS,
+    atMost: (count) => (opt.quick ? 1 : Math.min(count, Number(opt.rounds))), // rounds of what needs fewer
     attempts: (count) => (opt.quick ? 1 : count),
     berth: opt.berth ?? path.join(opt.build, 'cli/berth'),
     program: (name) => path.join(opt.build, 'bench', name),
@@ -120,7 +125,7 @@ function check() {
 
 async function main() {
   const { values: opt, positionals } = options()
-  const unknown = positionals.filter((name) => !PARTS.includes(name))
+  const unknown = positionals.filter((name) => ![...PARTS, ...EXTRA].includes(name))
   if (opt.help) return void process.stdout.write(USAGE)
   if (unknown.length > 0) throw new Error(`no such part: ${unknown.join(', ')}. Parts: ${PARTS.join(', ')}`)
   if (opt.check) check()
@@ -131,7 +136,7 @@ async function main() {
     fs.rmSync(dir, { recursive: true, force: true })
   })
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
-  const parts = PARTS.filter((name) => positionals.length === 0 || positionals.includes(name))
+  const parts = positionals.length === 0 ? PARTS : [...PARTS, ...EXTRA].filter((name) => positionals.includes(name))
   if (opt.save && parts.length < PARTS.length) throw new Error('--save wants all parts: the pages quote one run')
   const results = await measureParts(contextOf(opt, dir), parts)
   if (opt.quick) checkFigures(results)

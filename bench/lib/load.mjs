@@ -86,7 +86,7 @@ export async function holdMany(program, l) {
   const clients = []
   for (let from = 0; from < l.count; from += FILES_OF_ONE) {
     const count = Math.min(FILES_OF_ONE, l.count - from)
-    clients.push(await holdLoad(program, { ...l, count, atOnce: count, rate: l.rate, prefix: `${l.prefix}-${from}` }))
+    clients.push(await holdLoad(program, { ...l, count, atOnce: 64, prefix: `${l.prefix}-${from}` }))
   }
   return { release: () => Promise.all(clients.map((c) => c.release())) }
 }

@@ -4,7 +4,6 @@ import { busySeconds, clocks, sleep, total } from './processes.mjs'
 
 const OTHERS_MAX = 0.1 // of both cores; starting the client and the kernel's own threads come to less
 const ATTEMPTS = 5
-export const SETTLE_MS = 1300 // the store folds its log into the database when idle for a second
 
 let repeated = 0
 let disturbed = 0
@@ -21,16 +20,16 @@ export async function findLoop(server, load) {
 }
 
 // SETTLE: the store's own work that follows a second later counts too.
-async function once(program, server, load, settle) {
+async function once(ctx, server, load, settle) {
   const before = clocks(server.pid)
   const busyBefore = busySeconds()
   const began = performance.now()
-  const report = await runLoad(program, load)
+  const report = await runLoad(ctx.program('load'), load)
   await sleep(20)
   const seconds = (performance.now() - began) / 1000
   const used = busySeconds() - busyBefore
   const last = clocks(server.pid)
-  if (settle) await sleep(SETTLE_MS)
+  if (settle) await sleep(ctx.settleMs)
   const after = clocks(server.pid)
   const per = (ns) => ns / 1000 / load.count
   const ours = (total(last) - total(before)) / 1e9 + report.processCpuUs / 1e6
@@ -50,7 +49,7 @@ async function once(program, server, load, settle) {
 export async function measure(ctx, server, makeLoad, settle) {
   let m
   for (let attempt = 0; attempt < ctx.attempts(ATTEMPTS); attempt++) {
-    m = await once(ctx.program('load'), server, makeLoad(), settle)
+    m = await once(ctx, server, makeLoad(), settle)
     if (m.others <= OTHERS_MAX) break
     repeated++
     await sleep(500)

@@ -113,6 +113,7 @@ export function publish(root, results) {
 export function drifted(root) {
   const file = (name) => path.join(root, name)
   const read = (name) => (fs.existsSync(file(name)) ? fs.readFileSync(file(name), 'utf8') : '')
+  if (read(RESULTS) === '') return [] // no run was saved yet
   const results = JSON.parse(read(RESULTS))
   const plots = Object.entries(plotsOf(results)).map(([name, svg]) => [`docs/performance/${name}`, svg])
   const pages = PAGES.map((page) => [page, filled(read(page), results)])

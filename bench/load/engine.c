@@ -22,6 +22,7 @@ struct engine {
     int epoll;
     struct conn_target https, mqtts;
     struct conn *conns;
+    size_t slots;           /* of conns: those under way, and with --hold those that stay */
     size_t *spare, spare_n; /* indices of conns that are free */
     size_t open;            /* begun, not ended, not held */
     uint64_t started, held;
@@ -92,7 +93,7 @@ static berth_err open_tls(struct engine *e, char *problem, size_t problem_size)
 static berth_err open_conns(struct engine *e, char *problem, size_t problem_size)
 {
     struct rlimit files;
-    size_t n = e->o->concurrency;
+    size_t n = e->o->hold ? (size_t)e->o->count : e->o->concurrency;
 
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
         files.rlim_cur = files.rlim_max;
@@ -101,7 +102,7 @@ static berth_err open_conns(struct engine *e, char *problem, size_t problem_size
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && n + FILES_SPARE > files.rlim_cur) {
         (void)snprintf(problem, problem_size,
                        "%zu connections at once are more than the limit of %llu open files "
-                       "allows: raise it (ulimit -n), or take a lower --concurrency",
+                       "allows: raise it (ulimit -n), or run several",
                        n, (unsigned long long)files.rlim_cur);
         return BERTH_E_RANGE;
     }
@@ -112,6 +113,7 @@ static berth_err open_conns(struct engine *e, char *problem, size_t problem_size
         (void)snprintf(problem, problem_size, "out of memory");
         return BERTH_E_MEMORY;
     }
+    e->slots = n;
     for (size_t i = 0; i < n; i++) {
         e->conns[i].fd = -1;
         e->spare[e->spare_n++] = n - 1 - i;
@@ -147,7 +149,7 @@ void engine_free(struct engine *e)
 {
     if (e == NULL)
         return;
-    for (size_t i = 0; e->conns != NULL && i < e->o->concurrency; i++)
+    for (size_t i = 0; e->conns != NULL && i < e->slots; i++)
         if (e->conns[i].phase != CONN_FREE)
             conn_end(&e->conns[i]);
     free(e->conns);
@@ -247,6 +249,12 @@ static bool are_more(const struct engine *e, const volatile sig_atomic_t *stop)
            conn_now_us() - e->began_us < (int64_t)e->o->duration_s * 1000000;
 }
 
+/* Whether one more may be under way. */
+static bool has_room(const struct engine *e)
+{
+    return e->spare_n > 0 && e->open < e->o->concurrency;
+}
+
 /* When the next one is due. */
 static int64_t next_due_us(const struct engine *e)
 {
@@ -256,12 +264,12 @@ static int64_t next_due_us(const struct engine *e)
 static void begin_due(struct engine *e, const volatile sig_atomic_t *stop, struct tally *t)
 {
     if (e->o->rate == 0) {
-        while (e->spare_n > 0 && are_more(e, stop))
+        while (has_room(e) && are_more(e, stop))
             begin(e, conn_now_us(), t);
         return;
     }
     while (are_more(e, stop) && next_due_us(e) <= conn_now_us()) {
-        if (e->spare_n == 0) {
+        if (!has_room(e)) {
             uint64_t due = (uint64_t)(conn_now_us() - e->began_us) * e->o->rate / 1000000;
             if (due - e->started > t->behind)
                 t->behind = due - e->started;
@@ -278,7 +286,7 @@ static void check_all(struct engine *e, struct tally *t)
     if (now - e->checked_us < TICK_MS * 1000)
         return;
     e->checked_us = now;
-    for (size_t i = 0; i < e->o->concurrency; i++) {
+    for (size_t i = 0; i < e->slots; i++) {
         struct conn *c = &e->conns[i];
         if (c->phase == CONN_FREE || c->phase == CONN_HELD)
             continue;
@@ -292,7 +300,7 @@ static struct timespec how_long(const struct engine *e, bool more)
 {
     int64_t us = TICK_MS * 1000;
 
-    if (more && e->o->rate > 0 && e->spare_n > 0) {
+    if (more && e->o->rate > 0 && has_room(e)) {
         int64_t due = next_due_us(e) - conn_now_us();
         us = due < 0 ? 0 : due < us ? due : us;
     }
@@ -343,7 +351,7 @@ void engine_run(struct engine *e, const volatile sig_atomic_t *stop, struct tall
     e->began_us = conn_now_us();
     while (more || e->open > 0) {
         begin_due(e, stop, t);
-        more = are_more(e, stop) && (e->o->rate > 0 || e->spare_n > 0 || e->open > 0);
+        more = are_more(e, stop) && (e->o->rate > 0 || has_room(e) || e->open > 0);
         if (more || e->open > 0)
             turn(e, more, t);
     }
@@ -359,7 +367,7 @@ uint64_t engine_held(const struct engine *e)
 
 static void let_go(struct engine *e)
 {
-    for (size_t i = 0; i < e->o->concurrency; i++)
+    for (size_t i = 0; i < e->slots; i++)
         if (e->conns[i].phase == CONN_HELD)
             conn_leave(&e->conns[i]);
     e->held = 0;

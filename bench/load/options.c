@@ -121,6 +121,8 @@ static void finish(struct load_options *o, struct argp_state *state)
         o->count = o->duration_s > 0 ? UINT64_MAX : 1000;
     if (o->concurrency == 0)
         o->concurrency = o->rate > 0 ? 4096 : 64;
+    if (o->hold && o->count > OPTIONS_HOLD_MAX)
+        argp_error(state, "--hold wants a --count up to %d", OPTIONS_HOLD_MAX);
     for (size_t i = 0; i < o->mix_count; i++)
         o->needs_key = o->needs_key || o->mix[i].transport->needs_devices;
     if (o->needs_key && o->id_scope == NULL)

@@ -8,6 +8,7 @@
 #define OPTIONS_WEIGHT_MAX      1000
 #define OPTIONS_COUNT_MAX       100000000
 #define OPTIONS_CONCURRENCY_MAX 100000
+#define OPTIONS_HOLD_MAX        100000
 #define OPTIONS_RATE_MAX        100000
 #define OPTIONS_DURATION_MAX    (7 * 24 * 3600)
 #define OPTIONS_PEERS_MAX       65000 /* addresses behind 127.1.0.0 */

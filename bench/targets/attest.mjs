@@ -5,7 +5,7 @@ const ROUNDS = 7
 
 export async function run(ctx) {
   ctx.note('attest')
-  const args = ['-c', '0', ctx.program('bench_attest'), String(ctx.quick ? 1 : ROUNDS)]
+  const args = ['-c', '0', ctx.program('bench_attest'), String(ctx.atMost(ROUNDS))]
   const raw = JSON.parse(execFileSync('taskset', args, { encoding: 'utf8' }))
   const rows = [1, 100, 10000].flatMap((n) => [
     {

@@ -76,7 +76,7 @@ export async function run(ctx) {
     python: () => python(ctx.few(PYTHON_KEYS), ctx.dir),
     shell: () => shell(ctx.few(SHELL_KEYS)),
   }
-  const raw = await interleave(cases, ctx.quick ? 1 : ROUNDS, (text) => ctx.note(`derive, ${text}`))
+  const raw = await interleave(cases, ctx.atMost(ROUNDS), (text) => ctx.note(`derive, ${text}`))
   const prepared = raw.program.map((p) => p.prepared)
   const atOnce = raw.program.map((p) => p.atOnce)
   const row = (what, figures, against, baselines) => ({ target: '12', what, against, ...beside(figures, baselines, '/s'), floor: 2e6 })

@@ -14,9 +14,9 @@ const CLOCKS = ['loop', 'all', 'p50', 'p99']
 const UNKNOWN = { 1: { rate: RATE, count: COUNT }, 100: { rate: 200, count: 400 }, 10000: { rate: 4, count: 16 } }
 
 const AXES = {
-  records: { full: [1000, 100000, 1000000], quick: [10, 100, 1000], what: 'registrations and devices in the database' },
-  groups: { full: [1, 100, 10000], quick: [1, 5, 10], what: 'enrollment groups' },
-  idle: { full: [100, 1000, 15000], quick: [5, 10, 20], what: 'idle connections' },
+  records: { full: [1000, 100000, 1000000], quick: [10, 1000], what: 'registrations and devices in the database' },
+  groups: { full: [1, 100, 10000], quick: [1, 10], what: 'enrollment groups' },
+  idle: { full: [100, 1000, 15000], quick: [5, 20], what: 'idle connections' },
 }
 
 let serial = 0
@@ -74,7 +74,7 @@ async function axisOf(ctx, axis) {
   for (const size of sizes) points.push(await startPoint(ctx, axis, size))
   for (const p of points) await warmUp(ctx, axis, p)
   const cases = casesOf(ctx, axis, points)
-  const raw = await interleave(cases, ctx.quick ? 1 : ROUNDS, (text) => ctx.note(`growth with ${axis}, ${text}`))
+  const raw = await interleave(cases, ctx.atMost(ROUNDS), (text) => ctx.note(`growth with ${axis}, ${text}`))
   for (const p of points) {
     await p.release()
     await stop(p.daemon)

@@ -40,7 +40,7 @@ async function memoryRows(ctx, tls) {
       return memoryOf(ctx, server, to(server))
     },
   }
-  const raw = await interleave(cases, ctx.quick ? 1 : MEMORY_ROUNDS, (text) => ctx.note(`memory of idle connections, ${text}`))
+  const raw = await interleave(cases, ctx.atMost(MEMORY_ROUNDS), (text) => ctx.note(`memory of idle connections, ${text}`))
   const row = { target: '7', what: 'idle MQTT connection, memory' }
   return {
     raw,
@@ -65,7 +65,7 @@ async function sleepRows(ctx, tls) {
     Object.fromEntries(Object.entries(servers).map(([name, s]) => [name, { cpu: total(clocks(s.pid)), woken: wakeUps(s.pid) }]))
   const raw = { berth: [], mosquitto: [] }
   await sleep(seconds * 1000)
-  for (let i = 0; i < (ctx.quick ? 1 : WINDOWS); i++) {
+  for (let i = 0; i < ctx.atMost(WINDOWS); i++) {
     ctx.note(`asleep, window ${i + 1}`)
     const before = look()
     await sleep(seconds * 1000)

@@ -1,7 +1,7 @@
 // What a flood of refusals costs those who are served beside it.
 import { deviceLoad, startSeeded } from '../lib/daemon.mjs'
 import { runLoad } from '../lib/load.mjs'
-import { findLoop, SETTLE_MS } from '../lib/measure.mjs'
+import { findLoop } from '../lib/measure.mjs'
 import { clocks, sleep, stop, total } from '../lib/processes.mjs'
 import { beside, interleave, median, spread } from '../lib/stats.mjs'
 
@@ -53,9 +53,9 @@ export async function run(ctx) {
   const once = (name) => measureBeside(ctx, daemon, load(), floods[name]())
   await findLoop(daemon, () => once('served')) // from now on the flood's devices are known
   const cases = Object.fromEntries(
-    Object.keys(floods).map((name) => [name, () => sleep(SETTLE_MS).then(() => once(name))]),
+    Object.keys(floods).map((name) => [name, () => sleep(ctx.settleMs).then(() => once(name))]),
   )
-  const raw = await interleave(cases, ctx.quick ? 1 : ROUNDS, (text) => ctx.note(`refusals, ${text}`))
+  const raw = await interleave(cases, ctx.atMost(ROUNDS), (text) => ctx.note(`refusals, ${text}`))
   await stop(daemon)
   return { raw, rows: rowsOf(raw) }
 }

@@ -7,7 +7,7 @@ const ROWS = 64000
 
 export async function run(ctx) {
   ctx.note('store')
-  const args = [ctx.dir, ctx.quick ? 1 : ROUNDS, ctx.few(ROWS)].map(String)
+  const args = [ctx.dir, ctx.atMost(ROUNDS), ctx.few(ROWS)].map(String)
   const raw = JSON.parse(execFileSync(ctx.program('bench_store'), args, { encoding: 'utf8' }))
   return {
     raw,
