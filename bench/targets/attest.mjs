@@ -2,10 +2,11 @@
 import { execFileSync } from 'node:child_process'
 
 const ROUNDS = 7
+const TRIES = 200000
 
 export async function run(ctx) {
   ctx.note('attest')
-  const args = ['-c', '0', ctx.program('bench_attest'), String(ctx.atMost(ROUNDS))]
+  const args = ['-c', '0', ctx.program('bench_attest'), String(ctx.atMost(ROUNDS)), String(ctx.quick ? 1000 : TRIES)]
   const raw = JSON.parse(execFileSync('taskset', args, { encoding: 'utf8' }))
   const rows = [1, 100, 10000].flatMap((n) => [
     {

@@ -14,7 +14,7 @@ function report(file, key) {
   const text = execFileSync('perf', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 1 << 26 })
   return text
     .split('\n')
-    .map((line) => /^\s*([\d.]+)%\|(.*)$/.exec(line))
+    .map((line) => /^\s*([\d.]+)%\s*\|(.*)$/.exec(line))
     .filter((found) => found !== null)
     .map((found) => ({ share: Number(found[1]), name: found[2].trim() }))
 }
