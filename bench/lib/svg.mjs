@@ -6,11 +6,11 @@ const TOP = 40
 
 const STYLE = `<style>
   text { font: 12px system-ui, sans-serif; fill: #222 } .title { font-size: 14px; font-weight: 600 } .axis, .tick { stroke: #888; fill: none }
-  .tick { stroke-opacity: .25 } .s0 { stroke: #0b62a4; fill: #0b62a4 } .s1 { stroke: #c4541a; fill: #c4541a } .s2 { stroke: #2b7a3d; fill: #2b7a3d }
+  .tick { stroke-opacity: .25 } .s0 { stroke: #0b62a4; fill: #0b62a4 } .s1 { stroke: #c4541a; fill: #c4541a } .s2 { stroke: #2b7a3d; fill: #2b7a3d } .s3 { stroke: #7a3d9a; fill: #7a3d9a }
   .line { fill: none; stroke-width: 2 } .band { stroke: none; fill-opacity: .15 } .bound { stroke: #222; stroke-width: 2 } .miss { fill: #b3261e }
-  text.s0, text.s1, text.s2 { stroke: none }
+  text.s0, text.s1, text.s2, text.s3 { stroke: none }
   @media (prefers-color-scheme: dark) { text { fill: #ddd } .s0 { stroke: #6cb6ff; fill: #6cb6ff } .s1 { stroke: #ff9b6a; fill: #ff9b6a }
-    .s2 { stroke: #7ed491; fill: #7ed491 } .line { fill: none } .bound { stroke: #ddd } .miss { fill: #ff897d } }
+    .s2 { stroke: #7ed491; fill: #7ed491 } .s3 { stroke: #d3a4ef; fill: #d3a4ef } .line { fill: none } .bound { stroke: #ddd } .miss { fill: #ff897d } }
 </style>`
 
 const escape = (text) => String(text).replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`)
@@ -59,10 +59,10 @@ export function lines({ title, x, y, series }) {
   const labels = placed(series.map((s) => py(s.points.at(-1).value)))
   series.forEach((s, i) => {
     const band = [...s.points.map((p) => [px(p.size), py(p.spread[1])]), ...[...s.points].reverse().map((p) => [px(p.size), py(p.spread[0])])]
-    body.push(`<path class="band s${i % 3}" d="${path(band)}Z"/>`)
-    body.push(`<path class="line s${i % 3}" d="${path(s.points.map((p) => [px(p.size), py(p.value)]))}"/>`)
-    for (const p of s.points) body.push(`<circle class="s${i % 3}" cx="${px(p.size).toFixed(1)}" cy="${py(p.value).toFixed(1)}" r="3"/>`)
-    body.push(text(px(sizes.at(-1)) + 10, labels[i] + 4, s.name, `class="s${i % 3}"`))
+    body.push(`<path class="band s${i % 4}" d="${path(band)}Z"/>`)
+    body.push(`<path class="line s${i % 4}" d="${path(s.points.map((p) => [px(p.size), py(p.value)]))}"/>`)
+    for (const p of s.points) body.push(`<circle class="s${i % 4}" cx="${px(p.size).toFixed(1)}" cy="${py(p.value).toFixed(1)}" r="3"/>`)
+    body.push(text(px(sizes.at(-1)) + 10, labels[i] + 4, s.name, `class="s${i % 4}"`))
   })
   return picture(H, title, body)
 }
@@ -79,8 +79,7 @@ function placed(ys) {
   return at
 }
 
-// ROWS: [{ name, value, spread, bound, met }], values as shares of what is allowed would hide them: each bar is a ratio, its bound a
-// mark. The x axis begins at 0.
+// ROWS: [{ name, value, spread, bound, met }]: each bar is a ratio, the line on it its rounds, the mark its bound. The x axis begins at 0.
 export function bars({ title, x, rows }) {
   const ROW = 30
   const H = TOP + rows.length * ROW + 50
