@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "front/call.h"
+#include "front/common.h"
 #include "front/hub_session.h"
 #include "front/monitor.h"
 #include "front/presence.h"
@@ -14,10 +15,13 @@ void front_watch(void *front, const struct berth_record *rec, bool deleted)
 {
     struct front *f = front;
 
-    if (rec->kind == BERTH_KIND_DEVICE)
+    if (rec->kind == BERTH_KIND_DEVICE) {
         hub_sessions_watch(f, rec, deleted);
-    else
-        catalog_watch(f->catalog, rec, deleted);
+        return;
+    }
+    catalog_watch(f->catalog, rec, deleted);
+    if (rec->kind == BERTH_KIND_HUB && deleted)
+        hub_events_forget(f->common->events, rec->key);
 }
 
 void front_stop(struct front *f)

@@ -18,13 +18,14 @@ struct hub_ring {
     size_t count, bytes;
     uint64_t sequence; /* of the last event */
     struct hub_watch *watches;
+    size_t users; /* under the list's lock: calls at work in it, and watches not yet ended */
     berth_str hub;
     char text[];
 };
 
 struct hub_events {
-    pthread_mutex_t lock;   /* over the list; rings are never removed before the end */
-    struct hub_ring *rings; /* as many as there ever were hubs with events or watches */
+    pthread_mutex_t lock;   /* over the list and the rings' users */
+    struct hub_ring *rings; /* of hubs that have events or watches */
 };
 
 berth_err hub_events_new(struct hub_events **out)
@@ -48,6 +49,19 @@ static void drop_first(struct hub_ring *r)
     free(k);
 }
 
+static void drop_all(struct hub_ring *r)
+{
+    while (r->first != NULL)
+        drop_first(r);
+}
+
+static void free_ring(struct hub_ring *r)
+{
+    drop_all(r);
+    pthread_mutex_destroy(&r->lock);
+    free(r);
+}
+
 void hub_events_free(struct hub_events *e)
 {
     if (e == NULL)
@@ -55,10 +69,7 @@ void hub_events_free(struct hub_events *e)
     while (e->rings != NULL) {
         struct hub_ring *r = e->rings;
         e->rings = r->next;
-        while (r->first != NULL)
-            drop_first(r);
-        pthread_mutex_destroy(&r->lock);
-        free(r);
+        free_ring(r);
     }
     pthread_mutex_destroy(&e->lock);
     free(e);
@@ -79,18 +90,46 @@ static struct hub_ring *make_ring(struct hub_events *e, berth_str hub)
     return r;
 }
 
-/* NULL when memory is out. */
-static struct hub_ring *ring_of(struct hub_events *e, berth_str hub)
+/* The list's lock is held. */
+static struct hub_ring *find_ring(struct hub_events *e, berth_str hub)
+{
+    struct hub_ring *r = e->rings;
+
+    while (r != NULL && !berth_str_eq(r->hub, hub))
+        r = r->next;
+    return r;
+}
+
+/* To be given back. NULL when there is none; with MAKES, when memory is out. */
+static struct hub_ring *take_ring(struct hub_events *e, berth_str hub, bool makes)
 {
     struct hub_ring *r;
 
     pthread_mutex_lock(&e->lock);
-    for (r = e->rings; r != NULL && !berth_str_eq(r->hub, hub); r = r->next)
-        continue;
-    if (r == NULL)
+    r = find_ring(e, hub);
+    if (r == NULL && makes)
         r = make_ring(e, hub);
+    if (r != NULL)
+        r->users++;
     pthread_mutex_unlock(&e->lock);
     return r;
+}
+
+/* The last one frees an empty ring: hubs come and go, and what is left of them must not grow. */
+static void give_back(struct hub_events *e, struct hub_ring *r)
+{
+    struct hub_ring **at = &e->rings;
+    bool goes;
+
+    pthread_mutex_lock(&e->lock);
+    goes = --r->users == 0 && r->count == 0; /* nobody else can reach it now */
+    while (goes && *at != r)
+        at = &(*at)->next;
+    if (goes)
+        *at = r->next;
+    pthread_mutex_unlock(&e->lock);
+    if (goes)
+        free_ring(r);
 }
 
 /* ---- adding ---- */
@@ -124,14 +163,16 @@ static void wake_all(struct hub_ring *r)
 
 bool hub_events_add(struct hub_events *e, berth_str hub, const struct berth_hub_event *event)
 {
-    struct hub_ring *r = ring_of(e, hub);
     size_t bytes =
         sizeof(struct kept) + event->device_id.n + event->bag.n + event->payload.n + event->audit.n;
-    struct kept *k = r == NULL ? NULL : malloc(bytes);
+    struct kept *k = malloc(bytes);
+    struct hub_ring *r = k == NULL ? NULL : take_ring(e, hub, true);
     char *at;
 
-    if (k == NULL)
+    if (r == NULL) {
+        free(k);
         return false;
+    }
     at = k->text;
     *k = (struct kept){ .bytes = bytes, .event = *event };
     k->event.device_id = keep(&at, event->device_id);
@@ -150,14 +191,41 @@ bool hub_events_add(struct hub_events *e, berth_str hub, const struct berth_hub_
     r->bytes += bytes;
     wake_all(r);
     pthread_mutex_unlock(&r->lock);
+    give_back(e, r);
     return true;
+}
+
+void hub_events_forget(struct hub_events *e, berth_str hub)
+{
+    struct hub_ring *r = take_ring(e, hub, false);
+
+    if (r == NULL)
+        return;
+    pthread_mutex_lock(&r->lock);
+    drop_all(r);
+    pthread_mutex_unlock(&r->lock);
+    give_back(e, r);
+}
+
+void hub_events_count(struct hub_events *e, struct hub_events_counts *out)
+{
+    *out = (struct hub_events_counts){ 0 };
+    pthread_mutex_lock(&e->lock);
+    for (struct hub_ring *r = e->rings; r != NULL; r = r->next) {
+        pthread_mutex_lock(&r->lock);
+        out->hubs++;
+        out->events += r->count;
+        out->bytes += r->bytes;
+        pthread_mutex_unlock(&r->lock);
+    }
+    pthread_mutex_unlock(&e->lock);
 }
 
 /* ---- reading ---- */
 
 uint64_t hub_events_last(struct hub_events *e, berth_str hub)
 {
-    struct hub_ring *r = ring_of(e, hub);
+    struct hub_ring *r = take_ring(e, hub, false);
     uint64_t last = 0;
 
     if (r == NULL)
@@ -165,6 +233,7 @@ uint64_t hub_events_last(struct hub_events *e, berth_str hub)
     pthread_mutex_lock(&r->lock);
     last = r->sequence;
     pthread_mutex_unlock(&r->lock);
+    give_back(e, r);
     return last;
 }
 
@@ -194,7 +263,7 @@ static bool is_wanted(const struct hub_events_query *q, const struct berth_hub_e
 size_t hub_events_put(struct hub_events *e, const struct hub_events_query *q, struct berth_buf *b,
                       struct berth_arena *memory, uint64_t *next, uint64_t *missed)
 {
-    struct hub_ring *r = ring_of(e, q->hub);
+    struct hub_ring *r = take_ring(e, q->hub, false);
     size_t count = 0;
 
     *next = q->after;
@@ -217,6 +286,7 @@ size_t hub_events_put(struct hub_events *e, const struct hub_events_query *q, st
         *next = k->event.sequence;
     }
     pthread_mutex_unlock(&r->lock);
+    give_back(e, r);
     return count;
 }
 
@@ -224,11 +294,12 @@ size_t hub_events_put(struct hub_events *e, const struct hub_events_query *q, st
 
 bool hub_events_watch(struct hub_events *e, berth_str hub, uint64_t after, struct hub_watch *w)
 {
-    struct hub_ring *r = ring_of(e, hub);
+    struct hub_ring *r = take_ring(e, hub, true);
     bool waits;
 
     w->prev = NULL;
     w->ring = r;
+    w->events = e;
     if (r == NULL)
         return false;
     pthread_mutex_lock(&r->lock);
@@ -241,6 +312,8 @@ bool hub_events_watch(struct hub_events *e, berth_str hub, uint64_t after, struc
         r->watches = w;
     }
     pthread_mutex_unlock(&r->lock);
+    if (!waits)
+        (void)hub_watch_end(w);
     return waits;
 }
 
@@ -256,5 +329,7 @@ bool hub_watch_end(struct hub_watch *w)
     if (waited)
         forget_watch(w);
     pthread_mutex_unlock(&r->lock);
+    w->ring = NULL;
+    give_back(w->events, r);
     return waited;
 }

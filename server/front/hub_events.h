@@ -14,7 +14,8 @@ struct hub_events;
 /* Somebody who waits for the next event of a hub. Embedded in its owner. */
 struct hub_watch {
     struct hub_watch *next, **prev; /* prev NULL: does not wait */
-    struct hub_ring *ring;
+    struct hub_events *events;
+    struct hub_ring *ring; /* until hub_watch_end */
     struct loop *loop;
     void (*woken)(void *user); /* once, on LOOP */
     void *user;
@@ -35,6 +36,15 @@ void hub_events_free(struct hub_events *e);
 
 /* Takes one message of a device: E->sequence is given here. False when memory is out. */
 bool hub_events_add(struct hub_events *e, berth_str hub, const struct berth_hub_event *event);
+/* HUB is no more: so are its events. Its watches go on waiting, until their time is over. */
+void hub_events_forget(struct hub_events *e, berth_str hub);
+
+struct hub_events_counts {
+    size_t hubs, events, bytes;
+};
+/* What is kept now: hubs with events or watches, their events, the memory these take. */
+void hub_events_count(struct hub_events *e, struct hub_events_counts *out);
+
 /* Sequence of the last event of HUB; 0 when there was none. */
 uint64_t hub_events_last(struct hub_events *e, berth_str hub);
 
@@ -46,7 +56,8 @@ size_t hub_events_put(struct hub_events *e, const struct hub_events_query *q, st
 
 /* Waits until HUB has an event after AFTER; false when it has one already, or memory is out. */
 bool hub_events_watch(struct hub_events *e, berth_str hub, uint64_t after, struct hub_watch *w);
-/* On its loop. True when W was still waiting; false when woken() was or will be called. */
+/* On its loop, after woken() too; twice is safe. True when W was still waiting; false when woken()
+ * was or will be called. */
 bool hub_watch_end(struct hub_watch *w);
 
 #endif

@@ -234,6 +234,9 @@ static void leave(struct hub_session *s)
     if (sessions_leave(s->place)) /* else the newer session tells */
         presence_note(f->presence, s->hub, s->device_id, now_ms, now_ms);
     s->place = NULL;
+    /* Devices go after their hub, and may have sent something in between. */
+    if (berth_catalog_hub(catalog_view(f->catalog), s->hub) == NULL)
+        hub_events_forget(f->common->events, s->hub);
     metrics_add(f->metrics, hub_sessions_open, -1);
 }
 

@@ -92,7 +92,10 @@ static void go_on(struct monitor *m);
 
 static void on_woken(void *user)
 {
-    go_on(user);
+    struct monitor *m = user;
+
+    (void)hub_watch_end(&m->watch);
+    go_on(m);
 }
 
 /* Between the look and the watch another event may have come: then it looks again. */

@@ -46,6 +46,7 @@ static struct registration *take(struct registrar *r)
         r->open->prev = &g->next;
     r->open = g;
     r->open_count++;
+    metrics_add(r->f->metrics, registrations_open, 1);
     return g;
 }
 
@@ -63,6 +64,7 @@ static void give_back(struct registration *g)
     if (g->next != NULL)
         g->next->prev = g->prev;
     r->open_count--;
+    metrics_add(r->f->metrics, registrations_open, -1);
     if (r->free_count >= FREE_MAX) {
         free(g);
         return;

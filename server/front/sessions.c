@@ -33,7 +33,7 @@ struct sessions {
     uint8_t seed[BERTH_SIPHASH_KEY_SIZE];
     struct shard shards[SHARDS];
     pthread_mutex_t counts_lock;
-    struct hub_count *counts; /* as many as there ever were hubs with sessions */
+    struct hub_count *counts; /* of hubs that have sessions */
 };
 
 /* ---- names ---- */
@@ -161,33 +161,45 @@ static void grow(struct shard *sh)
 
 /* ---- counts ---- */
 
-static struct hub_count *count_of(struct sessions *t, berth_str hub)
+/* Where the hub's count stands, or would. */
+static struct hub_count **count_of(struct sessions *t, berth_str hub)
 {
-    struct hub_count *c = t->counts;
+    struct hub_count **at = &t->counts;
 
-    while (c != NULL && !berth_str_eq(c->hub, hub))
-        c = c->next;
-    return c;
+    while (*at != NULL && !berth_str_eq((*at)->hub, hub))
+        at = &(*at)->next;
+    return at;
 }
 
-static bool count(struct sessions *t, berth_str hub, int step)
+static bool count_one(struct sessions *t, berth_str hub)
 {
-    struct hub_count *c;
+    struct hub_count **at, *c;
 
     pthread_mutex_lock(&t->counts_lock);
-    c = count_of(t, hub);
-    if (c == NULL) {
-        c = malloc(sizeof *c + hub.n);
-        if (c != NULL) {
-            *c = (struct hub_count){ .next = t->counts, .hub = { c->text, hub.n } };
-            memcpy(c->text, hub.p, hub.n);
-            t->counts = c;
-        }
+    at = count_of(t, hub);
+    if (*at == NULL && (*at = malloc(sizeof **at + hub.n)) != NULL) {
+        **at = (struct hub_count){ .hub = { (*at)->text, hub.n } };
+        memcpy((*at)->text, hub.p, hub.n);
     }
+    c = *at;
     if (c != NULL)
-        c->n = step > 0 ? c->n + 1 : c->n - 1;
+        c->n++;
     pthread_mutex_unlock(&t->counts_lock);
     return c != NULL;
+}
+
+static void count_one_less(struct sessions *t, berth_str hub)
+{
+    struct hub_count **at, *c;
+
+    pthread_mutex_lock(&t->counts_lock);
+    at = count_of(t, hub);
+    c = *at;
+    if (--c->n == 0) {
+        *at = c->next;
+        free(c);
+    }
+    pthread_mutex_unlock(&t->counts_lock);
 }
 
 size_t sessions_count(struct sessions *t, berth_str hub)
@@ -196,7 +208,7 @@ size_t sessions_count(struct sessions *t, berth_str hub)
     size_t n;
 
     pthread_mutex_lock(&t->counts_lock);
-    c = count_of(t, hub);
+    c = *count_of(t, hub);
     n = c == NULL ? 0 : c->n;
     pthread_mutex_unlock(&t->counts_lock);
     return n;
@@ -259,7 +271,7 @@ berth_err sessions_join(struct sessions *t, const struct session_claim *claim, s
     old = find(sh, s->hash, s->hub, s->device_id);
     prior->live = old != NULL;
     /* Without a message the old one would live on unseen: then the new one does not begin. */
-    if ((old != NULL && !session_post(old, &end)) || (old == NULL && !count(t, s->hub, 1))) {
+    if ((old != NULL && !session_post(old, &end)) || (old == NULL && !count_one(t, s->hub))) {
         pthread_mutex_unlock(&sh->lock);
         free(s);
         return BERTH_E_MEMORY;
@@ -292,7 +304,7 @@ bool sessions_leave(struct session *s)
     last = !s->superseded;
     pthread_mutex_unlock(&sh->lock);
     if (last)
-        (void)count(s->table, s->hub, -1);
+        count_one_less(s->table, s->hub);
     s->owner = NULL;
     session_unref(s);
     return last;

@@ -1,6 +1,7 @@
 #include "ops/daemon_impl.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,15 +36,47 @@ static void put_store(struct berth_buf *b, struct store *s)
     put_store_metric(b, "failed_total", "counter", stats.failed);
     put_store_metric(b, "checkpoints_total", "counter", stats.checkpoints);
     put_store_metric(b, "queued", "gauge", stats.queued);
+    put_store_metric(b, "log_pages", "gauge", stats.log_pages);
+    put_store_metric(b, "memory_bytes", "gauge", stats.memory_bytes);
+}
+
+static void put_metric(struct berth_buf *b, const char *name, const char *type, const char *help,
+                       uint64_t value)
+{
+    char line[384];
+
+    (void)snprintf(line, sizeof line, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", name, help, name,
+                   type, name, (unsigned long long)value);
+    berth_buf_put(b, berth_str_of(line));
 }
 
 static void put_counter(struct berth_buf *b, const char *name, const char *help, uint64_t value)
 {
-    char line[384];
+    put_metric(b, name, "counter", help, value);
+}
 
-    (void)snprintf(line, sizeof line, "# HELP %s %s\n# TYPE %s counter\n%s %llu\n", name, help,
-                   name, name, (unsigned long long)value);
-    berth_buf_put(b, berth_str_of(line));
+static void put_gauge(struct berth_buf *b, const char *name, const char *help, uint64_t value)
+{
+    put_metric(b, name, "gauge", help, value);
+}
+
+/* What is in use tells a leak from memory that malloc merely keeps. */
+static void put_heap(struct berth_buf *b)
+{
+    struct mallinfo2 heap = mallinfo2();
+
+    put_gauge(b, "berth_heap_used_bytes", "heap in use", heap.uordblks + heap.hblkhd);
+    put_gauge(b, "berth_heap_free_bytes", "heap that is free and kept for later", heap.fordblks);
+}
+
+static void put_events(struct berth_buf *b, const struct daemon *d)
+{
+    struct hub_events_counts n;
+
+    hub_events_count(d->common.events, &n);
+    put_gauge(b, "berth_hub_events_hubs", "hubs with messages or watchers", n.hubs);
+    put_gauge(b, "berth_hub_events_kept", "messages kept for those who watch", n.events);
+    put_gauge(b, "berth_hub_events_bytes", "memory that they take", n.bytes);
 }
 
 static void put_forensics(struct berth_buf *b, const struct daemon *d)
@@ -83,6 +116,8 @@ static void answer_metrics(struct daemon *d, struct http_exchange *x)
     put_store(&b, d->store);
     trust_put_metrics(d->trust, &b);
     put_forensics(&b, d);
+    put_events(&b, d);
+    put_heap(&b);
     http_respond(x, b.over ? 500 : 200, &type, 1, berth_buf_str(&b));
     free(text);
 }

@@ -36,6 +36,8 @@
       "registrations answered assigning")                                                          \
     X(registrations_refused, "berth_registrations_refused_total", "counter",                       \
       "registrations refused, failed or disabled")                                                 \
+    X(registrations_open, "berth_registrations_open", "gauge",                                     \
+      "registration operations under way")                                                         \
     X(decisions_repeated, "berth_decisions_repeated_total", "counter",                             \
       "decisions taken again because a record had changed")                                        \
     X(service_requests, "berth_service_requests_total", "counter", "service API requests")         \

@@ -223,6 +223,62 @@ static void test_watches(void **state)
     assert_int_equal(woken[2], 1);
 }
 
+/* ---- hubs that go ---- */
+
+static struct hub_events_counts kept(void)
+{
+    struct hub_events_counts n;
+
+    hub_events_count(events, &n);
+    return n;
+}
+
+/* However many hubs there were: nothing is left of those that are gone. */
+static void test_forget(void **state)
+{
+    (void)state;
+    assert_int_equal(hub_events_last(events, HUB), 0);
+    assert_int_equal(ask(0, NULL).count, 0);
+    assert_int_equal(kept().hubs, 0); /* who only looks leaves nothing behind */
+    for (int i = 0; i < 3; i++)
+        add(HUB, "dev", BERTH_STR("0123456789"));
+    add(BERTH_STR("hub2.example"), "dev", BERTH_STR("x"));
+    assert_int_equal(kept().hubs, 2);
+    assert_int_equal(kept().events, 4);
+    assert_in_range(kept().bytes, 4 * 10, 4 * 300);
+    hub_events_forget(events, HUB);
+    hub_events_forget(events, HUB);
+    assert_int_equal(kept().hubs, 1);
+    assert_int_equal(kept().events, 1);
+    assert_int_equal(ask(0, NULL).count, 0);
+    add(HUB, "dev", BERTH_STR("x")); /* a hub of the same name */
+    assert_int_equal(first_sequence(ask(3, NULL)), 1);
+}
+
+static void test_forget_watched(void **state)
+{
+    int woken = 0;
+    struct hub_watch w = { .loop = loop, .woken = on_woken, .user = &woken };
+
+    (void)state;
+    add(HUB, "dev", BERTH_STR("x"));
+    assert_true(hub_events_watch(events, HUB, 1, &w));
+    hub_events_forget(events, HUB);
+    assert_int_equal(kept().hubs, 1);
+    assert_int_equal(kept().events, 0);
+    add(HUB, "dev", BERTH_STR("x")); /* made again, while W waits */
+    turn();
+    assert_int_equal(woken, 1);
+    hub_events_forget(events, HUB);
+    assert_int_equal(kept().hubs, 1); /* W has yet to end */
+    assert_false(hub_watch_end(&w));
+    assert_int_equal(kept().hubs, 0);
+    assert_false(hub_watch_end(&w));
+    assert_true(hub_events_watch(events, HUB, 0, &w));
+    assert_true(hub_watch_end(&w));
+    assert_int_equal(kept().hubs, 0);
+}
+
 /* ---- audit ---- */
 
 static size_t audit_ask(struct audit *a, uint64_t after, size_t room, uint64_t *last,
@@ -318,8 +374,9 @@ static void test_audit_is_shown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ROW(test_order), ROW(test_one_device), ROW(test_count_bound), ROW(test_bytes_bound),
-        ROW(test_watch), ROW(test_watches),    ROW(test_audit),       ROW(test_audit_is_shown),
+        ROW(test_order), ROW(test_one_device),     ROW(test_count_bound), ROW(test_bytes_bound),
+        ROW(test_watch), ROW(test_watches),        ROW(test_forget),      ROW(test_forget_watched),
+        ROW(test_audit), ROW(test_audit_is_shown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,6 +136,29 @@ static void test_late_and_woken(void **state)
     rig_free(r);
 }
 
+/* Hubs may come and go for ever: their messages go with them. */
+static void test_hub_goes(void **state)
+{
+    const char *hub = "line9.test.example";
+    struct berth_hub_event e = { .device_id = BERTH_STR("dev"), .payload = BERTH_STR("x") };
+    struct rig *r = rig_new();
+    struct hub_events_counts n;
+
+    (void)state;
+    assert_int_equal(
+        rig_ask(r, &(struct rig_request){ .line = "PUT /berth/v1/hubs/Line9.test.example",
+                                          .body = "{}" })
+            ->status,
+        200);
+    assert_true(hub_events_add(common_of(r)->events, berth_str_of(hub), &e));
+    hub_events_count(common_of(r)->events, &n);
+    assert_int_equal(n.hubs, 1);
+    assert_int_equal(ask(r, "DELETE /berth/v1/hubs/Line9.test.example")->status, 204);
+    hub_events_count(common_of(r)->events, &n);
+    assert_int_equal(n.hubs, 0);
+    rig_free(r);
+}
+
 static void test_client_goes(void **state)
 {
     struct rig *r = rig_new();
@@ -290,17 +313,12 @@ static void test_connection_state(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cursor),
-        cmocka_unit_test(test_missed),
-        cmocka_unit_test(test_waits),
-        cmocka_unit_test(test_waits_in_vain),
-        cmocka_unit_test(test_late_and_woken),
-        cmocka_unit_test(test_client_goes),
-        cmocka_unit_test(test_daemon_stops),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_bound_of_monitors),
-        cmocka_unit_test(test_audit),
-        cmocka_unit_test(test_connection_state),
+        cmocka_unit_test(test_cursor),         cmocka_unit_test(test_missed),
+        cmocka_unit_test(test_waits),          cmocka_unit_test(test_waits_in_vain),
+        cmocka_unit_test(test_late_and_woken), cmocka_unit_test(test_hub_goes),
+        cmocka_unit_test(test_client_goes),    cmocka_unit_test(test_daemon_stops),
+        cmocka_unit_test(test_refusals),       cmocka_unit_test(test_bound_of_monitors),
+        cmocka_unit_test(test_audit),          cmocka_unit_test(test_connection_state),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

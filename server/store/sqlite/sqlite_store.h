@@ -36,10 +36,12 @@ BERTH_MUST_USE berth_err sqlite_store_attach(struct store *s, const struct store
 /* After every port was detached: writes what is queued, checkpoints, closes. */
 void sqlite_store_close(struct store *s);
 
-/* For /metrics: counters since the open. */
+/* For /metrics: counters since the open, and what is now. */
 struct sqlite_store_stats {
     uint64_t commits, changes, batches, stale, failed, checkpoints;
-    uint64_t queued; /* waiting now */
+    uint64_t queued;       /* waiting */
+    uint64_t log_pages;    /* of the WAL, not yet in the database */
+    uint64_t memory_bytes; /* of SQLite, in the whole process; most is cached pages */
 };
 void sqlite_store_stats(struct store *s, struct sqlite_store_stats *out);
 

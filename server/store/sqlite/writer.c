@@ -360,6 +360,8 @@ void store_writer_stats(struct store_writer *w, struct sqlite_store_stats *out)
         .stale = atomic_load(&w->counts.stale),
         .failed = atomic_load(&w->counts.failed),
         .checkpoints = atomic_load(&w->counts.checkpoints),
+        .log_pages = (uint64_t)atomic_load(&w->wal_pages),
+        .memory_bytes = (uint64_t)sqlite3_memory_used(),
     };
     pthread_mutex_lock(&w->lock);
     out->queued = w->queued;

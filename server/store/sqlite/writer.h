@@ -30,8 +30,8 @@ struct store_writer {
     uint64_t version; /* last one given */
     int window_ms, idle_ms;
     bool answer_early;
-    int wal_pages;       /* in the WAL after the last commit; 0: nothing to checkpoint */
-    int wal_pages_limit; /* checkpoint when past it */
+    atomic_int wal_pages; /* in the WAL after the last commit; 0: nothing to checkpoint */
+    int wal_pages_limit;  /* checkpoint when past it */
 
     pthread_t thread;
     bool running;
