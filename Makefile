@@ -1,7 +1,7 @@
 # The front door. CMake does the work: see CMakeLists.txt and CMakePresets.json.
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test lint coverage check-deep crash siege bench fuzz install deb offline-bundle clean format help
+.PHONY: build demo test lint coverage check-deep crash siege bench soak fuzz install deb offline-bundle clean format help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -45,6 +45,11 @@ bench: ## what berth costs beside nginx, mosquitto and openssl, and how that gro
 	@tools/need build bench
 	@tools/build release -DBUILD_TESTING=OFF
 	@bench/run $(if $(SAVE),--save)
+
+soak: ## MINUTES (60) of mixed load: memory, files and database at start, middle and end; no growth that is not explained
+	@tools/need build bench
+	@tools/build release -DBUILD_TESTING=OFF
+	@node bench/soak/main.mjs --minutes $(or $(MINUTES),60)
 
 fuzz: ## every fuzz target for SECONDS (60)
 	@tools/need build fuzz

@@ -1,0 +1,144 @@
+// Each quantity at start, middle and end; what explains its growth, with a figure; and what is left that nothing explains.
+const KIB = 1024
+const MIB = 1024 * KIB
+// Below this nothing is told from noise: a connection more or less, a page of the allocator.
+const HEAP_NOISE = 192 * KIB
+const RESIDENT_NOISE = 768 * KIB
+// server/store/sqlite: 16,000 pages, a quarter more for each time that a backup was in the way, and the batch that passed it
+const WAL_MAX = (16_000 + 2 * 4_000 + 1_000) * (4096 + 24)
+const SQLITE_MAX = (16 + 3 * 2 + 3) * MIB // the writer's cache, two loops' and the main thread's, statements
+const WAL_INDEX = 32 * KIB * 8
+const DATABASE_NOISE = 384 * KIB // pages half full, twins that got another property
+const PROGRAM_MAX = 20 * MIB // the program and its libraries, once all of it was used
+
+const HOUR_MS = 3_600_000
+
+// By least squares, an hour.
+function slope(samples, key) {
+  const points = samples.map((s) => [s.at / HOUR_MS, s[key]])
+  const n = points.length
+  const [mx, my] = [0, 1].map((k) => points.reduce((sum, p) => sum + p[k], 0) / n)
+  const sxx = points.reduce((sum, [x]) => sum + (x - mx) ** 2, 0)
+  return sxx === 0 ? 0 : points.reduce((sum, [x, y]) => sum + (x - mx) * (y - my), 0) / sxx
+}
+
+const registrations = (r) =>
+  r.end.metrics.berth_registrations_assigned_total - r.start.metrics.berth_registrations_assigned_total
+
+function row(r, what, key, unit, explain) {
+  const [start, middle, end] = [r.start, r.middle, r.end].map(typeof key === 'function' ? key : (s) => s[key])
+  const grown = end - start
+  const derived = typeof key === 'function' ? r.samples.map((s) => ({ at: s.at, v: key(s) })) : r.samples
+  const verdict = explain({ start, middle, end, grown })
+  return {
+    what,
+    unit,
+    start,
+    middle,
+    end,
+    hourly: slope(derived, typeof key === 'function' ? 'v' : key),
+    perRegistration: grown / Math.max(1, registrations(r)),
+    ...verdict,
+  }
+}
+
+// PARTS: [why, how much]; the rest may be NOISE.
+function sum(grown, parts, noise) {
+  const explained = parts.filter(([, n]) => n > 0)
+  const left = grown - explained.reduce((total, [, n]) => total + n, 0)
+  return { ok: left <= noise, parts: explained, left, noise }
+}
+
+const same = ({ grown }) => ({ ok: grown <= 0, parts: [], left: grown, noise: 0 })
+const zero = ({ start, middle, end }) => {
+  const most = Math.max(start, middle, end)
+  return { ok: most === 0, parts: [], left: most, noise: 0 }
+}
+const within = (bound, why) => ({ grown }, most) => ({
+  ok: most <= bound,
+  parts: grown > 0 && most <= bound ? [[why, grown]] : [],
+  left: Math.max(0, most - bound),
+  noise: 0,
+  bound,
+})
+
+const most = (r, key) => Math.max(...[...r.samples, r.start, r.middle, r.end].map((s) => s[key]))
+const delta = (r, key) => r.end[key] - r.start[key]
+
+function memory(r) {
+  const sqlite = ['SQLite, within its bound', r.end.sqlite <= SQLITE_MAX ? delta(r, 'sqlite') : 0]
+  const kept = ['messages kept for monitors', delta(r, 'events')]
+  const rest = (s) => s.heapUsed - s.sqlite - s.events
+  return [
+    row(r, 'SQLite memory', 'sqlite', 'MiB', (v) => within(SQLITE_MAX, 'page caches to their bound')(v, most(r, 'sqlite'))),
+    row(r, 'messages kept', 'events', 'MiB', (v) => within(4 * MIB, 'rings of two hubs')(v, r.end.events)),
+    row(r, 'heap in use', 'heapUsed', 'MiB', (v) => sum(v.grown, [sqlite, kept], HEAP_NOISE)),
+    row(r, 'heap but for these two', rest, 'MiB', (v) => sum(v.grown, [], HEAP_NOISE)),
+    row(r, 'heap free, kept', 'heapFree', 'MiB', (v) => sum(v.grown, [], 4 * MIB)),
+    row(r, 'memory, anonymous', 'anonymous', 'MiB', (v) =>
+      sum(v.grown, [sqlite, kept, ['heap free, kept by malloc', delta(r, 'heapFree')]], RESIDENT_NOISE),
+    ),
+    row(r, 'memory, mapped files', 'mapped', 'MiB', (v) =>
+      within(PROGRAM_MAX + WAL_INDEX, 'pages of the program first used')(v, most(r, 'mapped')),
+    ),
+    row(r, 'resident memory (RSS)', 'rss', 'MiB', (v) =>
+      sum(
+        v.grown,
+        [sqlite, kept, ['heap free, kept by malloc', delta(r, 'heapFree')], ['mapped files', delta(r, 'mapped')]],
+        RESIDENT_NOISE,
+      ),
+    ),
+  ]
+}
+
+function files(r) {
+  const connected = delta(r, 'connections')
+  return [
+    row(r, 'open files: sockets', 'sockets', '', (v) => sum(v.grown, [['connections open', connected]], 2)),
+    ...['database', 'pipes', 'eventPolls', 'otherFiles'].map((key) =>
+      row(r, `open files: ${key}`, key, '', (v) => same(v)),
+    ),
+    row(r, 'threads', 'threads', '', same),
+    row(r, 'files in the data directory', 'dataFiles', '', same),
+  ]
+}
+
+function disk(r) {
+  const fresh = (r.done['new device'] ?? 0) - r.warm.newDevices
+  const expected = fresh * r.perDevice.database * 1.15 // inserted in between, pages are less full than in one go
+  return [
+    row(r, 'database, pages in use', 'dbUsed', 'MiB', (v) =>
+      sum(v.grown, [[`${fresh} new devices`, Math.min(v.grown, expected)]], DATABASE_NOISE),
+    ),
+    row(r, 'database, pages free', 'dbFree', 'MiB', (v) => sum(v.grown, [], MIB)),
+    row(r, 'write-ahead log, file', 'wal', 'MiB', (v) => within(WAL_MAX, 'log to its bound')(v, most(r, 'wal'))),
+  ]
+}
+
+function state(r) {
+  return [
+    row(r, 'hub sessions', 'sessions', '', (v) => ({ ok: v.end <= 151, parts: [], left: 0, noise: 0, bound: 151 })),
+    row(r, 'registrations under way', 'underWay', '', zero),
+    row(r, 'commits waiting', 'queued', '', zero),
+    row(r, 'hubs with messages or watchers', 'eventHubs', '', (v) => ({ ok: v.end <= 2, parts: [], left: 0, noise: 0, bound: 2 })),
+  ]
+}
+
+function count(what, n, detail = '') {
+  return { what, unit: '', start: 0, middle: 0, end: n, ok: n === 0, parts: [], left: n, noise: 0, detail }
+}
+
+export function judge(r) {
+  return [
+    ...memory(r),
+    ...files(r),
+    ...disk(r),
+    ...state(r),
+    count('told assigned, not kept', r.fate.lost, r.fate.some.join(' ')),
+    count(
+      'what should not have been',
+      Object.values(r.odd).reduce((total, { count }) => total + count, 0),
+      Object.keys(r.odd).join('; '),
+    ),
+  ]
+}
