@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { chores, endAll, endPeer } from './chores.mjs'
 import { deeds } from './deeds.mjs'
 import { judge } from './judge.mjs'
-import { sample } from './sample.mjs'
+import { mappings, sample } from './sample.mjs'
 import { table } from './table.mjs'
 import { plot } from './plot.mjs'
 import { warmUp } from './warm-up.mjs'
@@ -114,7 +114,7 @@ class Load {
     for (const wire of this.world.held ?? []) wire.reset()
     this.world.held = []
     await sleep(SETTLE_MS)
-    return sample(this.world)
+    return { ...(await sample(this.world)), mappings: mappings(this.world.pid) }
   }
 }
 

@@ -57,6 +57,19 @@ function cpuSeconds(pid) {
 
 const files = (dir) => fs.readdirSync(dir, { recursive: true }).length
 
+// Resident bytes of each anonymous mapping, by its address: where memory grew.
+export function mappings(pid) {
+  const found = {}
+  let at
+  for (const line of fs.readFileSync(`/proc/${pid}/smaps`, 'utf8').split('\n')) {
+    const head = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ (\d+) *(.*)$/.exec(line)
+    if (head) at = `${head[1]} ${head[5] || head[3]}`
+    const n = /^Anonymous: +(\d+) kB$/.exec(line)
+    if (n) found[at] = Number(n[1]) * 1024
+  }
+  return found
+}
+
 export async function sample(w) {
   const status = fields(`/proc/${w.pid}/status`)
   const rollup = fields(`/proc/${w.pid}/smaps_rollup`)
