@@ -7,6 +7,8 @@ const RESIDENT_NOISE = 768 * KIB
 // server/store/sqlite: 16,000 pages, a quarter more for each time that a backup was in the way, and the batch that passed it
 const WAL_MAX = (16_000 + 2 * 4_000 + 1_000) * (4096 + 24)
 const SQLITE_MAX = (16 + 3 * 2 + 3) * MIB // the writer's cache, two loops' and the main thread's, statements
+const SPARE = 516 * KIB // a block of a registration: mapped, and touched as far as it was used
+const SPARE_MAX = 2 * 64
 const WAL_INDEX = 32 * KIB * 8
 const DATABASE_NOISE = 384 * KIB // pages half full, twins that got another property
 const PROGRAM_MAX = 20 * MIB // the program and its libraries, once all of it was used
@@ -68,12 +70,14 @@ const delta = (r, key) => r.end[key] - r.start[key]
 function memory(r) {
   const sqlite = ['SQLite, within its bound', r.end.sqlite <= SQLITE_MAX ? delta(r, 'sqlite') : 0]
   const kept = ['messages kept for monitors', delta(r, 'events')]
-  const rest = (s) => s.heapUsed - s.sqlite - s.events
+  const spare = ['blocks of registrations', delta(r, 'spare') * SPARE]
+  const rest = (s) => s.heapUsed - s.sqlite - s.events - s.spare * SPARE
   return [
     row(r, 'SQLite memory', 'sqlite', 'MiB', (v) => within(SQLITE_MAX, 'page caches to their bound')(v, most(r, 'sqlite'))),
     row(r, 'messages kept', 'events', 'MiB', (v) => within(4 * MIB, 'rings of two hubs')(v, r.end.events)),
-    row(r, 'heap in use', 'heapUsed', 'MiB', (v) => sum(v.grown, [sqlite, kept], HEAP_NOISE)),
-    row(r, 'heap but for these two', rest, 'MiB', (v) => sum(v.grown, [], HEAP_NOISE)),
+    row(r, 'blocks of registrations', 'spare', '', (v) => within(SPARE_MAX, '64 of each loop')(v, most(r, 'spare'))),
+    row(r, 'heap in use', 'heapUsed', 'MiB', (v) => sum(v.grown, [sqlite, kept, spare], HEAP_NOISE)),
+    row(r, 'heap but for these three', rest, 'MiB', (v) => sum(v.grown, [], HEAP_NOISE)),
     row(r, 'heap free, kept', 'heapFree', 'MiB', (v) => sum(v.grown, [], 4 * MIB)),
     row(r, 'memory, anonymous', 'anonymous', 'MiB', (v) =>
       sum(v.grown, [sqlite, kept, ['heap free, kept by malloc', delta(r, 'heapFree')]], RESIDENT_NOISE),

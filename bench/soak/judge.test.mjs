@@ -25,6 +25,7 @@ const base = {
   wal: 64 * MIB,
   connections: 160,
   sessions: 150,
+  spare: 100,
   underWay: 0,
   queued: 0,
 }
@@ -54,13 +55,18 @@ test('a steady run is good', () => assert.deepEqual(bad(run()), []))
 
 test('a leak of heap is one, in use and resident', () => {
   const found = bad(run({ heapUsed: MIB, anonymous: MIB, rss: MIB }))
-  assert.deepEqual(found, ['heap in use', 'heap but for these two', 'memory, anonymous', 'resident memory (RSS)'])
+  assert.deepEqual(found, ['heap in use', 'heap but for these three', 'memory, anonymous', 'resident memory (RSS)'])
 })
 
 test("SQLite's cache may grow to its bound, and no further", () => {
   const grown = (n) => run({ sqlite: n, heapUsed: n, anonymous: n, rss: n })
   assert.deepEqual(bad(grown(15 * MIB)), [])
   assert.ok(bad(grown(16 * MIB)).includes('SQLite memory'))
+})
+
+test('a block of a registration more is one, however large', () => {
+  assert.deepEqual(bad(run({ spare: 2, heapUsed: MIB })), [])
+  assert.deepEqual(bad(run({ spare: 29, heapUsed: 29 * 516 * 1024 })), ['blocks of registrations'])
 })
 
 test('a bound that was passed in between is passed', () => {

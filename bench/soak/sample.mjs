@@ -98,6 +98,7 @@ export async function sample(w) {
     connections: metrics.berth_connections_open,
     sessions: metrics.berth_hub_sessions_open,
     underWay: metrics.berth_registrations_open,
+    spare: metrics.berth_registrations_spare,
     queued: metrics.berth_store_queued,
     logBytes: w.log.bytes,
     logLines: w.log.lines,

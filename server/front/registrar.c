@@ -32,6 +32,7 @@ static struct registration *take(struct registrar *r)
     if (g != NULL) {
         r->free = g->next;
         r->free_count--;
+        metrics_add(r->f->metrics, registrations_spare, -1);
     } else {
         g = malloc(sizeof *g);
     }
@@ -72,6 +73,7 @@ static void give_back(struct registration *g)
     g->next = r->free;
     r->free = g;
     r->free_count++;
+    metrics_add(r->f->metrics, registrations_spare, 1);
 }
 
 void registrar_free(struct registrar *r)

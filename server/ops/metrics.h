@@ -38,6 +38,8 @@
       "registrations refused, failed or disabled")                                                 \
     X(registrations_open, "berth_registrations_open", "gauge",                                     \
       "registration operations under way")                                                         \
+    X(registrations_spare, "berth_registrations_spare", "gauge",                                   \
+      "memory blocks of finished registrations, kept for the next ones")                           \
     X(decisions_repeated, "berth_decisions_repeated_total", "counter",                             \
       "decisions taken again because a record had changed")                                        \
     X(service_requests, "berth_service_requests_total", "counter", "service API requests")         \
