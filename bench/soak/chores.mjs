@@ -13,7 +13,11 @@ process.on('exit', () => {
 
 function start(w, args, options = {}) {
   const env = { ...process.env, BERTH_PROFILE: path.join(w.daemon.dir, 'data/profile.ini') }
-  const child = spawn(process.env.BERTH, args, { env, stdio: ['ignore', 'ignore', 'pipe'], ...options })
+  const child = spawn(process.env.BERTH, args, {
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    ...options,
+  })
   children.add(child)
   child.on('exit', () => children.delete(child))
   return child
@@ -37,9 +41,19 @@ function run(w, args) {
 async function backup(w) {
   const file = path.join(w.daemon.dir, 'soak.berth')
   const passphrase = path.join(w.daemon.dir, 'passphrase')
-  if (!fs.existsSync(passphrase)) fs.writeFileSync(passphrase, 'long enough for a soak\n', { mode: 0o600 })
+  if (!fs.existsSync(passphrase))
+    fs.writeFileSync(passphrase, 'long enough for a soak\n', { mode: 0o600 })
   const data = path.join(w.daemon.dir, 'data')
-  const args = ['backup', '--data-dir', data, '--output', file, '--force', '--passphrase-file', passphrase]
+  const args = [
+    'backup',
+    '--data-dir',
+    data,
+    '--output',
+    file,
+    '--force',
+    '--passphrase-file',
+    passphrase,
+  ]
   await run(w, args)
   if (!w.whole) fs.rmSync(file, { force: true })
 }

@@ -27,11 +27,16 @@ async function register(w, device, transport) {
   else w.note(`a registration over ${transport}: ${status}`, device.id)
 }
 
-const known = (transport) => (w) => register(w, w.device(fleetId(number(w.options.devices))), transport)
+const known = (transport) => (w) =>
+  register(w, w.device(fleetId(number(w.options.devices))), transport)
 
 async function newDevice(w) {
   w.newDevices = (w.newDevices ?? 0) + 1
-  await register(w, w.device(`new-${String(w.newDevices).padStart(6, '0')}`), transports[w.newDevices % 3])
+  await register(
+    w,
+    w.device(`new-${String(w.newDevices).padStart(6, '0')}`),
+    transports[w.newDevices % 3],
+  )
 }
 
 // Its group names another hub now and then, so it moves with its twin. (Every period has a round of them.)
@@ -81,17 +86,27 @@ async function otherRefusals(w) {
     [device.httpRequest().replaceAll(w.scope, '0neFFFFFFFF'), [401]],
     [device.httpRequest(undefined, '{"registrationId":'), [400]],
     [device.httpRequest().replace('/register?', '/registers?'), [404]],
-    [`PUT /${device.resource}/register?api-version=2021-06-01 HTTP/1.1\r\nHost: localhost\r\n\r\n`, [400, 401]],
+    [
+      `PUT /${device.resource}/register?api-version=2021-06-01 HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+      [400, 401],
+    ],
     ['GET /enrollments/x?api-version=2021-10-01 HTTP/1.1\r\nHost: localhost\r\n\r\n', [401]],
-    ['GET /devices/x?api-version=2021-04-12 HTTP/1.1\r\nHost: localhost\r\nAuthorization: SharedAccessSignature sr=x\r\n\r\n', [401]],
-    [`POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, [400]],
+    [
+      'GET /devices/x?api-version=2021-04-12 HTTP/1.1\r\nHost: localhost\r\nAuthorization: SharedAccessSignature sr=x\r\n\r\n',
+      [401],
+    ],
+    [
+      `POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+      [400],
+    ],
     [`GET /x HTTP/1.1\r\nHost: localhost\r\nX: ${'v'.repeat(20_000)}\r\n\r\n`, [431]],
     ['NONSENSE\r\n\r\n', [400]],
   ])
   const wire = await w.connect(w.daemon.httpsPort, peer())
   wire.write(asked[0])
   const status = await wire.until((got) => statuses(got)[0])
-  if (![...asked[1], 429].includes(status)) w.note(`a bad request: ${status}`, asked[0].slice(0, 80))
+  if (![...asked[1], 429].includes(status))
+    w.note(`a bad request: ${status}`, asked[0].slice(0, 80))
   wire.end()
 }
 
@@ -103,7 +118,14 @@ async function badPackets(w) {
     [mqtt.connect(`${w.hub}/${fleetId(3)}/?${HUB}`, 'SharedAccessSignature sr=x&sig=y&se=1')],
     [device.connectPacket(), mqtt.publish('devices/x/messages/events/', 'x')],
     [device.connectPacket(), packet(0x62, [0, 1])],
-    [device.connectPacket(), mqtt.subscribe(), mqtt.publish('$dps/registrations/GET/iotdps-get-operationstatus/?$rid=1&operationId=none', '')],
+    [
+      device.connectPacket(),
+      mqtt.subscribe(),
+      mqtt.publish(
+        '$dps/registrations/GET/iotdps-get-operationstatus/?$rid=1&operationId=none',
+        '',
+      ),
+    ],
     [device.connectPacket(), mqtt.subscribe(), mqtt.register('{"payload":')],
   ])
   const talk = await Talk.open(w, 'mqtt', peer())
@@ -118,7 +140,11 @@ async function badHandshakes(w) {
   if (way < 3) {
     const wire = await openTcp(port, peer())
     await wire.write(
-      [Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'), mqtt.connect('a', 'b'), randomBytes(300)][way],
+      [
+        Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+        mqtt.connect('a', 'b'),
+        randomBytes(300),
+      ][way],
     )
     await wire.closed(1500)
     wire.end()
@@ -138,7 +164,11 @@ async function badHandshakes(w) {
 
 // ---- sessions ----
 
-const reported = (n) => ({ temperature: n % 100, firmware: { version: `1.${n % 10}` }, line: 'north' })
+const reported = (n) => ({
+  temperature: n % 100,
+  firmware: { version: `1.${n % 10}` },
+  line: 'north',
+})
 
 async function session(w) {
   const device = w.device(fleetId(number(Math.min(SESSIONS, w.options.devices))))
@@ -146,9 +176,11 @@ async function session(w) {
   if (talk === undefined) return w.note('a session was refused', device.id)
   const n = number(1000)
   for (let i = 0; i < 3; i++) device.telemetry(talk, i)
-  if ((await device.readTwin(talk, n)) === undefined && !talk.wire.ended) w.note('no twin came', device.id)
+  if ((await device.readTwin(talk, n)) === undefined && !talk.wire.ended)
+    w.note('no twin came', device.id)
   device.report(talk, n + 1, reported(n))
-  if ((await talk.until(3, 1)) === undefined && !talk.wire.ended) w.note('no answer to a reported patch', device.id)
+  if ((await talk.until(3, 1)) === undefined && !talk.wire.ended)
+    w.note('no answer to a reported patch', device.id)
   if (n % 3 === 0) return talk.reset()
   if (n % 3 === 1) talk.write(mqtt.disconnect)
   talk.end()
@@ -161,7 +193,9 @@ export async function fillIdle(w) {
 // Devices that only stay, as most do; one more and the oldest goes, in the middle of nothing.
 async function idle(w) {
   w.idle ??= []
-  const device = w.device(fleetId(w.options.devices - 1 - ((w.idleAt = (w.idleAt ?? -1) + 1) % IDLE)))
+  const device = w.device(
+    fleetId(w.options.devices - 1 - ((w.idleAt = (w.idleAt ?? -1) + 1) % IDLE)),
+  )
   const talk = await device.session('mqtt', w.hub, 1200)
   if (talk === undefined) return w.note('an idle session was refused', device.id)
   w.idle.push(talk)
@@ -258,7 +292,9 @@ async function forgottenRegistration(w) {
 async function policies(w) {
   const path = `/berth/v1/policies/line-${number(3)}`
   await w.api('PUT', path, [200, 409], { body: { rights: 'EnrollmentRead' } })
-  await w.api('POST', `${path}/regeneratekey`, [200, 404], { body: { keyType: pick(['primary', 'secondary']) } })
+  await w.api('POST', `${path}/regeneratekey`, [200, 404], {
+    body: { keyType: pick(['primary', 'secondary']) },
+  })
   if (Math.random() < 0.5) await w.api('DELETE', path, [204, 404])
 }
 
@@ -281,19 +317,29 @@ async function hold(w) {
   } else if (way === 3) {
     wire = await w.connect(w.daemon.httpsPort, peer())
     const [head] = device.httpRequest().split('{')
-    wire.write(`${head.replace(/Content-Length: \d+/, 'Content-Length: 50000')}{${' '.repeat(20_000)}`)
+    wire.write(
+      `${head.replace(/Content-Length: \d+/, 'Content-Length: 50000')}{${' '.repeat(20_000)}`,
+    )
   } else {
     wire = await w.connect(w.daemon.mqttsPort, peer()) // asks and does not read
     wire.socket.pause()
-    wire.write(Buffer.concat([device.connectPacket(), ...Array.from({ length: 500 }, () => mqtt.subscribe())]))
+    wire.write(
+      Buffer.concat([
+        device.connectPacket(),
+        ...Array.from({ length: 500 }, () => mqtt.subscribe()),
+      ]),
+    )
   }
   w.held.push(wire)
   if (w.held.length > HELD) w.held.shift().reset()
-  setTimeout(() => {
-    w.held = w.held.filter((one) => one !== wire)
-    if (way % 2) wire.end()
-    else wire.reset()
-  }, HOLD_MS + number(HOLD_MS)).unref()
+  setTimeout(
+    () => {
+      w.held = w.held.filter((one) => one !== wire)
+      if (way % 2) wire.end()
+      else wire.reset()
+    },
+    HOLD_MS + number(HOLD_MS),
+  ).unref()
 }
 
 // ---- hubs that come and go ----
@@ -309,7 +355,8 @@ async function passingHub(w) {
   await w.putGroup(group, key, { allocationPolicy: 'static', iotHubs: [hub] })
   for (const i of [1, 2, 3]) {
     const device = Device.ofGroup(w, `passing-${n}-${i}`, key)
-    if ((await device.register('mqtt')) !== 'assigned') w.note('a device of a passing hub', device.id)
+    if ((await device.register('mqtt')) !== 'assigned')
+      w.note('a device of a passing hub', device.id)
     const talk = await device.session('mqtt', hub)
     if (talk === undefined) {
       w.note('a session with a passing hub was refused', device.id)

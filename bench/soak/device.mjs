@@ -9,7 +9,7 @@ const REGISTER = '$dps/registrations/PUT/iotdps-register/?$rid=1'
 const HUB_API = 'api-version=2021-04-12'
 
 // Addresses of loopback: refusals of one must not throttle the others, and audit tells them apart.
-export const address = (n) => `127.1.${(n >> 8) & 255}.${(n & 255) || 1}`
+export const address = (n) => `127.1.${(n >> 8) & 255}.${n & 255 || 1}`
 
 // One secure context for all connections, as one client has.
 export function connector(daemon) {
@@ -128,11 +128,7 @@ export class Device {
     if (transport === 'http') return this.#registerHttp(options)
     const talk = await Talk.open(this.world, transport, options)
     try {
-      talk.write(
-        this.connectPacket(),
-        mqtt.subscribe(),
-        mqtt.publish(REGISTER, '{}'),
-      )
+      talk.write(this.connectPacket(), mqtt.subscribe(), mqtt.publish(REGISTER, '{}'))
       const answer = await talk.until(3)
       if (answer === undefined) return undefined
       const { topic, payload } = publication(answer)
@@ -187,7 +183,9 @@ export class Device {
 
   telemetry(talk, n, payload = JSON.stringify({ n, at: 'soak' })) {
     const bag = `idx=${n}&%24.ct=application%2Fjson&line=north`
-    return talk.write(mqtt.publish(`devices/${this.id}/messages/events/${bag}`, payload, 0x32, 100 + n))
+    return talk.write(
+      mqtt.publish(`devices/${this.id}/messages/events/${bag}`, payload, 0x32, 100 + n),
+    )
   }
 
   async readTwin(talk, rid) {
@@ -197,7 +195,11 @@ export class Device {
 
   report(talk, rid, values) {
     return talk.write(
-      mqtt.publish(`$iothub/twin/PATCH/properties/reported/?$rid=${rid}`, JSON.stringify(values), 0x30),
+      mqtt.publish(
+        `$iothub/twin/PATCH/properties/reported/?$rid=${rid}`,
+        JSON.stringify(values),
+        0x30,
+      ),
     )
   }
 }
@@ -207,7 +209,14 @@ export class Device {
 const hmac = (key, text) => createHmac('sha256', key).update(text).digest('base64')
 const hour = 3600
 
-function signed({ sr, key, se = Math.floor(Date.now() / 1000) + hour, text, sigText, skn = 'registration' }) {
+function signed({
+  sr,
+  key,
+  se = Math.floor(Date.now() / 1000) + hour,
+  text,
+  sigText,
+  skn = 'registration',
+}) {
   const sig = hmac(key, text ?? `${sr}\n${se}`)
   return `SharedAccessSignature sr=${sr}&sig=${sigText ? sigText(sig) : encodeURIComponent(sig)}&se=${se}&skn=${skn}`
 }
@@ -230,7 +239,8 @@ export const mistakes = (() => {
     ),
     'derived twice': derived((c) => hmac(Buffer.from(c.key, 'base64'), c.id)),
     'key text signed': (c) => signed({ sr: c.sr, key: c.key }),
-    'hex of the key': (c) => signed({ sr: c.sr, key: Buffer.from(c.key, 'base64').toString('hex') }),
+    'hex of the key': (c) =>
+      signed({ sr: c.sr, key: Buffer.from(c.key, 'base64').toString('hex') }),
     'group key itself': (c) => signed({ sr: c.sr, key: group(c) }),
     'decoded sr signed': (c) => {
       const se = Math.floor(Date.now() / 1000) + hour
@@ -246,14 +256,22 @@ export const mistakes = (() => {
       return signed({ sr: c.sr, se, text: `${c.sr}\r\n${se}`, key: Buffer.from(c.key, 'base64') })
     },
     expired: (c) =>
-      signed({ sr: c.sr, se: Math.floor(Date.now() / 1000) - 2 * hour, key: Buffer.from(c.key, 'base64') }),
+      signed({
+        sr: c.sr,
+        se: Math.floor(Date.now() / 1000) - 2 * hour,
+        key: Buffer.from(c.key, 'base64'),
+      }),
     'another scope': (c) =>
       signed({ sr: c.sr.replace(/^0ne/, '0nf'), key: Buffer.from(c.key, 'base64') }),
     'another ID': (c) => signed({ sr: `${c.sr}x`, key: Buffer.from(c.key, 'base64') }),
-    'of a hub': (c) => signed({ sr: `localhost%2Fdevices%2F${c.id}`, key: Buffer.from(c.key, 'base64') }),
+    'of a hub': (c) =>
+      signed({ sr: `localhost%2Fdevices%2F${c.id}`, key: Buffer.from(c.key, 'base64') }),
     'a key from nowhere': (c) => signed({ sr: c.sr, key: randomBytes(32) }),
     "another group's key": (c) =>
-      signed({ sr: c.sr, key: Buffer.from(hmac(Buffer.from(c.otherKey, 'base64'), `not-${c.id}`), 'base64') }),
+      signed({
+        sr: c.sr,
+        key: Buffer.from(hmac(Buffer.from(c.otherKey, 'base64'), `not-${c.id}`), 'base64'),
+      }),
     'no token': () => 'SharedAccessSignature',
   }
 })()

@@ -30,14 +30,19 @@ const base = {
   queued: 0,
 }
 
-// A run at whose end MORE is added to each quantity, and MIDWAY at a sample in between.
-function run(more = {}, rest = {}, midway = {}) {
-  const add = (to) => Object.fromEntries(Object.entries(base).map(([k, v]) => [k, v + (to[k] ?? 0)]))
-  const at = (minute, s, assigned) => ({ ...s, at: minute * 60_000, metrics: { berth_registrations_assigned_total: assigned } })
+// A run at whose end MORE is added to each quantity, HALF at its middle, and MIDWAY at a sample in between.
+function run(more = {}, rest = {}, midway = {}, half = {}) {
+  const add = (to) =>
+    Object.fromEntries(Object.entries(base).map(([k, v]) => [k, v + (to[k] ?? 0)]))
+  const at = (minute, s, assigned) => ({
+    ...s,
+    at: minute * 60_000,
+    metrics: { berth_registrations_assigned_total: assigned },
+  })
   const [start, end] = [at(0, add({}), 0), at(60, add(more), 50_000)]
   return judge({
     start,
-    middle: at(30, add({}), 25_000),
+    middle: at(30, add(half), 25_000),
     end,
     samples: [start, at(20, add(midway), 17_000), end],
     done: {},
@@ -55,13 +60,29 @@ test('a steady run is good', () => assert.deepEqual(bad(run()), []))
 
 test('a leak of heap is one, in use and resident', () => {
   const found = bad(run({ heapUsed: MIB, anonymous: MIB, rss: MIB }))
-  assert.deepEqual(found, ['heap in use', 'heap but for these three', 'memory, anonymous', 'resident memory (RSS)'])
+  assert.deepEqual(found, [
+    'heap in use',
+    'heap but for these three',
+    'memory, anonymous',
+    'resident memory (RSS)',
+  ])
 })
 
 test("SQLite's cache may grow to its bound, and no further", () => {
   const grown = (n) => run({ sqlite: n, heapUsed: n, anonymous: n, rss: n })
   assert.deepEqual(bad(grown(15 * MIB)), [])
   assert.ok(bad(grown(16 * MIB)).includes('SQLite memory'))
+})
+
+test('what fills once is full by the middle', () => {
+  const grown = { heapUsed: MIB, anonymous: MIB, rss: MIB }
+  assert.deepEqual(bad(run(grown, {}, {}, grown)), [])
+  const more = { heapUsed: 2 * MIB, anonymous: 2 * MIB, rss: 2 * MIB }
+  assert.equal(bad(run(more, {}, {}, grown)).length, 4)
+  assert.deepEqual(bad(run({ heapUsed: 2 * MIB }, {}, {}, { heapUsed: 2 * MIB })), [
+    'heap in use',
+    'heap but for these three',
+  ])
 })
 
 test('a block of a registration more is one, however large', () => {
@@ -96,6 +117,10 @@ test('open files, threads, queues and sessions come back to what they were', () 
 })
 
 test('one lost registration, or one oddity, is one too many', () => {
-  assert.deepEqual(bad(run({}, { fate: { lost: 1, some: ['dev-1'] } })), ['told assigned, not kept'])
-  assert.deepEqual(bad(run({}, { odd: { x: { count: 1, first: [] } } })), ['what should not have been'])
+  assert.deepEqual(bad(run({}, { fate: { lost: 1, some: ['dev-1'] } })), [
+    'told assigned, not kept',
+  ])
+  assert.deepEqual(bad(run({}, { odd: { x: { count: 1, first: [] } } })), [
+    'what should not have been',
+  ])
 })

@@ -1,6 +1,5 @@
 // soak - mixed load on a release daemon for MINUTES; what it holds at start, middle and end, and whether each growth is explained.
 // docs/internals/soak.md says how it is read. BERTH: the program, build/release/cli/berth when left out.
-import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -8,10 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { chores, endAll, endPeer } from './chores.mjs'
 import { deeds } from './deeds.mjs'
-import { judge } from './judge.mjs'
+import { tell } from './result.mjs'
 import { mappings, sample } from './sample.mjs'
-import { table } from './table.mjs'
-import { plot } from './plot.mjs'
 import { warmUp } from './warm-up.mjs'
 import { World } from './world.mjs'
 
@@ -58,7 +55,10 @@ class Load {
   constructor(world) {
     this.world = world
     this.nextChore = Object.fromEntries(
-      Object.entries(chores).map(([name, [every]], i) => [name, Date.now() + every * 1000 * hurry * ((i + 1) / 9)]),
+      Object.entries(chores).map(([name, [every]], i) => [
+        name,
+        Date.now() + every * 1000 * hurry * ((i + 1) / 9),
+      ]),
     )
   }
 
@@ -175,14 +175,7 @@ try {
     log: world.log,
     fate,
   }
-  result.rows = judge(result)
-  fs.mkdirSync(values.output, { recursive: true })
-  fs.writeFileSync(path.join(values.output, 'soak.json'), JSON.stringify(result, null, 1))
-  fs.writeFileSync(values.plot ?? path.join(values.output, 'soak.svg'), plot(result))
-  const text = table(result)
-  fs.writeFileSync(path.join(values.output, 'soak.txt'), text)
-  console.log(text)
-  code = result.rows.every((row) => row.ok) ? 0 : 1
+  code = tell(result, values.output, values.plot) ? 0 : 1
 } catch (error) {
   console.error(error.stack, world.odd)
 } finally {

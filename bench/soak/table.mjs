@@ -1,13 +1,15 @@
 // The result as a table in text.
 const MIB = 1024 * 1024
 
-const shown = (value, unit) => (unit === 'MiB' ? (value / MIB).toFixed(2) : String(Math.round(value * 10) / 10))
+const shown = (value, unit) =>
+  unit === 'MiB' ? (value / MIB).toFixed(2) : String(Math.round(value * 10) / 10)
 
 function explanation(row) {
   const unit = (n) => (row.unit === 'MiB' ? `${(n / MIB).toFixed(2)} MiB` : String(Math.round(n)))
   if (!row.ok) return `NOT EXPLAINED: ${unit(row.left)} ${row.detail ?? ''}`
   const parts = row.parts.map(([why, n]) => `${why} ${unit(n)}`)
-  if (row.bound !== undefined) parts.push(`bound ${row.unit === 'MiB' ? `${(row.bound / MIB).toFixed(0)} MiB` : row.bound}`)
+  if (row.bound !== undefined)
+    parts.push(`bound ${row.unit === 'MiB' ? `${(row.bound / MIB).toFixed(0)} MiB` : row.bound}`)
   if (parts.length > 0) return parts.join(', ')
   return row.end - row.start <= 0 ? 'no growth' : `noise, below ${unit(row.noise)}`
 }
@@ -42,7 +44,9 @@ export function table(result) {
   const seconds = (end.at - start.at) / 1000
   const since = (name) => end.metrics[name] - start.metrics[name]
   const share = (key) => `${(((end[key] - start[key]) / seconds) * 100).toFixed(1)} %`
-  const refusals = Object.keys(end.metrics).filter((k) => k.startsWith('berth_refusals_total{') && end.metrics[k] > start.metrics[k])
+  const refusals = Object.keys(end.metrics).filter(
+    (k) => k.startsWith('berth_refusals_total{') && end.metrics[k] > start.metrics[k],
+  )
   return [
     `${meta.minutes} minutes from ${meta.date}, ${meta.devices} known devices; ${meta.cores} cores ${meta.cpu}`,
     `${end.deeds - start.deeds} deeds; ${since('berth_connections_accepted_total')} connections, ` +
@@ -58,11 +62,19 @@ export function table(result) {
     '',
     quantities(result),
     '',
-    ...Object.entries(result.odd).map(([what, { count, first }]) => `ODD ${count} x ${what}\n    ${first.join('\n    ')}`),
-    `deeds: ${Object.entries(done).map(([name, n]) => `${name} ${n}`).join(', ')}`,
-    `log: ${Object.entries(log.byMessage).map(([name, n]) => `${name} ${n}`).join(', ')}`,
+    ...Object.entries(result.odd).map(
+      ([what, { count, first }]) => `ODD ${count} x ${what}\n    ${first.join('\n    ')}`,
+    ),
+    `deeds: ${Object.entries(done)
+      .map(([name, n]) => `${name} ${n}`)
+      .join(', ')}`,
+    `log: ${Object.entries(log.byMessage)
+      .map(([name, n]) => `${name} ${n}`)
+      .join(', ')}`,
     '',
-    result.rows.every((row) => row.ok) ? 'every growth is explained' : 'NOT every growth is explained',
+    result.rows.every((row) => row.ok)
+      ? 'every growth is explained'
+      : 'NOT every growth is explained',
     '',
   ].join('\n')
 }

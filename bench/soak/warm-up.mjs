@@ -33,7 +33,8 @@ const refusals = (w) =>
       return { d, token: mistaken(d, 'a key from nowhere') }
     },
     (d, answer) => {
-      if (answer.status !== 401 && answer.status !== 429) w.note(`before the start, refused: ${answer.status}`)
+      if (answer.status !== 401 && answer.status !== 429)
+        w.note(`before the start, refused: ${answer.status}`)
     },
   )
 
@@ -72,7 +73,11 @@ async function bursts(w) {
   for (let n = 0; n < BURSTS; n++) {
     const said = some.map((d) => d.httpRequest())
     wires.forEach((wire, i) => wire.write(said[i]))
-    await Promise.all(wires.map((wire) => wire.until((got) => got.toString('latin1').split('HTTP/1.1').length > n + 1)))
+    await Promise.all(
+      wires.map((wire) =>
+        wire.until((got) => got.toString('latin1').split('HTTP/1.1').length > n + 1),
+      ),
+    )
   }
   for (const wire of wires) wire.end()
 }

@@ -3,7 +3,13 @@ import https from 'node:https'
 import { once } from 'node:events'
 import net from 'node:net'
 import { Daemon } from '../../tests/sdk/daemon.mjs'
-import { call, hubConnectionString, parseConnectionString, request, sasToken } from '../../tests/sdk/rest.mjs'
+import {
+  call,
+  hubConnectionString,
+  parseConnectionString,
+  request,
+  sasToken,
+} from '../../tests/sdk/rest.mjs'
 import { connector, Device } from './device.mjs'
 
 export const DPS = 'api-version=2021-10-01'
@@ -33,7 +39,16 @@ export class World {
     w.opsPort = await freePort()
     const [httpsPort, mqttsPort] = [await freePort(), await freePort()]
     w.daemon = new Daemon([
-      ...['--hostname', 'localhost', '--listen', '127.0.0.1', '--loops', '2', '--log-level', 'info'],
+      ...[
+        '--hostname',
+        'localhost',
+        '--listen',
+        '127.0.0.1',
+        '--loops',
+        '2',
+        '--log-level',
+        'info',
+      ],
       ...['--https-port', String(httpsPort), '--mqtts-port', String(mqttsPort)],
       ...['--ops-port', String(w.opsPort)],
     ])
@@ -110,7 +125,10 @@ export class World {
       headers: { Host: HostName, Authorization, ...headers },
     })
     if (!statuses.includes(answer.status))
-      this.note(`${method} ${path.replace(/[?].*/, '').replace(/\d+/g, 'N')}: ${answer.status}`, JSON.stringify(answer.body))
+      this.note(
+        `${method} ${path.replace(/[?].*/, '').replace(/\d+/g, 'N')}: ${answer.status}`,
+        JSON.stringify(answer.body),
+      )
     return answer
   }
 
@@ -122,7 +140,8 @@ export class World {
   async seed(count, device, onStatus) {
     const agents = Array.from(
       { length: AT_ONCE },
-      (_, i) => new https.Agent({ keepAlive: true, maxSockets: 1, localAddress: `127.2.0.${i + 1}` }),
+      (_, i) =>
+        new https.Agent({ keepAlive: true, maxSockets: 1, localAddress: `127.2.0.${i + 1}` }),
     )
     let next = 0
     await Promise.all(
@@ -153,7 +172,14 @@ export class World {
     let next
     do {
       const headers = { 'x-ms-max-item-count': '1000', ...(next && { 'x-ms-continuation': next }) }
-      const page = await call(this.daemon, this.service, 'GET', '/berth/v1/registrations', undefined, headers)
+      const page = await call(
+        this.daemon,
+        this.service,
+        'GET',
+        '/berth/v1/registrations',
+        undefined,
+        headers,
+      )
       for (const r of page.body) ids.set(r.registrationId, r.status)
       next = page.headers['x-ms-continuation']
     } while (next !== undefined)
