@@ -9,7 +9,9 @@ berth_str dev_injected(enum berth_reason why)
 #undef X
     };
 
-    return why >= BERTH_REASON_COUNT ? (berth_str){ 0 } : berth_str_of(messages[why]);
+    if (why >= BERTH_REASON_COUNT)
+        return (berth_str){ 0 };
+    return berth_str_of(messages[why]);
 }
 
 berth_str dev_message(const struct dev *d, enum berth_reason why)
