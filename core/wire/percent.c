@@ -19,7 +19,8 @@ void berth_percent_put(struct berth_buf *b, berth_str s)
     }
 }
 
-/* The next decoded byte of *S, or -1 for a broken escape. *S is not empty. */
+/* The next decoded byte of *S, or -1 for a broken escape and for NUL, in either spelling. *S is not
+ * empty. */
 static int next(berth_str *s)
 {
     char c = s->p[0];
@@ -29,13 +30,13 @@ static int next(berth_str *s)
     if (c == '%') {
         int high = s->n < 3 ? -1 : ascii_hex_value(s->p[1]);
         int low = s->n < 3 ? -1 : ascii_hex_value(s->p[2]);
-        if (high < 0 || low < 0 || (high | low) == 0)
+        if (high < 0 || low < 0)
             return -1;
         value = high << 4 | low;
         used = 3;
     }
     *s = berth_str_sub(*s, used, s->n);
-    return value;
+    return value == 0 ? -1 : value;
 }
 
 berth_err berth_percent_decode(berth_str s, struct berth_buf *out)

@@ -96,6 +96,18 @@ static void test_decode(void **state)
     }
 }
 
+/* What is refused escaped is refused as it is: its writer would escape it. */
+static void test_nul_as_it_is(void **state)
+{
+    char out[4];
+    struct berth_buf b;
+
+    (void)state;
+    berth_buf_init(&b, out, sizeof out);
+    assert_int_equal(berth_percent_decode(BERTH_STR("a\0b"), &b), BERTH_E_SYNTAX);
+    assert_false(berth_percent_ieq(BERTH_STR("a\0b"), BERTH_STR("a\0b")));
+}
+
 static const struct {
     const char *name, *coded, *plain;
     bool want;
@@ -181,9 +193,10 @@ static void test_api_version(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pairs),     cmocka_unit_test(test_every_byte),
-        cmocka_unit_test(test_decode),    cmocka_unit_test(test_ieq),
-        cmocka_unit_test(test_query_get), cmocka_unit_test(test_api_version),
+        cmocka_unit_test(test_pairs),       cmocka_unit_test(test_every_byte),
+        cmocka_unit_test(test_decode),      cmocka_unit_test(test_nul_as_it_is),
+        cmocka_unit_test(test_ieq),         cmocka_unit_test(test_query_get),
+        cmocka_unit_test(test_api_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
