@@ -107,7 +107,7 @@ static void play(const struct session *s, const struct capture *c, bool byte_by_
     if ((s->r->api & (DPS | HUB)) != 0)
         stage_enroll(&stage, s->w->assigning_first);
     else
-        stage_put_device(&stage);
+        stage_put_device(&stage, STAGE_SERVICE);
     play_first(&stage, s);
     loop_hold_wall(stage.front.front.loop, clock_ms(s, c));
     talk_play(&stage, c, &how, out);

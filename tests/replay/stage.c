@@ -104,7 +104,7 @@ void stage_enroll(struct stage *s, bool assigning_first)
     front_rig_put(&s->front, &rec);
 }
 
-void stage_put_device(struct stage *s)
+void stage_put_device(struct stage *s, const char *hub)
 {
     static unsigned char memory[256 * 1024];
     struct berth_hub_device d;
@@ -112,7 +112,7 @@ void stage_put_device(struct stage *s)
     struct berth_arena a;
 
     berth_arena_init(&a, memory, sizeof memory);
-    berth_hub_device_init(&d, BERTH_STR(STAGE_SERVICE), BERTH_STR(STAGE_DEVICE), 1,
+    berth_hub_device_init(&d, berth_str_of(hub), BERTH_STR(STAGE_DEVICE), 1,
                           loop_now_ms(s->front.front.loop));
     memset(d.keys.primary.bytes, 'a', d.keys.primary.n = 32);
     memset(d.keys.secondary.bytes, 'b', d.keys.secondary.n = 32);

@@ -27,8 +27,8 @@ void stage_close(struct stage *s);
 /* The individual enrollment of STAGE_DEVICE: its key, its hub, desired properties {"interval":30}.
  */
 void stage_enroll(struct stage *s, bool assigning_first);
-/* A device in the hub that service clients ask. */
-void stage_put_device(struct stage *s);
+/* STAGE_DEVICE in a hub, as that hub's service clients made it. */
+void stage_put_device(struct stage *s, const char *hub);
 /* What STAGE_HUB's devices sent, as JSON. Static storage. */
 const char *stage_events(struct stage *s);
 /* What the next operation will be called. */

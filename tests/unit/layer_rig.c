@@ -100,20 +100,24 @@ void rig_offer(struct rig *r, const void *p, size_t n)
         hand_over(r);
 }
 
+void rig_event(struct rig *r)
+{
+    uv_run(loop_uv(r->l.loop), UV_RUN_NOWAIT);
+    if (r->closed)
+        return;
+    if (r->close_wanted) {
+        rig_close(r);
+    } else if (r->resumed) {
+        r->resumed = false;
+        if (r->in.n > 0)
+            hand_over(r);
+    }
+}
+
 void rig_turn(struct rig *r)
 {
-    for (int i = 0; i < 100; i++) {
-        uv_run(loop_uv(r->l.loop), UV_RUN_NOWAIT);
-        if (r->closed)
-            continue;
-        if (r->close_wanted) {
-            rig_close(r);
-        } else if (r->resumed) {
-            r->resumed = false;
-            if (r->in.n > 0)
-                hand_over(r);
-        }
-    }
+    for (int i = 0; i < 100; i++)
+        rig_event(r);
 }
 
 void rig_drain(struct rig *r, size_t n)

@@ -32,8 +32,10 @@ void rig_init(struct rig *r, struct loop *l);
 void rig_deinit(struct rig *r);
 /* Offers N bytes, as a socket would: while something is left over they wait for resume. */
 void rig_offer(struct rig *r, const void *p, size_t n);
-/* Carries out what a socket would do in later events, until nothing changes: offers again after
- * resume; tells CLOSED after close. */
+/* One turn of the loop, then what a socket would do in a later event: offers again after resume;
+ * tells CLOSED after close. */
+void rig_event(struct rig *r);
+/* The same in later events, until nothing changes. */
 void rig_turn(struct rig *r);
 /* Makes room for N more bytes and says so when a write had been cut short. */
 void rig_drain(struct rig *r, size_t n);
