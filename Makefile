@@ -1,7 +1,7 @@
 # The front door. CMake does the work: see CMakeLists.txt and CMakePresets.json.
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test lint coverage check-deep crash siege bench soak fuzz install deb offline-bundle clean format help
+.PHONY: build demo test lint coverage check-deep crash siege bench soak fuzz-campaign fuzz install deb offline-bundle clean format help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -55,6 +55,13 @@ fuzz: ## every fuzz target for SECONDS (60)
 	@tools/need build fuzz
 	@tools/build fuzz
 	@tests/fuzz/run $(or $(SECONDS),60)
+
+fuzz-campaign: ## every fuzz target for its budget of CPU time (hours), corpora and regressions kept, the table of docs/internals/fuzz.md. CPU=seconds for each
+	@tools/need build fuzz
+	@tools/build fuzz
+	@BERTH_FUZZ_CPU=$(CPU) tests/fuzz/campaign run
+	@tests/fuzz/campaign gather
+	@tests/fuzz/campaign report
 
 install: build ## into PREFIX (/usr/local), or DESTDIR
 	@cmake --install build/release --prefix $(or $(PREFIX),/usr/local)

@@ -105,6 +105,8 @@ static void settle(struct rig *rig, struct run *r)
             rig_drain(rig, 4096);
         if (rig->close_wanted)
             rig_close(rig);
+        if (rig->in.n > 0 && !rig->resumed) /* after some requests others have their turn */
+            (void)uv_run(loop_uv(rig->l.loop), UV_RUN_NOWAIT);
         if (rig->resumed)
             rig_turn(rig);
         if (r->waiting == NULL && !rig->starved && !rig->resumed && rig->out.n == out &&
