@@ -1,6 +1,7 @@
 /* replay_main.c - a fuzz target without a fuzzer: each file of the directories given, in their
  * order, as one input. A directory that is not there holds nothing. */
 #include <dirent.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 #define INPUT_MAX (1 << 20)
 #define PATH_SIZE 4096
 
-static char present[PATH_SIZE];
+static char present[PATH_SIZE]; /* the input that is played */
 
-/* An abort tells the stack; which input it was only this knows. */
 static void play(const char *path)
 {
     static uint8_t bytes[INPUT_MAX];
@@ -55,26 +55,30 @@ static unsigned play_all(const char *directory)
     return n < 0 ? 0 : (unsigned)n;
 }
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAS_ASAN 1
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define HAS_ASAN 1
-#endif
-#ifdef HAS_ASAN
-void __asan_on_error(void);
-void __asan_on_error(void)
+static void tell(void)
 {
     (void)fprintf(stderr, "input: %s\n", present);
 }
-#endif
+
+/* What a sanitizer calls before it ends the program; nobody does without one. */
+void __asan_on_error(void);
+void __asan_on_error(void)
+{
+    tell();
+}
+
+static void on_abort(int number)
+{
+    (void)number; /* ends the program as it returns */
+    tell();
+}
 
 /* The count that tests/run adds up, one test for each directory that held something. */
 int main(int argc, char **argv)
 {
     unsigned inputs = 0, tests = 0;
 
+    (void)signal(SIGABRT, on_abort);
     for (int i = 1; i < argc; i++) {
         unsigned n = play_all(argv[i]);
         inputs += n;
