@@ -22,6 +22,7 @@ const base = {
   dataFiles: 13,
   dbUsed: 20 * MIB,
   dbFree: 0,
+  dbRoom: 2 * MIB,
   wal: 64 * MIB,
   connections: 160,
   sessions: 150,
@@ -47,7 +48,7 @@ function run(more = {}, rest = {}, midway = {}, half = {}) {
     samples: [start, at(20, add(midway), 17_000), end],
     done: {},
     warm: { newDevices: 0 },
-    perDevice: { database: 800 },
+    perDevice: { rows: 800 },
     odd: {},
     fate: { lost: 0, some: [] },
     ...rest,
@@ -96,8 +97,12 @@ test('a bound that was passed in between is passed', () => {
 
 test('the database may grow by the new devices alone', () => {
   const more = { dbUsed: 4 * MIB }
-  assert.deepEqual(bad(run(more)), ['database, pages in use'])
-  assert.deepEqual(bad(run(more, { done: { 'new device': 5000 } })), [])
+  const fresh = { done: { 'new device': 5000 } }
+  assert.deepEqual(bad(run(more)), ['database, rows', 'database, pages in use'])
+  assert.deepEqual(bad(run(more, fresh)), [])
+  assert.deepEqual(bad(run({ dbUsed: 8 * MIB }, fresh)).length, 2)
+  assert.deepEqual(bad(run({ dbUsed: 8 * MIB, dbRoom: 4 * MIB }, fresh)), [])
+  assert.deepEqual(bad(run({ dbUsed: 14 * MIB, dbRoom: 14 * MIB })), ['database, room in pages'])
 })
 
 test('open files, threads, queues and sessions come back to what they were', () => {

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { chores, endAll, endPeer } from './chores.mjs'
 import { deeds } from './deeds.mjs'
 import { tell } from './result.mjs'
-import { mappings, sample } from './sample.mjs'
+import { sample, settledSample } from './sample.mjs'
 import { warmUp } from './warm-up.mjs'
 import { World } from './world.mjs'
 
@@ -28,11 +28,12 @@ const { values } = parseArgs({
   },
 })
 const minutes = Number(values.minutes)
+// Idle sessions are all replaced once before the start: 150 of them, by 2 of 67 deeds.
 const options = {
   minutes,
   rate: Number(values.rate),
   devices: Number(values.devices),
-  warmUpS: Number(values['warm-up'] ?? Math.min(180, Math.max(40, minutes * 9))),
+  warmUpS: Number(values['warm-up'] ?? 60 + Math.ceil(5000 / Number(values.rate))),
 }
 const hurry = Math.min(1, Math.max(0.2, minutes / 20)) // chores come sooner in a short run
 process.env.BERTH ??= path.join(root, 'build/release/cli/berth')
@@ -114,7 +115,7 @@ class Load {
     for (const wire of this.world.held ?? []) wire.reset()
     this.world.held = []
     await sleep(SETTLE_MS)
-    return { ...(await sample(this.world)), mappings: mappings(this.world.pid) }
+    return settledSample(this.world)
   }
 }
 

@@ -49,6 +49,34 @@ function database(dir) {
   }
 }
 
+const B_TREE_PAGES = new Map([
+  [2, 12],
+  [5, 12],
+  [10, 8],
+  [13, 8],
+]) // type to size of its head, as in SQLite's file format
+
+function roomIn(page, at) {
+  const head = B_TREE_PAGES.get(page[at])
+  if (head === undefined) return 0
+  const cells = page.readUInt16BE(at + 3)
+  let room = page.readUInt16BE(at + 5) - (at + head + 2 * cells) + page[at + 7]
+  for (let block = page.readUInt16BE(at + 1), n = 0; block !== 0 && n < PAGE / 4; n++) {
+    room += page.readUInt16BE(block + 2)
+    block = page.readUInt16BE(block)
+  }
+  return room
+}
+
+// Bytes of the database's pages that no row takes. When nothing is under way, for then all is in the file itself.
+function roomInPages(dir) {
+  const text = fs.readFileSync(path.join(dir, 'data/berth.db'))
+  let room = 0
+  for (let from = 0; from + PAGE <= text.length; from += PAGE)
+    room += roomIn(text.subarray(from, from + PAGE), from === 0 ? 100 : 0)
+  return room
+}
+
 function cpuSeconds(pid) {
   const text = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
   const rest = text.slice(text.lastIndexOf(')') + 2).split(' ')
@@ -58,7 +86,7 @@ function cpuSeconds(pid) {
 const files = (dir) => fs.readdirSync(dir, { recursive: true }).length
 
 // Resident bytes of each anonymous mapping, by its address: where memory grew.
-export function mappings(pid) {
+function mappings(pid) {
   const found = {}
   let at
   for (const line of fs.readFileSync(`/proc/${pid}/smaps`, 'utf8').split('\n')) {
@@ -68,6 +96,15 @@ export function mappings(pid) {
     if (n) found[at] = Number(n[1]) * 1024
   }
   return found
+}
+
+// When nothing is under way: what takes longer to find out, too.
+export async function settledSample(w) {
+  return {
+    ...(await sample(w)),
+    mappings: mappings(w.pid),
+    dbRoom: roomInPages(w.daemon.dir),
+  }
 }
 
 export async function sample(w) {

@@ -2,7 +2,7 @@
 import { openTcp, mqtt } from '../../tests/e2e/raw.mjs'
 import { address, Device, mistaken } from './device.mjs'
 import { fillIdle, fleetId } from './deeds.mjs'
-import { sample } from './sample.mjs'
+import { settledSample } from './sample.mjs'
 
 const REFUSALS = 4600 // more than are kept, of devices
 const SERVICE_REFUSALS = 1100
@@ -91,12 +91,14 @@ async function ownDevices(w) {
 
 // Bytes of the database that one known device takes.
 export async function warmUp(w) {
-  const before = await sample(w)
+  const before = await settledSample(w)
   await devices(w)
   await new Promise((done) => setTimeout(done, 3000))
-  const after = await sample(w)
+  const after = await settledSample(w)
+  const each = (of) => (of(after) - of(before)) / w.options.devices
   const per = {
-    database: (after.dbUsed - before.dbUsed) / w.options.devices,
+    database: each((s) => s.dbUsed),
+    rows: each((s) => s.dbUsed - s.dbRoom),
     sqlite: after.sqlite - before.sqlite,
     anonymous: after.anonymous - before.anonymous,
   }

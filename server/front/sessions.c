@@ -195,6 +195,7 @@ static void count_one_less(struct sessions *t, berth_str hub)
     pthread_mutex_lock(&t->counts_lock);
     at = count_of(t, hub);
     c = *at;
+    assert(c != NULL); /* who leaves was counted */
     if (--c->n == 0) {
         *at = c->next;
         free(c);
