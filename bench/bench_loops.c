@@ -74,7 +74,7 @@ static void close_side(struct side *s)
 static void shake(const struct side *s)
 {
     SSL *server = SSL_new(s->server->ctx), *client = SSL_new(s->client);
-    BIO *up, *down;
+    BIO *up = NULL, *down = NULL;
     bool done = false;
 
     must(server != NULL && client != NULL && BIO_new_bio_pair(&up, 0, &down, 0) == 1,

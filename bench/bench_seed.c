@@ -3,6 +3,7 @@
  *
  *   bench_seed DIRECTORY devices HUB GROUP COUNT     a registration and a device each
  *   bench_seed DIRECTORY groups COUNT                with random keys */
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,8 +93,8 @@ static void add_device(struct seeder *s, size_t i, struct berth_arena *a,
                                     .assigned_hub = berth_str_of(s->hub),
                                     .operation_id = BERTH_STR("5.0.0.0123456789abcdef") };
 
-    (void)snprintf(text, sizeof text, "seed-%08zx-mac-a1-b2-c3-d4-e5-f6",
-                   (size_t)((uint32_t)i * 0x9e3779b1u)); /* keys come in no order */
+    (void)snprintf(text, sizeof text, "seed-%08" PRIx32 "-mac-a1-b2-c3-d4-e5-f6",
+                   (uint32_t)i * 0x9e3779b1u); /* keys come in no order */
     must(berth_arena_dup(a, berth_str_of(text), &r.id) == BERTH_OK, "arena");
     r.device_id = r.id;
     berth_hub_device_init(&d, r.assigned_hub, r.id, i + 1, s->now_ms);

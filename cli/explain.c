@@ -70,7 +70,7 @@ static void put_upper(char out[NEAREST_MAX + 1], const char *word)
 {
     size_t n = 0;
 
-    for (; word[n] != '\0' && n < NEAREST_MAX; n++)
+    for (; n < NEAREST_MAX && word[n] != '\0'; n++)
         out[n] = ascii_upper(word[n]);
     out[n] = '\0';
 }

@@ -18,6 +18,7 @@
 struct engine {
     const struct load_options *o;
     struct fleet *fleet;
+    struct device device; /* the one that starts */
     SSL_CTX *ctx;
     int epoll;
     struct conn_target https, mqtts;
@@ -181,12 +182,11 @@ static size_t choose_part(struct engine *e)
 
 static struct dialog *start_dialog(struct engine *e, const struct transport *t, uint64_t index)
 {
-    struct device device;
     struct dialog *d = NULL;
 
-    if (fleet_device(e->fleet, index, &device) == BERTH_OK)
-        d = t->start(t, e->fleet, &device);
-    e->fleet->crypto.wipe(e->fleet->crypto.ctx, &device.key, sizeof device.key);
+    if (fleet_device(e->fleet, index, &e->device) == BERTH_OK)
+        d = t->start(t, e->fleet, &e->device);
+    e->fleet->crypto.wipe(e->fleet->crypto.ctx, &e->device.key, sizeof e->device.key);
     return d;
 }
 

@@ -99,7 +99,7 @@ void tally_print(const struct tally *t, const struct load_options *o)
     print_times(o->mix_count > 1 ? "all" : o->mix[0].transport->name, &t->all);
     for (int i = 0; i < FAILURES; i++)
         if (t->failures[i].count > 0)
-            (void)printf("failed, %s: %" PRIu64 "; the first: %s\n", failure_name(i),
+            (void)printf("failed, %s: %" PRIu64 "; the first: %s\n", failure_name((enum failure)i),
                          t->failures[i].count, t->failures[i].first);
     (void)printf("this program: %.0f us of CPU each, %.0f %% of one core\n", cpu_each(t),
                  tally_share(t) * 100);
@@ -129,7 +129,7 @@ static void put_failures(const struct tally *t)
         berth_buf_init(&b, storage, sizeof storage);
         berth_json_escape(&b, berth_str_of(t->failures[i].first));
         (void)printf("%s\"%s\":{\"count\":%" PRIu64 ",\"first\":\"%.*s\"}", between,
-                     failure_name(i), t->failures[i].count, (int)b.n, b.p);
+                     failure_name((enum failure)i), t->failures[i].count, (int)b.n, b.p);
         between = ",";
     }
     (void)printf("}");

@@ -177,11 +177,12 @@ static bool count_one(struct sessions *t, berth_str hub)
 
     pthread_mutex_lock(&t->counts_lock);
     at = count_of(t, hub);
-    if (*at == NULL && (*at = malloc(sizeof **at + hub.n)) != NULL) {
-        **at = (struct hub_count){ .hub = { (*at)->text, hub.n } };
-        memcpy((*at)->text, hub.p, hub.n);
-    }
     c = *at;
+    if (c == NULL && (c = malloc(sizeof *c + hub.n)) != NULL) {
+        *c = (struct hub_count){ .hub = { c->text, hub.n } };
+        memcpy(c->text, hub.p, hub.n);
+        *at = c;
+    }
     if (c != NULL)
         c->n++;
     pthread_mutex_unlock(&t->counts_lock);
