@@ -9,7 +9,7 @@ file(GLOB pages CONFIGURE_DEPENDS docs/*.md)
 install(FILES README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md ${here}/deb/copyright
     DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/berth ${debian})
 install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/berth/docs ${debian})
-install(DIRECTORY docs/json docs/internals DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/berth/docs ${debian})
+install(DIRECTORY docs/json docs/internals docs/performance DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/berth/docs ${debian})
 install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/berth ${debian}
     PATTERN node_modules EXCLUDE)
 install(FILES ${here}/deb/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libberth-dev

@@ -84,10 +84,17 @@ function quoted(results) {
   return ['| | | |', '|---|---|---|', ...lines.filter(Boolean)].join('\n')
 }
 
+// Plots of RESULTS whose names begin with PREFIX: a page links only what a run has drawn.
+const plotLinks = (results, prefix) =>
+  Object.keys(plotsOf(results))
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => `\n![${name.replace('.svg', '').replaceAll('-', ' ')}](performance/${name})`)
+    .join('')
+
 const BLOCKS = {
   'results: machine': (r) => about(r.machine) + (r.disturbance ? `\n\n${r.disturbance}` : ''),
-  'results: targets': (r) => fenced(tableOf(r.rows.filter((row) => row.target !== 'g'))),
-  'results: growth': (r) => fenced(tableOf(r.rows.filter((row) => row.target === 'g'))),
+  'results: targets': (r) => fenced(tableOf(r.rows.filter((row) => row.target !== 'g'))) + plotLinks(r, 'targets'),
+  'results: growth': (r) => fenced(tableOf(r.rows.filter((row) => row.target === 'g'))) + plotLinks(r, 'growth'),
   'results: quoted': quoted,
 }
 
