@@ -90,7 +90,7 @@ async function registrations(sdk, rounds) {
 
 function tell(phase, figures, times) {
   for (const transport of TRANSPORTS) {
-    const sorted = times[transport].toSorted((a, b) => a - b)
+    const sorted = [...times[transport]].sort((a, b) => a - b)
     console.log(
       `${phase.padEnd(7)} ${transport.padEnd(8)} ${String(sorted.length).padStart(4)} registered` +
         `   p50 ${at(sorted, 0.5).toFixed(1).padStart(7)} ms   p99 ${at(sorted, 0.99).toFixed(1).padStart(7)} ms`,
