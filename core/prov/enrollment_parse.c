@@ -60,14 +60,17 @@ static berth_err refuse_id(struct parse *p, enum berth_reason reason, enum berth
 {
     char text[96];
     struct berth_buf b;
+    berth_str message;
     berth_err e;
 
     berth_buf_init(&b, text, sizeof text);
     berth_buf_put(&b, berth_str_of(p->e->is_group ? "enrollmentGroupId " : "registrationId "));
     berth_buf_put(&b, berth_str_of(berth_id_fault_text(fault)));
-    *p->why = (struct berth_refusal){ reason, { 0 } };
-    e = berth_arena_dup(p->a, berth_buf_str(&b), &p->why->message);
-    return e == BERTH_OK ? BERTH_E_SYNTAX : e;
+    e = berth_arena_dup(p->a, berth_buf_str(&b), &message);
+    if (e != BERTH_OK)
+        return e;
+    *p->why = (struct berth_refusal){ reason, message };
+    return BERTH_E_SYNTAX;
 }
 
 static berth_err read_id(struct parse *p, struct berth_json doc, berth_str addressed)

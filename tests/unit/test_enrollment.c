@@ -272,6 +272,8 @@ static const struct {
       "the ID in the body differs from the one addressed" },
     { "an address that is no ID", false, "dev 1", ONE(""), BAD_ID,
       "registrationId has a character that is not allowed" },
+    { "an address that is no group's ID", true, "line 7", GROUP(""), BERTH_WHY_GROUP_ID_INVALID,
+      "enrollmentGroupId has a character that is not allowed" },
     { "a device ID with a blank", false, "dev-1", ONE(",\"deviceId\":\"a b\""),
       BERTH_WHY_DEVICE_ID_INVALID, "deviceId breaks the rules of device IDs" },
     { "an empty device ID", false, "dev-1", ONE(",\"deviceId\":\"\""), BERTH_WHY_DEVICE_ID_INVALID,
@@ -646,6 +648,25 @@ static void test_round_trip(void **state)
         .is_group = true, .id = BERTH_STR("G"), .attestation = BERTH_ATTEST_SYMMETRIC_KEY });
 }
 
+static void test_bad_id_in_small_arenas(void **state)
+{
+    struct berth_refusal why = { 0 };
+    struct berth_enrollment e;
+    struct berth_arena a;
+    size_t size = 0;
+    berth_err got;
+
+    (void)state;
+    do {
+        berth_arena_init(&a, memory, size++);
+        got = berth_enrollment_parse(false, BERTH_STR("dev 1"), BERTH_STR(ONE("")), &a, &e, &why);
+        assert_true(got == BERTH_E_SYNTAX || why.reason == BERTH_WHY_NONE);
+    } while (got != BERTH_E_SYNTAX && size < sizeof memory);
+    assert_int_equal(got, BERTH_E_SYNTAX);
+    assert_true(size > 1);
+    assert_int_equal(why.reason, BAD_ID);
+}
+
 static void test_record_in_small_arenas(void **state)
 {
     struct berth_enrollment e = every_field(), back;
@@ -753,6 +774,7 @@ int main(void)
         cmocka_unit_test(test_bound_of_what_is_kept),
         cmocka_unit_test(test_every_prefix),
         cmocka_unit_test(test_small_arenas),
+        cmocka_unit_test(test_bad_id_in_small_arenas),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_record_in_small_arenas),
         cmocka_unit_test(test_damaged_records),

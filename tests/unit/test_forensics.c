@@ -621,6 +621,15 @@ static void test_warn(void **state)
     }
 }
 
+/* A signature proves; a distance in time only suggests. */
+static void test_inferred(void **state)
+{
+    (void)state;
+    for (int m = 0; m < BERTH_MISTAKE_COUNT; m++)
+        assert_int_equal(berth_mistake_is_inferred((enum berth_mistake)m),
+                         m == BERTH_MISTAKE_EXPIRED_LOCAL_TIME || m == BERTH_MISTAKE_SE_AHEAD);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -629,7 +638,7 @@ int main(void)
         cmocka_unit_test(test_individual),    cmocka_unit_test(test_crypto_failures),
         cmocka_unit_test(test_bound_of_work), cmocka_unit_test(test_ids_at_their_bounds),
         cmocka_unit_test(test_read),          cmocka_unit_test(test_other_id),
-        cmocka_unit_test(test_warn),
+        cmocka_unit_test(test_warn),          cmocka_unit_test(test_inferred),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
