@@ -18,6 +18,7 @@ async function startServers(ctx) {
     hs: await startDaemon(ctx, 'hs', { bare: true }),
     bare: await startBare(ctx, tls),
     nginx: await startNginx(ctx, tls),
+    nginxOwn: await startNginx(ctx, tls, { ownTls: true }),
     mosquitto: await startMosquitto(ctx, tls),
   }
 }
@@ -46,6 +47,7 @@ function loadsOf(ctx, up) {
     'mqtt-ws': { server: up.daemon, load: devices(up.daemon, 'mqtt-ws'), settle: true },
     https: { server: up.daemon, load: devices(up.daemon, 'https'), settle: true },
     nginx: { server: up.nginx, load: devices(up.nginx, 'https') },
+    'nginx, own TLS': { server: up.nginxOwn, load: devices(up.nginxOwn, 'https') },
     mosquitto: { server: up.mosquitto, load: to(up.mosquitto, 'pubsub') },
   }
 }
@@ -78,6 +80,7 @@ function rowsOf(raw) {
     { target: '2', what: 'MQTT registrations a second', ...alone(of('mqtt', 'rate'), '/s'), floor: 1500 },
     us('3', 'MQTT registration, all CPU', 'mqtt', 'all', 'mosquitto', 'all', { most: 1 }),
     us('4', 'HTTPS registration, all CPU', 'https', 'all', 'nginx', 'all', { most: 1.1 }),
+    us('-', 'HTTPS registration, all CPU', 'https', 'all', 'nginx, own TLS', 'all'),
     us('6', 'hs', 'hs', 'all', 'bare', 'all', { most: 1.05 }),
     us('6', 'hs with an echo', 'hs, echo', 'all', 'bare, echo', 'all', { most: 1.05 }),
     us('-', 'MQTT registration, loop', 'mqtt', 'loop', 'hs, echo', 'loop'),
