@@ -210,6 +210,10 @@
       "want of memory")                                                                            \
     X(TLS_HANDSHAKE_SLOW, 0, 0, "", "", "", "the TLS handshake took too long",                     \
       "look for packets that are lost, or a client that waits for something")                      \
+    X(TLS_HANDSHAKE_CROWDED, 0, 0, "", "", "",                                                     \
+      "so many clients connected at once that this one's handshake did not begin in time",         \
+      "nothing, when clients try again; else give the daemon more cores, or spread the clients "   \
+      "in time")                                                                                   \
     X(PLAIN_HTTP, 0, 0, "", "", "", "the client spoke HTTP without TLS to a TLS port",             \
       "use https:// and the port of HTTPS")                                                        \
     X(PLAIN_MQTT, 0, 0, "", "", "", "the client spoke MQTT without TLS to a TLS port",             \

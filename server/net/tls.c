@@ -9,6 +9,8 @@
 #define PLAIN_MAX     SSL3_RT_MAX_PLAIN_LENGTH
 #define TLS_CLOSE_MS  TLS_HANDSHAKE_MS /* for records the layer below has no room for */
 
+static const struct tls_info unknown = { .version = "", .cipher = "", .name_is_covered = true };
+
 static struct tls *tls_of(struct layer *l)
 {
     return (struct tls *)(void *)((char *)l - offsetof(struct tls, l));
@@ -63,7 +65,7 @@ void tls_flush(struct tls *t)
  * been wiped before, as it was read. */
 static void release_blocks(struct tls *t)
 {
-    if (t->wire.in != NULL || SSL_has_pending(t->ssl))
+    if (t->ssl == NULL || t->wire.in != NULL || SSL_has_pending(t->ssl))
         return; /* more is to come from them */
     SSL_clear_options(t->ssl, SSL_OP_CLEANSE_PLAINTEXT);
     (void)SSL_free_buffers(t->ssl);
@@ -116,7 +118,7 @@ void tls_finish(struct tls *t, bool notify)
     deadline_clear(&t->again);
     bytes_free(&t->partial);
     drop_kept(t);
-    if (notify && !t->broken) {
+    if (notify && !t->broken && t->ssl != NULL) {
         ERR_clear_error();
         SSL_shutdown(t->ssl);
         ERR_clear_error();
@@ -265,6 +267,12 @@ static size_t tls_input(struct layer *l, const uint8_t *p, size_t n)
     struct tls *t = tls_of(l);
     size_t used = 0;
 
+    if (t->ssl == NULL && !t->closing) {
+        if (!tls_queue_admits(t))
+            return 0;
+        if (!tls_handshake_begin(t))
+            close_below(t);
+    }
     for (size_t i = 0; i < n && t->first_n < sizeof t->first; i++)
         t->first[t->first_n++] = p[i];
     while (used < n && !t->closing && !stalled(t)) {
@@ -386,6 +394,7 @@ static void tls_closed(struct layer *l)
         l->above->ops->closed(l->above);
     else
         tls_handshake_left(t);
+    tls_queue_leave(t);
     deadline_clear(&t->limit);
     deadline_clear(&t->again);
     drop_all(t);
@@ -406,36 +415,24 @@ static const struct layer_ops tls_ops = {
 struct layer *tls_layer_new(struct tls_context *c, struct layer *tcp, const struct tls_options *o)
 {
     struct tls *t = calloc(1, sizeof *t);
-    SSL *ssl = SSL_new(c->ctx);
-    BIO *bio = BIO_new(c->bio);
 
-    if (t == NULL || ssl == NULL || bio == NULL) {
-        BIO_free(bio);
-        SSL_free(ssl);
-        free(t);
+    if (t == NULL)
         return NULL;
-    }
     t->l = (struct layer){ .ops = &tls_ops, .below = tcp, .loop = tcp->loop };
     t->o = o;
     t->context = c;
-    t->ssl = ssl;
     t->wire.out = loop_tx(tcp->loop);
-    BIO_set_data(bio, &t->wire);
-    BIO_set_init(bio, 1);
-    SSL_set_bio(ssl, bio, bio);
-    SSL_set_accept_state(ssl);
+    t->info = unknown;
     t->again.fn = on_again;
-    tls_handshake_begin(t);
+    tls_handshake_limit(t);
     return &t->l;
 }
 
 const struct tls_info *layer_tls_info(const struct layer *any)
 {
-    static const struct tls_info none = { .version = "", .cipher = "", .name_is_covered = true };
-
     while (any != NULL && any->ops != &tls_ops)
         any = any->below;
     if (any == NULL)
-        return &none;
+        return &unknown;
     return &((const struct tls *)(const void *)((const char *)any - offsetof(struct tls, l)))->info;
 }

@@ -40,8 +40,8 @@ BERTH_MUST_USE berth_err tls_certificates_new(struct tls_context *c, const struc
                                               size_t problem_size);
 /* NULL is fine. */
 void tls_certificates_free(struct tls_certificates *n);
-/* On C's loop: connections that come from now on get N, which is taken. Those that are up, or in
- * their handshake, keep what they began with. */
+/* On C's loop: connections whose handshake begins from now on get N, which is taken. Those that are
+ * up, or in their handshake, keep what they began with. */
 void tls_context_use(struct tls_context *c, struct tls_certificates *n);
 
 /* Called once the handshake is done: makes the layer above, or NULL to close. */
@@ -51,6 +51,7 @@ enum tls_failure {
     TLS_FAILED_OTHERWISE,
     TLS_FAILED_LEFT, /* the peer hung up */
     TLS_FAILED_SLOW,
+    TLS_FAILED_CROWDED,    /* so many began before it that its turn did not come in time */
     TLS_FAILED_CA_UNKNOWN, /* alerts of the peer's */
     TLS_FAILED_EXPIRED,
     TLS_FAILED_BAD_CERTIFICATE,
@@ -69,6 +70,8 @@ typedef void tls_failed(void *user, struct layer *tls, enum tls_failure what, co
 struct tls_options {
     tls_up *up;
     tls_failed *failed; /* NULL: none */
+    void (*waiting)(void *user,
+                    int by); /* so many more wait for a turn; NULL: nobody counts them */
     void *user;
 };
 

@@ -129,6 +129,7 @@ void tls_context_free(struct tls_context *c)
 {
     if (c == NULL)
         return;
+    deadline_clear(&c->turn);
     SSL_CTX_free(c->ctx);
     BIO_meth_free(c->bio);
     OSSL_LIB_CTX_free(c->lib);

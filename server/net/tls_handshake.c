@@ -25,7 +25,8 @@ static void report_failure(struct tls *t, enum tls_failure what, const char *rea
 
     if (t->o->failed == NULL)
         return;
-    fill_info(t);
+    if (t->ssl != NULL)
+        fill_info(t);
     t->o->failed(t->o->user, &t->l, seen != TLS_FAILED_OTHERWISE ? seen : what, reason);
 }
 
@@ -80,10 +81,31 @@ static void on_limit(struct deadline *d)
 {
     struct tls *t = (struct tls *)(void *)((char *)d - offsetof(struct tls, limit));
 
-    fail_handshake(t, TLS_FAILED_SLOW, "the handshake took too long");
+    if (tls_queue_has(t))
+        fail_handshake(t, TLS_FAILED_CROWDED, "its turn did not come in time");
+    else
+        fail_handshake(t, TLS_FAILED_SLOW, "the handshake took too long");
 }
 
-void tls_handshake_begin(struct tls *t)
+void tls_handshake_limit(struct tls *t)
 {
     deadline_set(t->l.loop, &t->limit, TLS_HANDSHAKE_MS, on_limit);
+}
+
+bool tls_handshake_begin(struct tls *t)
+{
+    SSL *ssl = SSL_new(t->context->ctx);
+    BIO *bio = BIO_new(t->context->bio);
+
+    if (ssl == NULL || bio == NULL) {
+        BIO_free(bio);
+        SSL_free(ssl);
+        return false;
+    }
+    BIO_set_data(bio, &t->wire);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(ssl, bio, bio);
+    SSL_set_accept_state(ssl);
+    t->ssl = ssl;
+    return true;
 }

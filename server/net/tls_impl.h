@@ -1,6 +1,6 @@
 /* net/tls_impl.h - what the parts of the tls layer share: tls.c the layer, tls_bio.c OpenSSL's way
- * to its bytes, tls_handshake.c the beginning, tls_failure.c why that failed, tls_context.c
- * settings and certificates. */
+ * to its bytes, tls_handshake.c the beginning, tls_queue.c who begins when, tls_failure.c why it
+ * failed, tls_context.c settings and certificates. */
 #ifndef NET_TLS_IMPL_H
 #define NET_TLS_IMPL_H
 
@@ -12,11 +12,18 @@
 
 #define TLS_CERT_LIST_MAX 32768 /* bytes of a client's certificate chain */
 
+/* Handshakes begun in one turn of the loop; the next ones wait for a later turn. */
+#define TLS_BEGIN_AT_ONCE 8
+
 struct tls_context {
     OSSL_LIB_CTX *lib;
     SSL_CTX *ctx;
     BIO_METHOD *bio;   /* tls_bio_method */
     char covered[256]; /* the name last found in the certificate: nearly always the next one too */
+    struct tls *first, **last; /* who waits for a turn, in the order in which they asked */
+    struct deadline turn;
+    int64_t turn_ms;
+    unsigned begun; /* in the turn of that time */
 };
 
 struct tls_certificates {
@@ -39,7 +46,8 @@ BIO_METHOD *tls_bio_method(void);
 struct tls {
     struct layer l;
     struct tls_context *context;
-    SSL *ssl;
+    SSL *ssl;                 /* NULL until the peer has said something, and has got its turn */
+    struct tls *next, **prev; /* prev NULL: does not wait for one */
     const struct tls_options *o;
     struct deadline limit; /* of the handshake, later of the closing */
     struct deadline again; /* a turn of the loop in which kept bytes are offered */
@@ -49,6 +57,7 @@ struct tls {
     struct bytes unsent;            /* records the layer below did not take */
     uint8_t first[TLS_FIRST_BYTES]; /* that the peer sent */
     size_t first_n;
+    bool admitted; /* has got its turn */
     bool full;     /* a write was taken in part: the layer above waits for WRITABLE */
     bool wanted;   /* the layer above asked for what is kept */
     bool offering; /* it is reading that: nothing within frees it */
@@ -65,8 +74,18 @@ void tls_flush(struct tls *t);
 /* Says close_notify when there is a session to end, then closes below once all has been taken. */
 void tls_finish(struct tls *t, bool notify);
 
+/* Whether the handshake of T may begin now. If not, T's input is asked for again (layer_resume)
+ * when it may: those who have a connection are served between the handshakes of those who want one,
+ * however many come at once, and the first to come are the first to be through. */
+bool tls_queue_admits(struct tls *t);
+bool tls_queue_has(const struct tls *t);
+/* Harmless when T does not wait. */
+void tls_queue_leave(struct tls *t);
+
 /* Gives the handshake its time. */
-void tls_handshake_begin(struct tls *t);
+void tls_handshake_limit(struct tls *t);
+/* Makes what it needs; false when memory is out. */
+bool tls_handshake_begin(struct tls *t);
 /* Takes it as far as the input goes. */
 void tls_handshake_go_on(struct tls *t);
 /* The peer closed the connection before it was done. */

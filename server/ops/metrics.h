@@ -22,6 +22,8 @@
       "times that a listening socket began to pause")                                              \
     X(handshakes_failed, "berth_tls_handshakes_failed_total", "counter",                           \
       "TLS handshakes that failed")                                                                \
+    X(handshakes_waiting, "berth_tls_handshakes_waiting", "gauge",                                 \
+      "connections whose TLS handshake waits for its turn")                                        \
     X(http_requests, "berth_http_requests_total", "counter", "HTTP requests taken whole")          \
     X(http_refused, "berth_http_refused_total", "counter",                                         \
       "HTTP requests refused as malformed, too large or too slow")                                 \

@@ -50,6 +50,13 @@ static void on_handshake_failed(void *user, struct layer *tls, enum tls_failure 
     connection_tls_failed(&d->w->front, tls, what, transports[d->protocol], reason);
 }
 
+static void on_waiting(void *user, int by)
+{
+    struct door *d = user;
+
+    metrics_add(&d->w->metrics, handshakes_waiting, by);
+}
+
 static struct layer *on_accept(void *user, struct layer *tcp, const struct peer *peer)
 {
     struct door *d = user;
@@ -149,7 +156,9 @@ static berth_err open_door(struct worker *w, enum protocol protocol, uint16_t po
     d->w = w;
     d->protocol = protocol;
     d->port = port;
-    d->tls = (struct tls_options){ .up = on_up, .failed = on_handshake_failed, .user = d };
+    d->tls = (struct tls_options){
+        .up = on_up, .failed = on_handshake_failed, .waiting = on_waiting, .user = d
+    };
     for (; d->count < c->listen_count; d->count++) {
         struct listener_options o = {
             .room = w->o.room,
