@@ -260,61 +260,68 @@ static bool is_wanted(const struct hub_events_query *q, const struct berth_hub_e
     return q->device_id.p == NULL || berth_str_eq(q->device_id, e->device_id);
 }
 
-size_t hub_events_put(struct hub_events *e, const struct hub_events_query *q, struct berth_buf *b,
-                      struct berth_arena *memory, uint64_t *next, uint64_t *missed)
+/* Appends what Q asks for and fits. One that does not fit an array of its own never will: it counts
+ * as missed. */
+static size_t put_wanted(const struct hub_ring *r, const struct hub_events_query *q,
+                         struct berth_buf *b, struct berth_arena *memory, uint64_t *next,
+                         uint64_t *missed)
 {
-    struct hub_ring *r = take_ring(e, q->hub, false);
     size_t count = 0;
 
-    *next = q->after;
-    *missed = 0;
-    if (r == NULL)
-        return 0;
-    pthread_mutex_lock(&r->lock);
-    if (*next > r->sequence)
-        *next = 0;
-    if (r->first != NULL && *next > 0 && r->first->event.sequence > *next + 1)
-        *missed = r->first->event.sequence - *next - 1;
     for (const struct kept *k = r->first; k != NULL; k = k->next) {
         if (k->event.sequence <= *next)
             continue;
         if (is_wanted(q, &k->event)) {
-            if (!put(k, count > 0, b, memory))
-                break;
-            count++;
+            if (put(k, count > 0, b, memory))
+                count++;
+            else if (count > 0)
+                return count;
+            else
+                ++*missed;
         }
         *next = k->event.sequence;
     }
-    pthread_mutex_unlock(&r->lock);
-    give_back(e, r);
+    *next = r->sequence; /* also those that went with their hub */
     return count;
 }
 
-/* ---- waiting ---- */
-
-bool hub_events_watch(struct hub_events *e, berth_str hub, uint64_t after, struct hub_watch *w)
+static void begin_watch(struct hub_ring *r, struct hub_watch *w)
 {
-    struct hub_ring *r = take_ring(e, hub, true);
-    bool waits;
+    w->next = r->watches;
+    w->prev = &r->watches;
+    if (w->next != NULL)
+        w->next->prev = &w->next;
+    r->watches = w;
+}
 
-    w->prev = NULL;
-    w->ring = r;
-    w->events = e;
+size_t hub_events_put(struct hub_events *e, const struct hub_events_query *q, struct berth_buf *b,
+                      struct berth_arena *memory, struct hub_watch *w, uint64_t *next,
+                      uint64_t *missed)
+{
+    struct hub_ring *r = take_ring(e, q->hub, w != NULL);
+    uint64_t after = q->after; /* Q may hold NEXT */
+    size_t count;
+
+    *next = 0;
+    *missed = 0;
     if (r == NULL)
-        return false;
+        return 0;
     pthread_mutex_lock(&r->lock);
-    waits = r->sequence == after;
+    if (after <= r->sequence)
+        *next = after;
+    if (r->first != NULL && *next > 0 && r->first->event.sequence > *next + 1)
+        *missed = r->first->event.sequence - *next - 1;
+    count = put_wanted(r, q, b, memory, next, missed);
+    bool waits = w != NULL && count == 0;
     if (waits) {
-        w->next = r->watches;
-        w->prev = &r->watches;
-        if (w->next != NULL)
-            w->next->prev = &w->next;
-        r->watches = w;
+        w->events = e;
+        w->ring = r;
+        begin_watch(r, w);
     }
     pthread_mutex_unlock(&r->lock);
     if (!waits)
-        (void)hub_watch_end(w);
-    return waits;
+        give_back(e, r);
+    return count;
 }
 
 bool hub_watch_end(struct hub_watch *w)

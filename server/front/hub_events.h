@@ -49,13 +49,19 @@ void hub_events_count(struct hub_events *e, struct hub_events_counts *out);
 uint64_t hub_events_last(struct hub_events *e, berth_str hub);
 
 /* Appends what fits of the events that Q asks for to the JSON array under way in B (with commas).
- * MEMORY is emptied for each. *NEXT: what to ask for as AFTER from now on; *MISSED: how many made
- * room before they were seen. Returns how many were appended. */
+ * MEMORY is emptied for each. *NEXT: what to ask for as AFTER from now on, it may be Q's own;
+ * *MISSED: how many made room before they were seen. Returns how many were appended. When that is
+ * none, W waits for the next event of the hub, from the same moment on; unless it is NULL, or
+ * memory is out (hub_watch_stands). */
 size_t hub_events_put(struct hub_events *e, const struct hub_events_query *q, struct berth_buf *b,
-                      struct berth_arena *memory, uint64_t *next, uint64_t *missed);
+                      struct berth_arena *memory, struct hub_watch *w, uint64_t *next,
+                      uint64_t *missed);
 
-/* Waits until HUB has an event after AFTER; false when it has one already, or memory is out. */
-bool hub_events_watch(struct hub_events *e, berth_str hub, uint64_t after, struct hub_watch *w);
+/* On its loop: from the beginning of the wait to hub_watch_end. */
+static inline bool hub_watch_stands(const struct hub_watch *w)
+{
+    return w->ring != NULL;
+}
 /* On its loop, after woken() too; twice is safe. True when W was still waiting; false when woken()
  * was or will be called. */
 bool hub_watch_end(struct hub_watch *w);

@@ -68,8 +68,8 @@ static void answer(struct monitor *m, struct berth_buf *body)
     call_send(m->c, 200, body, headers, n);
 }
 
-/* True when answered: with events, or with none because the time is over. */
-static bool try_answer(struct monitor *m)
+/* Answers with events, or with none because the time is over or memory is out; else waits. */
+static void go_on(struct monitor *m)
 {
     struct front *f = m->c->f;
     bool last = f->stopping || loop_mono_ms(f->loop) >= m->until_ms;
@@ -80,15 +80,12 @@ static bool try_answer(struct monitor *m)
     m->c->arena.n = m->mark;
     call_body(m->c, &body);
     berth_buf_put_char(&body, '[');
-    count = hub_events_put(f->common->events, &m->q, &body, &m->names, &m->q.after, &missed);
+    count = hub_events_put(f->common->events, &m->q, &body, &m->names, last ? NULL : &m->watch,
+                           &m->q.after, &missed);
     m->missed += missed;
-    if (count == 0 && !last)
-        return false;
-    answer(m, &body);
-    return true;
+    if (count > 0 || !hub_watch_stands(&m->watch))
+        answer(m, &body);
 }
-
-static void go_on(struct monitor *m);
 
 static void on_woken(void *user)
 {
@@ -96,16 +93,6 @@ static void on_woken(void *user)
 
     (void)hub_watch_end(&m->watch);
     go_on(m);
-}
-
-/* Between the look and the watch another event may have come: then it looks again. */
-static void go_on(struct monitor *m)
-{
-    struct front *f = m->c->f;
-
-    while (!try_answer(m))
-        if (hub_events_watch(f->common->events, m->q.hub, m->q.after, &m->watch))
-            return;
 }
 
 static void on_late(struct deadline *d)

@@ -132,7 +132,7 @@ const char *stage_events(struct stage *s)
     berth_buf_init(&b, text, sizeof text - 1);
     berth_arena_init(&a, names, sizeof names);
     berth_buf_put_char(&b, '[');
-    (void)hub_events_put(s->front.common.events, &q, &b, &a, &next, &missed);
+    (void)hub_events_put(s->front.common.events, &q, &b, &a, NULL, &next, &missed);
     berth_buf_put_char(&b, ']');
     text[b.n] = '\0';
     return text;

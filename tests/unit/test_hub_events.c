@@ -59,7 +59,7 @@ static struct page ask_in(uint64_t after, const char *device, size_t room)
     berth_buf_init(&b, text, room);
     berth_arena_init(&a, names, sizeof names);
     berth_buf_put_char(&b, '[');
-    p.count = hub_events_put(events, &q, &b, &a, &p.next, &p.missed);
+    p.count = hub_events_put(events, &q, &b, &a, NULL, &p.next, &p.missed);
     berth_buf_put_char(&b, ']');
     assert_false(b.over);
     assert_int_equal(berth_json_check(berth_buf_str(&b), &p.list, NULL), BERTH_OK);
@@ -70,6 +70,21 @@ static struct page ask_in(uint64_t after, const char *device, size_t room)
 static struct page ask(uint64_t after, const char *device)
 {
     return ask_in(after, device, sizeof text);
+}
+
+/* Whether W waits, having seen all up to AFTER. */
+static bool waits_after(uint64_t after, struct hub_watch *w)
+{
+    struct hub_events_query q = { .hub = HUB, .after = after };
+    uint64_t next, missed;
+    struct berth_arena a;
+    struct berth_buf b;
+
+    berth_buf_init(&b, text, sizeof text);
+    berth_arena_init(&a, names, sizeof names);
+    bool none = hub_events_put(events, &q, &b, &a, w, &next, &missed) == 0;
+    assert_true(none == hub_watch_stands(w));
+    return none;
 }
 
 static int64_t first_sequence(struct page p)
@@ -186,7 +201,7 @@ static void test_watch(void **state)
     struct hub_watch w = { .loop = loop, .woken = on_woken, .user = &woken };
 
     (void)state;
-    assert_true(hub_events_watch(events, HUB, 0, &w));
+    assert_true(waits_after(0, &w));
     add(BERTH_STR("hub2.example"), "dev", BERTH_STR("x"));
     turn();
     assert_int_equal(woken, 0);
@@ -195,9 +210,9 @@ static void test_watch(void **state)
     assert_int_equal(woken, 0); /* in an event of its own */
     assert_false(hub_watch_end(&w));
     turn();
-    assert_int_equal(woken, 1);                         /* once */
-    assert_false(hub_events_watch(events, HUB, 1, &w)); /* there is one already */
-    assert_true(hub_events_watch(events, HUB, 2, &w));
+    assert_int_equal(woken, 1);       /* once */
+    assert_false(waits_after(1, &w)); /* there is one already */
+    assert_true(waits_after(2, &w));
     assert_true(hub_watch_end(&w));
     assert_false(hub_watch_end(&w));
     add(HUB, "dev", BERTH_STR("x"));
@@ -213,7 +228,7 @@ static void test_watches(void **state)
     (void)state;
     for (int i = 0; i < 3; i++) {
         w[i] = (struct hub_watch){ .loop = loop, .woken = on_woken, .user = &woken[i] };
-        assert_true(hub_events_watch(events, HUB, 0, &w[i]));
+        assert_true(waits_after(0, &w[i]));
     }
     assert_true(hub_watch_end(&w[1]));
     add(HUB, "dev", BERTH_STR("x"));
@@ -262,7 +277,7 @@ static void test_forget_watched(void **state)
 
     (void)state;
     add(HUB, "dev", BERTH_STR("x"));
-    assert_true(hub_events_watch(events, HUB, 1, &w));
+    assert_true(waits_after(1, &w));
     hub_events_forget(events, HUB);
     assert_int_equal(kept().hubs, 1);
     assert_int_equal(kept().events, 0);
@@ -274,7 +289,7 @@ static void test_forget_watched(void **state)
     assert_false(hub_watch_end(&w));
     assert_int_equal(kept().hubs, 0);
     assert_false(hub_watch_end(&w));
-    assert_true(hub_events_watch(events, HUB, 0, &w));
+    assert_true(waits_after(0, &w));
     assert_true(hub_watch_end(&w));
     assert_int_equal(kept().hubs, 0);
 }
@@ -356,7 +371,7 @@ static void test_audit_is_shown(void **state)
     assert_int_equal(audit_new(events, &a), BERTH_OK);
     audit_add(a, &n);
     berth_buf_init(&b, text, sizeof text);
-    assert_int_equal(hub_events_put(events, &q, &b, &shown, &next, &missed), 1);
+    assert_int_equal(hub_events_put(events, &q, &b, &shown, NULL, &next, &missed), 1);
     text[b.n] = '\0';
     assert_non_null(strstr(text, want));
     assert_non_null(strstr(text, "\"registrationId\":\"new-board\""));
@@ -364,9 +379,25 @@ static void test_audit_is_shown(void **state)
     assert_null(strstr(text, "payload"));
     q.audit = false;
     berth_buf_init(&b, text, sizeof text);
-    assert_int_equal(hub_events_put(events, &q, &b, &shown, &next, &missed), 0);
+    assert_int_equal(hub_events_put(events, &q, &b, &shown, NULL, &next, &missed), 0);
     assert_int_equal(next, 1);
     audit_free(a);
+}
+
+/* It is skipped and told as missed: no reader would ever come past it. */
+static void test_one_that_never_fits(void **state)
+{
+    struct page p;
+
+    (void)state;
+    add(HUB, "dev",
+        BERTH_STR("a payload that is longer than the room that there is for all of it"));
+    add(HUB, "dev", BERTH_STR("x"));
+    p = ask_in(0, NULL, 190);
+    assert_int_equal(p.count, 1);
+    assert_int_equal(first_sequence(p), 2);
+    assert_int_equal(p.missed, 1);
+    assert_int_equal(p.next, 2);
 }
 
 #define ROW(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
@@ -374,9 +405,17 @@ static void test_audit_is_shown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ROW(test_order), ROW(test_one_device),     ROW(test_count_bound), ROW(test_bytes_bound),
-        ROW(test_watch), ROW(test_watches),        ROW(test_forget),      ROW(test_forget_watched),
-        ROW(test_audit), ROW(test_audit_is_shown),
+        ROW(test_order),
+        ROW(test_one_device),
+        ROW(test_count_bound),
+        ROW(test_bytes_bound),
+        ROW(test_watch),
+        ROW(test_watches),
+        ROW(test_forget),
+        ROW(test_forget_watched),
+        ROW(test_audit),
+        ROW(test_audit_is_shown),
+        ROW(test_one_that_never_fits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

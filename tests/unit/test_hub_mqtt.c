@@ -107,7 +107,7 @@ static const char *events_of(struct dev *l)
 
     berth_buf_init(&b, text, sizeof text - 1);
     berth_arena_init(&a, names, sizeof names);
-    (void)hub_events_put(l->front->common.events, &q, &b, &a, &next, &missed);
+    (void)hub_events_put(l->front->common.events, &q, &b, &a, NULL, &next, &missed);
     text[b.n] = '\0';
     return text;
 }

@@ -159,6 +159,53 @@ static void test_hub_goes(void **state)
     rig_free(r);
 }
 
+/* A cursor that stems from a process before, or from a hub of that name before: it waits, and is
+ * told what comes. */
+static void test_cursor_of_before(void **state)
+{
+    struct rig *r = rig_new();
+
+    (void)state;
+    begin(r, "GET " EVENTS "?after=99&wait=20"); /* no device has ever said anything here */
+    assert_true(is_waiting(r));
+    add(r, "dev", "first");
+    turn(r);
+    assert_true(has(rig_answer(r), "first"));
+    assert_string_equal(rig_header(r, "x-ms-continuation"), "1");
+
+    begin(r, "GET " EVENTS "?after=99&wait=20&deviceId=nobody");
+    assert_true(is_waiting(r));
+    loop_skip(rig_front(r)->loop, 20000 + LOOP_TICK_MS);
+    assert_string_equal(rig_answer(r)->body, "[]");
+    assert_string_equal(rig_header(r, "x-ms-continuation"), "1");
+    rig_free(r);
+}
+
+/* Its events went with the hub, while somebody else still watches it. */
+static void test_hub_goes_while_watched(void **state)
+{
+    struct hub_watch other = { 0 };
+    struct hub_events_query q = { .hub = BERTH_STR(RIG_HUB), .after = 3 };
+    struct rig *r = rig_new();
+    struct hub_events *events = common_of(r)->events;
+    uint64_t next, missed;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        add(r, "dev", "gone");
+    other.loop = rig_front(r)->loop;
+    assert_int_equal(hub_events_put(events, &q, NULL, NULL, &other, &next, &missed), 0);
+    hub_events_forget(events, q.hub);
+    begin(r, "GET " EVENTS "?after=1&wait=20");
+    assert_true(is_waiting(r));
+    assert_true(hub_watch_end(&other));
+    add(r, "dev", "new");
+    turn(r);
+    assert_true(has(rig_answer(r), "new"));
+    assert_false(has(rig_answer(r), "gone"));
+    rig_free(r);
+}
+
 static void test_client_goes(void **state)
 {
     struct rig *r = rig_new();
@@ -313,12 +360,20 @@ static void test_connection_state(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cursor),         cmocka_unit_test(test_missed),
-        cmocka_unit_test(test_waits),          cmocka_unit_test(test_waits_in_vain),
-        cmocka_unit_test(test_late_and_woken), cmocka_unit_test(test_hub_goes),
-        cmocka_unit_test(test_client_goes),    cmocka_unit_test(test_daemon_stops),
-        cmocka_unit_test(test_refusals),       cmocka_unit_test(test_bound_of_monitors),
-        cmocka_unit_test(test_audit),          cmocka_unit_test(test_connection_state),
+        cmocka_unit_test(test_cursor),
+        cmocka_unit_test(test_missed),
+        cmocka_unit_test(test_waits),
+        cmocka_unit_test(test_waits_in_vain),
+        cmocka_unit_test(test_late_and_woken),
+        cmocka_unit_test(test_hub_goes),
+        cmocka_unit_test(test_client_goes),
+        cmocka_unit_test(test_daemon_stops),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_bound_of_monitors),
+        cmocka_unit_test(test_audit),
+        cmocka_unit_test(test_connection_state),
+        cmocka_unit_test(test_cursor_of_before),
+        cmocka_unit_test(test_hub_goes_while_watched),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
