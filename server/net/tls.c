@@ -113,6 +113,7 @@ void tls_finish(struct tls *t, bool notify)
     if (t->closing)
         return;
     t->closing = true;
+    tls_queue_leave(t);
     look_for_end(t);
     t->l.leaving = true;
     deadline_clear(&t->again);
@@ -330,10 +331,12 @@ static void tls_ended(struct layer *l)
     if (t->closing)
         return;
     t->ended = true;
-    if (l->above == NULL)
+    if (l->above == NULL) {
+        tls_handshake_left(t);
         tls_finish(t, true);
-    else
-        advance(t); /* what is kept is read first */
+        return;
+    }
+    advance(t); /* what is kept is read first */
 }
 
 static void tls_writable(struct layer *l)

@@ -419,11 +419,25 @@ static void test_left_during_handshake(void **state)
     stop(&f);
     assert_int_equal(f.failures, 0);
 
-    start(&f);
-    rig_offer(&f.rig, "\x16\x03\x01", 3);
-    rig_close(&f.rig);
+    for (int orderly = 0; orderly < 2; orderly++) {
+        start(&f);
+        rig_offer(&f.rig, "\x16\x03\x01", 3);
+        if (orderly)
+            rig_end(&f.rig);
+        else
+            rig_close(&f.rig);
+        assert_int_equal(f.failures, 1);
+        assert_string_equal(f.reason, "the peer left during the handshake");
+        assert_int_equal(f.what, TLS_FAILED_LEFT);
+        stop(&f);
+        assert_int_equal(f.failures, 1);
+    }
+
+    start(&f); /* having read what the daemon is: what small clients do that do not know the CA */
+    assert_int_equal(SSL_do_handshake(f.client), -1);
+    carry(&f);
+    rig_end(&f.rig);
     assert_int_equal(f.failures, 1);
-    assert_string_equal(f.reason, "the peer left during the handshake");
     assert_int_equal(f.what, TLS_FAILED_LEFT);
     stop(&f);
 }

@@ -227,6 +227,7 @@ static void test_turn_that_does_not_come(void **state)
     assert_int_equal(c.what, TLS_FAILED_CROWDED);
     assert_string_equal(c.version, ""); /* what was never begun has none */
     assert_true(c.rigs[TLS_BEGIN_AT_ONCE].close_wanted);
+    assert_int_equal(c.waiting, 0); /* before it is gone */
     disperse(&c);
 }
 
