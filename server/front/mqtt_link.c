@@ -9,7 +9,10 @@
 
 #define CONNECT_MS   15000            /* from the handshake to CONNECT */
 #define IDLE_MS      (10 * 60 * 1000) /* without a packet, when the device set no keep-alive */
-#define QUIET_MAX_MS (1767 * 1000)    /* the same when it set one, however long: as IoT Hub does */
+#define REST_MS      30000 /* for the rest of a packet, each time REST_BYTES of it have come */
+#define REST_BYTES   (32 * 1024)
+#define UNREAD_MS    30000         /* until the device reads something of what waits for it */
+#define QUIET_MAX_MS (1767 * 1000) /* the same when it set one, however long: as IoT Hub does */
 
 void mqtt_link_end(struct mqtt_link *l, const char *why)
 {
@@ -59,6 +62,22 @@ void mqtt_link_connected(struct mqtt_link *l, uint16_t keep_alive_s)
 
 /* ---- sending ---- */
 
+static void not_read(struct deadline *d)
+{
+    struct mqtt_link *l =
+        (struct mqtt_link *)(void *)((char *)d - offsetof(struct mqtt_link, unread));
+
+    mqtt_link_end(l, "the device does not read its answers");
+}
+
+static void watch_tail(struct mqtt_link *l)
+{
+    if (l->tail.n > 0)
+        deadline_set(l->f->loop, &l->unread, UNREAD_MS, not_read);
+    else
+        deadline_clear(&l->unread);
+}
+
 void mqtt_link_send(struct mqtt_link *l, const struct berth_buf *packet)
 {
     size_t sent = l->tail.n > 0 ? 0 : layer_write(l->layer.below, packet->p, packet->n);
@@ -69,6 +88,8 @@ void mqtt_link_send(struct mqtt_link *l, const struct berth_buf *packet)
         mqtt_link_end(l, "the device does not read its answers");
     else if (!bytes_append(&l->tail, packet->p + sent, rest))
         mqtt_link_end(l, "out of memory");
+    if (l->tail.n > 0 && l->unread.prev == NULL)
+        watch_tail(l);
 }
 
 static bool is_waiting(const struct mqtt_link *l)
@@ -127,11 +148,35 @@ static size_t take_packets(struct mqtt_link *l, berth_str bytes)
     return total;
 }
 
+static void watch_rest(struct mqtt_link *l);
+
+static void rest_is_late(struct deadline *d)
+{
+    struct mqtt_link *l =
+        (struct mqtt_link *)(void *)((char *)d - offsetof(struct mqtt_link, rest));
+
+    if (is_waiting(l)) /* what is held may be whole packets, and waits for us */
+        watch_rest(l);
+    else
+        mqtt_link_end(l, "the rest of a packet did not come in time");
+}
+
+/* The keep-alive alone would let anybody hold what all share for half an hour. */
+static void watch_rest(struct mqtt_link *l)
+{
+    l->rest_from = l->held.n;
+    deadline_set(l->f->loop, &l->rest, REST_MS, rest_is_late);
+}
+
 /* Only what is not taken yet; a packet may end the link. */
 static void drop_held(struct mqtt_link *l, size_t n)
 {
     bytes_drop(&l->held, n);
     loop_let_go(l->f->loop, n);
+    if (l->held.n == 0 || l->closing)
+        deadline_clear(&l->rest);
+    else if (n > 0)
+        watch_rest(l);
 }
 
 static void take_held(struct mqtt_link *l)
@@ -146,8 +191,11 @@ static bool hold(struct mqtt_link *l, const uint8_t *p, size_t n)
         mqtt_link_refuse(l, BERTH_WHY_OVERLOADED);
         return false;
     }
-    if (bytes_append(&l->held, p, n))
+    if (bytes_append(&l->held, p, n)) {
+        if (l->rest.prev == NULL || l->held.n - l->rest_from >= REST_BYTES)
+            watch_rest(l);
         return true;
+    }
     loop_let_go(l->f->loop, n);
     mqtt_link_end(l, "out of memory");
     return false;
@@ -186,6 +234,7 @@ static void on_writable(struct layer *layer)
     struct mqtt_link *l = (struct mqtt_link *)layer;
 
     bytes_drop(&l->tail, layer_write(layer->below, l->tail.p, l->tail.n));
+    watch_tail(l);
     if (!is_waiting(l))
         mqtt_link_go_on(l);
 }
@@ -252,6 +301,7 @@ void mqtt_link_deinit(struct mqtt_link *l)
 {
     deadline_clear(&l->quiet);
     deadline_clear(&l->turn);
+    deadline_clear(&l->unread);
     drop_held(l, l->held.n);
     bytes_free(&l->tail);
 }

@@ -41,8 +41,11 @@ struct mqtt_link {
     struct deadline turn; /* set: no packet is taken until then */
     uint16_t keep_alive_s;
     struct deadline quiet;
-    struct bytes held; /* an unfinished packet */
-    struct bytes tail; /* packets that the layer below did not take yet */
+    struct deadline rest;   /* set while a packet is unfinished */
+    size_t rest_from;       /* bytes of it when that was set */
+    struct deadline unread; /* set while there is a tail */
+    struct bytes held;      /* an unfinished packet */
+    struct bytes tail;      /* packets that the layer below did not take yet */
 };
 
 void mqtt_link_init(struct mqtt_link *l, struct front *f, struct layer *below,
