@@ -119,16 +119,6 @@ static struct hub_session *of_beat(struct deadline *d)
     return (struct hub_session *)(void *)((char *)d - offsetof(struct hub_session, beat));
 }
 
-static void on_beat(struct deadline *d)
-{
-    struct hub_session *s = of_beat(d);
-    struct session_view v;
-
-    if (sessions_find(s->f->common->sessions, s->hub, s->device_id, &v))
-        presence_note(s->f->presence, s->hub, s->device_id, BERTH_TIME_NEVER, v.active_ms);
-    deadline_set(s->f->loop, d, BEAT_MS, on_beat);
-}
-
 static void on_expiry(struct deadline *d)
 {
     struct hub_session *s =
@@ -144,6 +134,19 @@ static void watch_expiry(struct hub_session *s, int64_t now_ms)
 
     if (left_s < EXPIRY_MAX_MS / 1000)
         deadline_set(s->f->loop, &s->expiry, (left_s + BERTH_SAS_SKEW_S) * 1000, on_expiry);
+    else
+        deadline_clear(&s->expiry);
+}
+
+static void on_beat(struct deadline *d)
+{
+    struct hub_session *s = of_beat(d);
+    struct session_view v;
+
+    watch_expiry(s, loop_now_ms(s->f->loop)); /* the clock may have been set since */
+    if (sessions_find(s->f->common->sessions, s->hub, s->device_id, &v))
+        presence_note(s->f->presence, s->hub, s->device_id, BERTH_TIME_NEVER, v.active_ms);
+    deadline_set(s->f->loop, d, BEAT_MS, on_beat);
 }
 
 static void on_message(void *owner, const struct session_message *message)

@@ -205,6 +205,19 @@ void listener_stop_accepting(struct listener *l)
     stop(l);
 }
 
+/* As if the peer had said its end: whoever owes it an answer writes that first. */
+static void close_one(struct layer *tcp)
+{
+    struct layer *top = tcp;
+
+    while (top->above != NULL)
+        top = top->above;
+    if (top->ops->close != NULL) /* not up yet: nothing is owed */
+        layer_close(tcp);
+    else if (!layer_ended(top))
+        layer_close(top->below);
+}
+
 void listener_close(struct listener *l)
 {
     if (l->closing)
@@ -212,7 +225,7 @@ void listener_close(struct listener *l)
     l->closing = true;
     stop(l);
     for (struct tcp *t = l->list; t != NULL; t = tcp_list_next(t))
-        layer_close(tcp_layer(t));
+        close_one(tcp_layer(t));
     free_when_done(l);
 }
 

@@ -223,18 +223,18 @@ struct tls_context *worker_tls(struct worker *w)
 
 /* ---- stop ---- */
 
-/* Waits for what is under way, then closes all connections, and gives them a moment to say so. */
+/* Waits for what is under way, then has all connections close and waits for what they owe. */
 static void stop_step(struct deadline *d)
 {
     struct worker *w = (struct worker *)(void *)((char *)d - offsetof(struct worker, stop_tick));
     bool late = loop_mono_ms(w->loop) >= w->stop_by_ms;
 
-    if (front_busy(&w->front) && !late) {
+    if (!front_busy(&w->front) || late)
+        doors_close(w);
+    if (late || (w->open == 0 && !front_busy(&w->front)))
+        loop_stop(w->loop);
+    else
         deadline_set(w->loop, d, STOP_TICK_MS, stop_step);
-        return;
-    }
-    doors_close(w);
-    loop_stop(w->loop);
 }
 
 static void begin_stop(void *arg)

@@ -208,4 +208,6 @@ void doors_close(struct worker *w)
 {
     deadline_clear(&w->trim);
     each_listener(w, listener_close);
+    for (size_t p = 0; p < PROTOCOLS; p++)
+        w->doors[p].count = 0; /* they free themselves */
 }

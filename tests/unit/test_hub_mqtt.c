@@ -407,6 +407,41 @@ static void test_tokens_without_end(void **state)
     }
 }
 
+/* A gateway without a clock of its own starts in 1970 and hears the time later. */
+static void test_clock_is_set(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t login_ms, later_ms; /* the wall clock */
+        bool ends;
+    } cases[] = {
+        { "from 1970 to before the end", INT64_C(1000), INT64_C(1700000000000), false },
+        { "from 1970 past it", INT64_C(1000), INT64_C(1700090000000), true },
+        { "back", INT64_C(1700000000000), INT64_C(1000), false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct dev l;
+
+        open_dev(&l, &prompt);
+        loop_hold_wall(l.front->front.loop, cases[i].login_ms);
+        say_connect(&l, front_rig_device_token(l.front, SR, 'k', INT64_C(1700080000)));
+        dev_send(&l, 0);
+        dev_settle(&l);
+        dev_expect_connack(&l, BERTH_MQTT_ACCEPTED);
+        loop_hold_wall(l.front->front.loop, cases[i].later_ms);
+        for (int minutes = 0; minutes < 6; minutes++) {
+            if (!l.socket.close_wanted)
+                expect_ping_works(&l);
+            loop_skip(l.front->front.loop, 60 * 1000);
+            dev_settle(&l);
+        }
+        CHECK(cases[i].name, l.socket.close_wanted == cases[i].ends);
+        dev_close(&l);
+    }
+}
+
 static void test_daemon_stops(void **state)
 {
     struct dev l, late;
@@ -1008,6 +1043,7 @@ int main(void)
         cmocka_unit_test(test_device_changes),
         cmocka_unit_test(test_token_expires),
         cmocka_unit_test(test_tokens_without_end),
+        cmocka_unit_test(test_clock_is_set),
         cmocka_unit_test(test_daemon_stops),
         cmocka_unit_test(test_other_topics),
         cmocka_unit_test(test_subscriptions),

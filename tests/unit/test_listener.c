@@ -755,6 +755,31 @@ static void test_listener_close(void **state)
     stop(&f);
 }
 
+/* Who owes an answer writes it first. */
+static void test_listener_close_owing(void **state)
+{
+    struct fixture f;
+    char c;
+    (void)state;
+
+    start(&f, WITH_RECORD, 0);
+    int fd = dial(&f);
+    TURN_UNTIL(&f, f.accepted == 1);
+    f.tops[0].owes = true;
+    listener_close(f.listener);
+    assert_int_equal(f.tops[0].ends, 1);
+    for (int i = 0; i < 10; i++)
+        turn(&f);
+    assert_int_equal(f.tops[0].closes, 0);
+    assert_int_equal(layer_write(f.tops[0].l.below, "b", 1), 1);
+    layer_close(f.tops[0].l.below);
+    TURN_UNTIL(&f, take(fd, &c, 1) == 1);
+    TURN_UNTIL(&f, take(fd, &c, 1) == 0);
+    close(fd);
+    TURN_UNTIL(&f, f.tops[0].closes == 1);
+    stop(&f);
+}
+
 /* Whatever is open when the loop is freed is closed, each layer told once. */
 static void test_free_with_connections(void **state)
 {
@@ -833,6 +858,7 @@ int main(void)
         cmocka_unit_test(test_out_of_files),
         cmocka_unit_test(test_stop_accepting),
         cmocka_unit_test(test_listener_close),
+        cmocka_unit_test(test_listener_close_owing),
         cmocka_unit_test(test_free_with_connections),
         cmocka_unit_test(test_start_problems),
     };
