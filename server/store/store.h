@@ -29,8 +29,8 @@ struct store_reply {
     enum store_result result;
     const struct berth_record *records; /* get: 0 or 1; list: in key order */
     size_t count;
-    bool more;           /* list: others follow the last one; also when large records made it
-                            shorter than was asked */
+    bool more;           /* list: others may follow the last one; also when large records, or an
+                            owner with few among many, made it shorter than was asked */
     uint64_t version;    /* commit: what every record it wrote has now */
     size_t refused;      /* STORE_STALE: index of the change that did not fit */
     uint64_t total;      /* count */
@@ -56,7 +56,8 @@ struct store_ops {
     void (*get)(struct store_port *p, enum berth_kind kind, berth_str scope, berth_str key,
                 store_done *done, void *user);
     void (*list)(struct store_port *p, const struct store_query *q, store_done *done, void *user);
-    /* How many of KIND in SCOPE have TAG (any when negative). */
+    /* How many of KIND in SCOPE have TAG (any when negative). Counted a part at a time: of a
+     * registry that changes meanwhile, as of no single moment. */
     void (*count)(struct store_port *p, enum berth_kind kind, berth_str scope, int32_t tag,
                   store_done *done, void *user);
     /* All CHANGES or none, judged and made in their order; done runs after they are durable. NOW_MS

@@ -15,9 +15,10 @@ struct read_call {
     enum read_type type;
     struct store_query query; /* get: AFTER is the key */
     int32_t tag;
+    struct reader_place *at; /* of a wide read; in its text */
     store_done *done;
     void *user;
-    char text[];
+    _Alignas(struct reader_place) char text[];
 };
 
 static struct sqlite_port *port_of(struct store_port *base)
@@ -44,19 +45,36 @@ static berth_str keep(char **at, berth_str s)
     return (berth_str){ p, s.n };
 }
 
+static void add_read(struct sqlite_port *p, struct read_call *c)
+{
+    c->next = NULL;
+    *p->reads_end = c;
+    p->reads_end = &c->next;
+}
+
+/* Looks at rows that it does not give back. */
+static bool is_wide(enum read_type type, const struct store_query *q)
+{
+    return type == READ_COUNT || (type == READ_LIST && q->owner.p != NULL);
+}
+
 static void queue_read(struct sqlite_port *p, enum read_type type, const struct store_query *q,
                        int32_t tag, store_done *done, void *user)
 {
-    struct read_call *c = must(malloc(sizeof *c + q->scope.n + q->owner.n + q->after.n));
-    char *at = c->text;
+    size_t place_n = is_wide(type, q) ? sizeof(struct reader_place) : 0;
+    struct read_call *c = must(malloc(sizeof *c + place_n + q->scope.n + q->owner.n + q->after.n));
+    char *at = c->text + place_n;
 
     *c = (struct read_call){ .type = type, .query = *q, .tag = tag, .done = done, .user = user };
+    if (place_n > 0) {
+        c->at = (struct reader_place *)(void *)c->text;
+        memset(c->at, 0, sizeof *c->at);
+    }
     c->query.scope = keep(&at, q->scope);
     c->query.owner = keep(&at, q->owner);
     c->query.after = keep(&at, q->after);
     bool first = p->reads == NULL;
-    *p->reads_end = c;
-    p->reads_end = &c->next;
+    add_read(p, c);
     if (first && !p->delivering)
         port_wake(p);
 }
@@ -210,23 +228,34 @@ static struct read_call *take_read(struct sqlite_port *p)
     return c;
 }
 
-static size_t run_one_read(struct sqlite_port *p)
+/* False when a part of a wide read is done, and nothing can be told yet. */
+static bool carry_out(struct sqlite_port *p, struct read_call *c, struct store_reply *reply)
+{
+    switch (c->type) {
+    case READ_GET:
+        reader_get(&p->reader, c->query.kind, c->query.scope, c->query.after, reply);
+        return true;
+    case READ_LIST:
+        return reader_list(&p->reader, &c->query, c->at, reply);
+    case READ_COUNT:
+        return reader_count(&p->reader, c->query.kind, c->query.scope, c->tag, c->at, reply);
+    }
+    return true;
+}
+
+/* *WIDE: it was a wide one, and the sockets come first now. */
+static size_t run_one_read(struct sqlite_port *p, bool *wide)
 {
     struct read_call *c = take_read(p);
     struct store_reply reply;
 
     if (c == NULL)
         return 0;
-    switch (c->type) {
-    case READ_GET:
-        reader_get(&p->reader, c->query.kind, c->query.scope, c->query.after, &reply);
-        break;
-    case READ_LIST:
-        reader_list(&p->reader, &c->query, &reply);
-        break;
-    case READ_COUNT:
-        reader_count(&p->reader, c->query.kind, c->query.scope, c->tag, &reply);
-        break;
+    *wide = c->at != NULL;
+    if (!carry_out(p, c, &reply)) {
+        reader_forget(&p->reader);
+        add_read(p, c); /* behind the others */
+        return 0;
     }
     c->done(c->user, &reply);
     reader_forget(&p->reader);
@@ -238,10 +267,11 @@ static size_t port_deliver(struct store_port *base)
 {
     struct sqlite_port *p = port_of(base);
     size_t ran = 0;
+    bool wide = false;
 
     assert(!p->delivering);
     p->delivering = true;
-    while (ran < DELIVER_MAX) {
+    while (ran < DELIVER_MAX && !wide) {
         /* Completions are taken before the changes are run: so the watcher has seen what they tell
          * of by the time they tell it. */
         if (p->due == NULL)
@@ -249,7 +279,7 @@ static size_t port_deliver(struct store_port *base)
         size_t before = ran;
         ran += run_changes(p);
         ran += run_one_done(p);
-        ran += run_one_read(p);
+        ran += run_one_read(p, &wide);
         if (ran == before)
             break;
     }

@@ -13,21 +13,24 @@
 #define SQL_MAX 512
 #define COLUMNS "scope, key, name, owner, tag, version, created_ms, updated_ms, secret, body"
 
-enum { GET, LIST, LIST_OWNER, LIST_ALL, LIST_ALL_OWNER, COUNT, COUNT_TAG };
+enum { GET, LIST, LIST_OWNER, LIST_ALL, LIST_ALL_OWNER, PART, COUNT, COUNT_TAG };
 
-/* Parameters: 1 scope, 2 key or what it comes after, 3 limit or tag, 4 owner. No key is empty, so
- * "after nothing" needs no form of its own. */
+/* Parameters: 1 scope, 2 key or what it comes after, 3 limit, 4 owner, 5 the last key, 6 tag. No
+ * key is empty, so "after nothing" needs no form of its own. */
 static const char *const forms[READER_STATEMENTS] = {
     [GET] = "SELECT " COLUMNS " FROM %s WHERE scope=?1 AND key=?2",
     [LIST] = "SELECT " COLUMNS " FROM %s WHERE scope=?1 AND key>?2 ORDER BY key LIMIT ?3",
-    [LIST_OWNER] =
-        "SELECT " COLUMNS " FROM %s WHERE scope=?1 AND owner=?4 AND key>?2 ORDER BY key LIMIT ?3",
+    [LIST_OWNER] = "SELECT " COLUMNS " FROM %s WHERE scope=?1 AND owner=?4 AND key>?2 AND key<=?5 "
+                   "ORDER BY key LIMIT ?3",
     [LIST_ALL] =
         "SELECT " COLUMNS " FROM %s WHERE (scope, key)>(?1, ?2) ORDER BY scope, key LIMIT ?3",
     [LIST_ALL_OWNER] = "SELECT " COLUMNS " FROM %s WHERE owner=?4 AND (scope, key)>(?1, ?2) "
                        "ORDER BY scope, key LIMIT ?3",
-    [COUNT] = "SELECT count(*) FROM %s WHERE scope=?1",
-    [COUNT_TAG] = "SELECT count(*) FROM %s WHERE scope=?1 AND tag=?3",
+    [PART] = "SELECT key FROM %s WHERE scope=?1 AND key>?2 ORDER BY key LIMIT 1 OFFSET ?3",
+    [COUNT] = "SELECT count(*), max(key) FROM (SELECT key FROM %s WHERE scope=?1 AND key>?2 "
+              "ORDER BY key LIMIT ?3)",
+    [COUNT_TAG] = "SELECT count(*), max(id) FROM (SELECT id FROM %s WHERE scope=?1 AND tag=?6 "
+                  "AND id>?2 ORDER BY id LIMIT ?3)",
 };
 
 berth_err reader_init(struct reader *r, const char *path, const struct berth_crypto *crypto,
@@ -226,48 +229,140 @@ void reader_get(struct reader *r, enum berth_kind kind, berth_str scope, berth_s
         take_rows(r, kind, s, 1, reply);
 }
 
-void reader_list(struct reader *r, const struct store_query *q, struct store_reply *reply)
+/* Rows end here for those that end nowhere: to SQLite every text is less than any blob. */
+static int bind_no_end(sqlite3_stmt *s, int at)
+{
+    return sqlite3_bind_blob(s, at, "\xff", 1, SQLITE_STATIC);
+}
+
+static void keep_key(struct reader_place *at, berth_str key)
+{
+    assert(key.n <= sizeof at->key);
+    memcpy(at->key, key.p, key.n);
+    at->key_n = key.n;
+}
+
+static berth_str place_key(const struct reader_place *at)
+{
+    return (berth_str){ at->key, at->key_n };
+}
+
+/* Where the part that begins behind AT ends: LAST is false when that is before the last row. */
+static int find_end(struct reader *r, const struct store_query *q, const struct reader_place *at,
+                    struct reader_place *end, bool *last)
+{
+    sqlite3_stmt *s;
+
+    int rc = prepare(r, q->kind, PART, &s);
+    if (rc == SQLITE_OK)
+        rc = engine_bind(s, 1, q->scope);
+    if (rc == SQLITE_OK)
+        rc = engine_bind(s, 2, place_key(at));
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int(s, 3, READER_PART - 1);
+    if (rc != SQLITE_OK)
+        return rc;
+    rc = begin(r, s);
+    *last = rc != SQLITE_ROW;
+    if (rc == SQLITE_ROW)
+        keep_key(end, engine_column(s, 0));
+    (void)sqlite3_reset(s);
+    (void)sqlite3_clear_bindings(s);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* The rows of Q behind AFTER, up to END unless that is NULL. */
+static void list_rows(struct reader *r, const struct store_query *q, berth_str after,
+                      const struct reader_place *end, struct store_reply *reply)
 {
     bool owned = q->owner.p != NULL;
     int form = q->all_scopes ? (owned ? LIST_ALL_OWNER : LIST_ALL) : (owned ? LIST_OWNER : LIST);
     sqlite3_stmt *s;
 
-    assert(q->limit >= 1 && q->limit <= STORE_LIST_MAX);
     int rc = prepare(r, q->kind, form, &s);
     if (rc == SQLITE_OK)
         rc = engine_bind(s, 1, q->scope);
     if (rc == SQLITE_OK)
-        rc = engine_bind(s, 2, q->after);
+        rc = engine_bind(s, 2, after);
     if (rc == SQLITE_OK) /* one more tells whether others follow */
         rc = sqlite3_bind_int64(s, 3, (sqlite3_int64)q->limit + 1);
     if (rc == SQLITE_OK && owned)
         rc = engine_bind(s, 4, q->owner);
+    if (rc == SQLITE_OK && form == LIST_OWNER)
+        rc = end != NULL ? engine_bind(s, 5, place_key(end)) : bind_no_end(s, 5);
     if (rc != SQLITE_OK)
         fail_engine(r, reply, rc);
     else
         take_rows(r, q->kind, s, q->limit, reply);
 }
 
-void reader_count(struct reader *r, enum berth_kind kind, berth_str scope, int32_t tag,
-                  struct store_reply *reply)
+/* Those of an owner are picked out of all. */
+static bool list_part(struct reader *r, const struct store_query *q, struct reader_place *at,
+                      struct store_reply *reply)
+{
+    struct reader_place end;
+    bool last;
+
+    if (at->key_n == 0)
+        keep_key(at, q->after);
+    int rc = find_end(r, q, at, &end, &last);
+    if (rc != SQLITE_OK) {
+        fail_engine(r, reply, rc);
+        return true;
+    }
+    list_rows(r, q, place_key(at), last ? NULL : &end, reply);
+    if (last || reply->result != STORE_OK)
+        return true;
+    if (reply->count > 0) {
+        reply->more = true;
+        return true;
+    }
+    keep_key(at, place_key(&end));
+    return false;
+}
+
+bool reader_list(struct reader *r, const struct store_query *q, struct reader_place *at,
+                 struct store_reply *reply)
+{
+    assert(q->limit >= 1 && q->limit <= STORE_LIST_MAX);
+    if (q->owner.p != NULL && !q->all_scopes)
+        return list_part(r, q, at, reply);
+    list_rows(r, q, q->after, NULL, reply);
+    return true;
+}
+
+bool reader_count(struct reader *r, enum berth_kind kind, berth_str scope, int32_t tag,
+                  struct reader_place *at, struct store_reply *reply)
 {
     sqlite3_stmt *s;
+    int64_t n = 0;
 
     int rc = prepare(r, kind, tag < 0 ? COUNT : COUNT_TAG, &s);
     if (rc != SQLITE_OK) {
         fail_engine(r, reply, rc);
-        return;
+        return true;
     }
     rc = engine_bind(s, 1, scope);
+    if (rc == SQLITE_OK)
+        rc = tag < 0 ? engine_bind(s, 2, place_key(at)) : sqlite3_bind_int64(s, 2, at->id);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int(s, 3, READER_PART);
     if (rc == SQLITE_OK && tag >= 0)
-        rc = sqlite3_bind_int(s, 3, tag);
+        rc = sqlite3_bind_int(s, 6, tag);
     if (rc == SQLITE_OK)
         rc = begin(r, s);
-    if (rc == SQLITE_ROW)
-        *reply = (struct store_reply){ .total = (uint64_t)sqlite3_column_int64(s, 0) };
-    else
+    if (rc == SQLITE_ROW) {
+        n = sqlite3_column_int64(s, 0);
+        at->total += (uint64_t)n;
+        at->id = sqlite3_column_int64(s, 1);
+        if (n > 0 && tag < 0)
+            keep_key(at, engine_column(s, 1));
+        *reply = (struct store_reply){ .total = at->total };
+    } else {
         fail_engine(r, reply, rc);
+    }
     /* also after a failure: a statement that was not reset takes no bindings any more */
     (void)sqlite3_reset(s);
     (void)sqlite3_clear_bindings(s);
+    return n < READER_PART;
 }
