@@ -10,6 +10,7 @@
 #include "tests/store/fault_impl.h"
 
 #define CHECKPOINT_LOCK 1    /* who holds that lock of the WAL's index writes it back */
+#define PIECE           4096 /* how much a disk writes or does not write as one */
 #define NAPS            1000 /* a wait for a lock is that many times shorter than asked */
 
 struct fault_file {
@@ -98,17 +99,32 @@ static int file_read(sqlite3_file *f, void *out, int n, sqlite3_int64 offset)
     return rc != SQLITE_OK ? rc : real(f)->pMethods->xRead(real(f), out, n, offset);
 }
 
-static int file_write(sqlite3_file *f, const void *bytes, int n, sqlite3_int64 offset)
+static int write_piece(sqlite3_file *f, const uint8_t *bytes, size_t n, int64_t offset)
 {
     union {
-        const void *lent;
+        const uint8_t *lent;
         uint8_t *p; /* read alone */
     } from = { bytes };
-    struct fault_event e = { .op = FAULT_WRITE, .offset = offset, .bytes = from.p, .n = (size_t)n };
+    struct fault_event e = { .op = FAULT_WRITE, .offset = offset, .bytes = from.p, .n = n };
     int rc = call(f, &e);
     int done = e.n == 0 ? SQLITE_OK : real(f)->pMethods->xWrite(real(f), bytes, (int)e.n, offset);
 
     return rc != SQLITE_OK ? rc : done;
+}
+
+/* A cut may come between any two of a long write's pages, and leave any of them. */
+static int file_write(sqlite3_file *f, const void *bytes, int n, sqlite3_int64 offset)
+{
+    const uint8_t *at = bytes;
+    int rc = SQLITE_OK;
+
+    for (size_t left = (size_t)n, piece; left > 0 && rc == SQLITE_OK; left -= piece) {
+        piece = left < PIECE ? left : PIECE;
+        rc = write_piece(f, at, piece, offset);
+        at += piece;
+        offset += (int64_t)piece;
+    }
+    return rc;
 }
 
 static int file_truncate(sqlite3_file *f, sqlite3_int64 size)
