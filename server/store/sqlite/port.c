@@ -130,25 +130,45 @@ static void port_commit(struct store_port *base, const struct berth_change *chan
     if (j->problem == NULL)
         j->problem = "too many commits wait for the disk; it does not keep up, look for errors of "
                      "the disk in the kernel's log";
-    port_complete(j);
+    port_complete(&j, 1);
+}
+
+/* Moves those of JOBS that are P's to its completions; NULL is left of them. */
+static size_t take_over(struct sqlite_port *p, struct store_job **jobs, size_t n)
+{
+    size_t taken = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct store_job *j = jobs[i];
+        if (j == NULL || j->port != p)
+            continue;
+        j->next = NULL;
+        *p->done_end = j;
+        p->done_end = &j->next;
+        jobs[i] = NULL;
+        taken++;
+    }
+    return taken;
 }
 
 /* The wake is inside the lock: once detach has had it, no wake can come any more. */
-void port_complete(struct store_job *j)
+static void complete(struct sqlite_port *p, struct store_job **jobs, size_t n)
 {
-    struct sqlite_port *p = j->port;
-
     pthread_mutex_lock(&p->lock);
     bool first = p->done == NULL;
-    j->next = NULL;
-    *p->done_end = j;
-    p->done_end = &j->next;
-    p->under_way--;
+    p->under_way -= take_over(p, jobs, n);
     atomic_store_explicit(&p->has_done, true, memory_order_release);
     if (first)
         port_wake(p);
     pthread_cond_signal(&p->settled);
     pthread_mutex_unlock(&p->lock);
+}
+
+void port_complete(struct store_job **jobs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (jobs[i] != NULL)
+            complete(jobs[i]->port, jobs + i, n - i);
 }
 
 static void take_done(struct sqlite_port *p)

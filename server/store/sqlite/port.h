@@ -74,9 +74,10 @@ struct port_needs {
 BERTH_MUST_USE berth_err port_new(const struct port_needs *needs, const struct store_attach *a,
                                   struct store_port **out);
 
-/* The writer's two calls, in this order: first the changes of every job of a batch, then the
- * completions. So nobody is told of a commit that some watcher could still miss. */
-void port_set_publish(struct port_set *set, struct store_job *j);
-void port_complete(struct store_job *j);
+/* The writer's two calls, in this order: first the changes of a batch, then its completions. So
+ * nobody is told of a commit that some watcher could still miss. */
+void port_set_publish(struct port_set *set, struct store_job **jobs, size_t n);
+/* Each port is woken once. JOBS are gone. */
+void port_complete(struct store_job **jobs, size_t n);
 
 #endif

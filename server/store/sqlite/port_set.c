@@ -46,16 +46,23 @@ static bool is_due(struct sqlite_port *p, unsigned kinds)
     return true;
 }
 
-void port_set_publish(struct port_set *set, struct store_job *j)
+static void publish(struct port_set *set, struct store_job *j)
 {
     j->kinds = kinds_changed(j);
+    if ((j->kinds & set->watched) == 0)
+        return;
+    change_log_publish(&set->log, j, count_readers(set, j->kinds));
+    for (struct sqlite_port *p = set->first; p != NULL; p = p->next)
+        if (p->attach.watcher != NULL && is_due(p, j->kinds))
+            port_wake(p);
+}
+
+void port_set_publish(struct port_set *set, struct store_job **jobs, size_t n)
+{
     pthread_mutex_lock(&set->lock);
-    if ((j->kinds & set->watched) != 0) {
-        change_log_publish(&set->log, j, count_readers(set, j->kinds));
-        for (struct sqlite_port *p = set->first; p != NULL; p = p->next)
-            if (p->attach.watcher != NULL && is_due(p, j->kinds))
-                port_wake(p);
-    }
+    for (size_t i = 0; i < n; i++)
+        if (jobs[i]->result == STORE_OK)
+            publish(set, jobs[i]);
     pthread_mutex_unlock(&set->lock);
 }
 

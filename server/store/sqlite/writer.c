@@ -155,15 +155,12 @@ static void tally(struct store_writer *w, const struct store_job *j)
 /* Changes of all first: a completion of the batch may be told the moment it is handed over. */
 static void answer(struct store_writer *w, struct store_job **batch, size_t n)
 {
+    port_set_publish(w->ports, batch, n);
     for (size_t i = 0; i < n; i++) {
         tally(w, batch[i]);
-        if (batch[i]->result == STORE_OK)
-            port_set_publish(w->ports, batch[i]);
-    }
-    for (size_t i = 0; i < n; i++) {
         store_job_read(batch[i]);
-        port_complete(batch[i]);
     }
+    port_complete(batch, n);
 }
 
 /* Versions only ever grow, also over failed commits: one that failed may still be met after a
