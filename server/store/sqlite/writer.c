@@ -27,7 +27,7 @@ bool store_writer_submit(struct store_writer *w, struct store_job *j)
         w->end = &j->next;
         w->queued++;
         w->queued_bytes += j->bytes;
-        if (w->queued == 1 || w->queued == WRITER_BATCH_ENOUGH)
+        if (w->queued == w->awaited)
             pthread_cond_signal(&w->work);
     }
     pthread_mutex_unlock(&w->lock);
@@ -50,39 +50,33 @@ static struct timespec from_now(int ms)
     return t;
 }
 
+/* With LOCK: until N are queued, or UNTIL (NULL: no end to it), or the stop. */
+static void await(struct store_writer *w, size_t n, const struct timespec *until)
+{
+    int rc = 0;
+
+    w->awaited = n;
+    while (w->queued < n && !w->stopping && rc != ETIMEDOUT)
+        rc = until == NULL ? pthread_cond_wait(&w->work, &w->lock)
+                           : pthread_cond_timedwait(&w->work, &w->lock, until);
+    w->awaited = 0;
+}
+
 /* With LOCK. False: there is none, and the WAL has waited long enough. */
 static bool await_work(struct store_writer *w)
 {
     struct timespec idle = from_now(w->idle_ms);
 
-    while (w->queued == 0 && !w->stopping) {
-        if (w->wal_pages == 0)
-            pthread_cond_wait(&w->work, &w->lock);
-        else if (pthread_cond_timedwait(&w->work, &w->lock, &idle) == ETIMEDOUT)
-            return w->queued > 0;
-    }
-    return true;
+    await(w, 1, w->wal_pages == 0 ? NULL : &idle);
+    return w->queued > 0 || w->stopping;
 }
 
 /* With LOCK. */
-static void await_company(struct store_writer *w)
-{
-    struct timespec until;
-
-    if (w->window_ms == 0)
-        return;
-    until = from_now(w->window_ms);
-    while (w->queued < WRITER_BATCH_ENOUGH && !w->stopping)
-        if (pthread_cond_timedwait(&w->work, &w->lock, &until) == ETIMEDOUT)
-            return;
-}
-
-/* With LOCK. */
-static size_t pop_batch(struct store_writer *w, struct store_job **batch)
+static size_t pop(struct store_writer *w, struct store_job **batch, size_t most)
 {
     size_t n = 0;
 
-    while (n < WRITER_BATCH_MAX && w->first != NULL) {
+    while (n < most && w->first != NULL) {
         batch[n] = w->first;
         w->first = w->first->next;
         w->queued_bytes -= batch[n++]->bytes;
@@ -163,16 +157,49 @@ static void answer(struct store_writer *w, struct store_job **batch, size_t n)
     port_complete(batch, n);
 }
 
+/* A transaction under way: MADE of its N commits are, ANY of them not in vain. */
+struct batch {
+    struct store_job **jobs;
+    size_t n, made;
+    bool any;
+};
+
 /* Versions only ever grow, also over failed commits: one that failed may still be met after a
  * crash. */
-static bool apply_all(struct store_writer *w, struct store_job **batch, size_t n, bool *any)
+static bool make(struct store_writer *w, struct batch *b)
 {
-    *any = false;
-    for (size_t i = 0; i < n; i++) {
-        if (!rows_apply(&w->rows, batch[i], ++w->version))
+    for (; b->made < b->n; b->made++) {
+        struct store_job *j = b->jobs[b->made];
+        if (!rows_apply(&w->rows, j, ++w->version))
             return false;
-        *any = *any || batch[i]->result == STORE_OK;
+        b->any = b->any || j->result == STORE_OK;
     }
+    return true;
+}
+
+/* Few wait for company until UNTIL. Whoever is there joins at once: what the loops have yet to ask
+ * for is asked while the writer makes what they have asked for. */
+static bool is_joined(struct store_writer *w, struct batch *b, const struct timespec *until)
+{
+    if (b->n >= WRITER_BATCH_ENOUGH || w->window_ms == 0)
+        return false;
+    pthread_mutex_lock(&w->lock);
+    if (w->queued == 0)
+        await(w, WRITER_BATCH_ENOUGH - b->n, until);
+    size_t more = pop(w, b->jobs + b->n, WRITER_BATCH_MAX - b->n);
+    pthread_mutex_unlock(&w->lock);
+    b->n += more;
+    return more > 0;
+}
+
+static bool make_all(struct store_writer *w, struct batch *b)
+{
+    struct timespec until = from_now(w->window_ms);
+
+    do {
+        if (!make(w, b))
+            return false;
+    } while (is_joined(w, b, &until));
     return true;
 }
 
@@ -193,77 +220,77 @@ static int commit(struct store_writer *w)
     return rc == SQLITE_OK ? run_kept(w, "COMMIT", &w->commit) : rc;
 }
 
-static void commit_late(struct store_writer *w, struct store_job **batch, size_t n)
+static void commit_late(struct store_writer *w, const struct batch *b)
 {
     const struct timespec hold = { .tv_nsec = EARLY_HOLD_MS * 1000000L };
 
-    answer(w, batch, n);
+    answer(w, b->jobs, b->n);
     nanosleep(&hold, NULL);
     if (commit(w) != SQLITE_OK)
         roll_back(w);
 }
 
 /* False: the engine gave up the transaction and nobody was answered. */
-static bool attempt(struct store_writer *w, struct store_job **batch, size_t n)
+static bool attempt(struct store_writer *w, struct batch *b,
+                    bool (*make_them)(struct store_writer *, struct batch *))
 {
-    bool any;
-
     int rc = run_kept(w, "BEGIN IMMEDIATE", &w->begin);
     if (rc != SQLITE_OK) {
-        fail_all(w, batch, n, rc);
-        answer(w, batch, n);
+        fail_all(w, b->jobs, b->n, rc);
+        answer(w, b->jobs, b->n);
         return true;
     }
-    if (!apply_all(w, batch, n, &any)) {
+    if (!make_them(w, b)) {
         roll_back(w);
         return false;
     }
     count(&w->counts.batches, 1);
-    if (any && w->answer_early) {
-        commit_late(w, batch, n);
+    if (b->any && w->answer_early) {
+        commit_late(w, b);
         return true;
     }
-    rc = any ? commit(w) : SQLITE_OK;
+    rc = b->any ? commit(w) : SQLITE_OK;
     if (rc != SQLITE_OK)
-        fail_all(w, batch, n, rc);
+        fail_all(w, b->jobs, b->n, rc);
     roll_back(w);
-    answer(w, batch, n);
+    answer(w, b->jobs, b->n);
     return true;
 }
 
 /* What costs the whole transaction (a full disk does) must not cost the others: then each gets a
- * transaction of its own. */
-static void carry_out(struct store_writer *w, struct store_job **batch, size_t n)
+ * transaction of its own. JOBS has room for WRITER_BATCH_MAX, N are there. */
+static void carry_out(struct store_writer *w, struct store_job **jobs, size_t n)
 {
-    if (attempt(w, batch, n))
+    struct batch all = { .jobs = jobs, .n = n };
+
+    if (attempt(w, &all, make_all))
         return;
-    for (size_t i = 0; i < n; i++) {
-        if (attempt(w, &batch[i], 1))
+    for (size_t i = 0; i < all.n; i++) {
+        struct batch one = { .jobs = &jobs[i], .n = 1 };
+        if (attempt(w, &one, make))
             continue;
-        if (batch[i]->result != STORE_FAILED) {
-            batch[i]->result = STORE_FAILED;
-            batch[i]->problem = "the database engine gave up the transaction";
+        if (jobs[i]->result != STORE_FAILED) {
+            jobs[i]->result = STORE_FAILED;
+            jobs[i]->problem = "the database engine gave up the transaction";
         }
-        answer(w, &batch[i], 1);
+        answer(w, &jobs[i], 1);
     }
 }
 
 static void *run(void *arg)
 {
     struct store_writer *w = arg;
-    struct store_job *batch[WRITER_BATCH_MAX];
+    struct store_job *jobs[WRITER_BATCH_MAX];
     bool more = true;
 
     while (more) {
         pthread_mutex_lock(&w->lock);
         bool work = await_work(w);
-        if (work)
-            await_company(w);
-        size_t n = pop_batch(w, batch);
+        size_t n = pop(w, jobs, WRITER_BATCH_MAX);
         more = n > 0 || !w->stopping;
         pthread_mutex_unlock(&w->lock);
         if (n > 0)
-            carry_out(w, batch, n);
+            carry_out(w, jobs, n);
         if (!work || w->wal_pages > w->wal_pages_limit)
             checkpoint(w);
     }

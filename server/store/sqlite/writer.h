@@ -12,7 +12,7 @@
 #include "store/sqlite/sqlite_store.h"
 
 #define WRITER_BATCH_MAX       256   /* commits in one transaction */
-#define WRITER_BATCH_ENOUGH    64    /* with so many waiting no company is waited for */
+#define WRITER_BATCH_ENOUGH    64    /* with so many no company is waited for */
 #define WRITER_WINDOW_MS       2     /* how long fewer wait for company */
 #define WRITER_IDLE_MS         1000  /* without work for so long: checkpoint */
 #define WRITER_WAL_PAGES       16000 /* checkpoint at once past this */
@@ -40,6 +40,7 @@ struct store_writer {
     /* Under LOCK: */
     struct store_job *first, **end;
     size_t queued, queued_bytes;
+    size_t awaited; /* QUEUED at which the thread wants to be woken; 0: it does not wait */
     bool stopping;
 
     struct {
