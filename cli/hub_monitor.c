@@ -10,6 +10,7 @@
 #include "cli/api.h"
 #include "cli/command.h"
 #include "cli/list.h"
+#include "cli/output.h"
 #include "cli/tell.h"
 #include "wire/percent.h"
 
@@ -72,22 +73,25 @@ static error_t take(int key, char *arg, struct argp_state *state)
 
 /* ---- printing ---- */
 
-/* V as people read it: a string without quotes and escapes, made safe for a terminal. */
-static void print_value(struct berth_json v, void *memory, size_t size)
+static void print_tame(berth_str text)
 {
-    struct berth_arena a;
-    berth_str text;
-    char *copy;
+    char *copy = strndup(text.n > 0 ? text.p : "", text.n);
 
-    berth_arena_init(&a, memory, size);
-    if (berth_json_string(v, &a, &text) != BERTH_OK)
-        text = v.text;
-    copy = strndup(text.n > 0 ? text.p : "", text.n);
     if (copy == NULL)
         return;
     text_tame(copy);
     (void)fputs(copy, stdout);
     free(copy);
+}
+
+/* V as people read it: a string without quotes and escapes. */
+static void print_value(struct berth_json v, void *memory, size_t size)
+{
+    struct berth_arena a;
+    berth_str text;
+
+    berth_arena_init(&a, memory, size);
+    print_tame(berth_json_string(v, &a, &text) == BERTH_OK ? text : v.text);
 }
 
 static void print_members(struct berth_json object, void *memory, size_t size)
@@ -97,7 +101,9 @@ static void print_members(struct berth_json object, void *memory, size_t size)
     berth_str name;
 
     while (berth_json_next(object, &it, &name, &value)) {
-        (void)printf(" %.*s=", BERTH_STR_ARG(name)); /* still escaped */
+        (void)fputc(' ', stdout);
+        print_tame(name); /* still escaped */
+        (void)fputc('=', stdout);
         print_value(value, memory, size);
     }
 }
@@ -158,7 +164,7 @@ static long print_events(const struct api *a, long most, bool json)
             continue;
         }
         if (json)
-            (void)printf("%.*s\n", BERTH_STR_ARG(event.text)); /* one a line */
+            output_line(stdout, event);
         else
             print_event(event, memory, size);
         n++;

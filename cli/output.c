@@ -2,13 +2,23 @@
 
 #include <assert.h>
 
+#include "base/utf8.h"
 #include "berth/registration_id.h"
 
 #define STEP 2
 
+/* JSON source, the same value by other means where a terminal would take it for a command: such
+ * characters stand in strings alone. */
 static void put(FILE *out, berth_str s)
 {
-    (void)fwrite(s.p, 1, s.n, out);
+    while (s.n > 0) {
+        unsigned code;
+        berth_str plain = berth_utf8_cut_control(&s, &code);
+
+        (void)fwrite(plain.p, 1, plain.n, out);
+        if (code != 0)
+            (void)fprintf(out, "\\u%04x", code);
+    }
 }
 
 static void new_line(FILE *out, int level)
@@ -26,10 +36,13 @@ static void put_member(FILE *out, struct output_member m)
     assert(!b.over);
     new_line(out, 1);
     (void)fprintf(out, "\"%s\": ", m.name);
-    if (m.text[0] == '\0')
+    if (m.text[0] == '\0') {
         put(out, BERTH_STR("null"));
-    else
-        (void)fprintf(out, "\"%.*s\"", BERTH_STR_ARG(berth_buf_str(&b)));
+        return;
+    }
+    (void)fputc('"', out);
+    put(out, berth_buf_str(&b));
+    (void)fputc('"', out);
 }
 
 static void put_value(FILE *out, struct berth_json v, struct berth_json hidden, int level);
@@ -49,8 +62,11 @@ static bool put_members(FILE *out, struct berth_json v, struct berth_json hidden
             (void)fputc(',', out);
         any = true;
         new_line(out, level + 1);
-        if (object)
-            (void)fprintf(out, "\"%.*s\": ", BERTH_STR_ARG(name));
+        if (object) {
+            (void)fputc('"', out);
+            put(out, name);
+            (void)fputs("\": ", out);
+        }
         put_value(out, each, hidden, level + 1);
     }
     return any;
@@ -88,6 +104,12 @@ void output_object(FILE *out, struct berth_json v, struct berth_json hidden,
 void output_json(FILE *out, struct berth_json v, struct berth_json hidden)
 {
     put_value(out, v, hidden, 0);
+    (void)fputc('\n', out);
+}
+
+void output_line(FILE *out, struct berth_json v)
+{
+    put(out, v.text);
     (void)fputc('\n', out);
 }
 

@@ -1,4 +1,5 @@
-/* cli/output.h - JSON for scripts on standard output: the service's own values, indented. */
+/* cli/output.h - JSON on standard output: the service's own values, indented. Devices have a say in
+ * them: what a terminal would take for a command is written as \u00xx. */
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
 
@@ -9,6 +10,9 @@
 /* V with two blanks a level, values as they were written. A member whose value is HIDDEN (the very
  * value, inside V) is left out; absent: none. Ends with a line feed. */
 void output_json(FILE *out, struct berth_json v, struct berth_json hidden);
+
+/* V in one line, as it was written. */
+void output_line(FILE *out, struct berth_json v);
 
 /* A text that is said with a document without being of it, BERTH_ID_MAX bytes at most; "" is null.
  */

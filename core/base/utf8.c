@@ -51,3 +51,25 @@ berth_str berth_utf8_cut(berth_str s, size_t max)
         max--;
     return (berth_str){ s.p, max };
 }
+
+/* Size of the control character, of those that JSON does not escape, at S.p[AT]; 0: it is none. */
+static size_t control_size(berth_str s, size_t at)
+{
+    if (s.p[at] == 0x7f)
+        return 1;
+    if (s.p[at] != '\xc2' || at + 1 == s.n)
+        return 0;
+    return (unsigned char)s.p[at + 1] >= 0x80 && (unsigned char)s.p[at + 1] < 0xa0 ? 2 : 0;
+}
+
+berth_str berth_utf8_cut_control(berth_str *s, unsigned *code)
+{
+    berth_str whole = *s;
+    size_t n = 0, size = 0;
+
+    while (n < whole.n && (size = control_size(whole, n)) == 0)
+        n++;
+    *code = size == 0 ? 0 : (unsigned char)whole.p[n + size - 1];
+    *s = berth_str_sub(whole, n + size, whole.n);
+    return berth_str_sub(whole, 0, n);
+}

@@ -52,10 +52,19 @@ static berth_str shorten(berth_str s, bool *cut)
     return berth_utf8_cut(s, LOG_TEXT_MAX);
 }
 
+/* Strangers have a say in it, and a terminal may show it: no control character stays as it is. */
 static void put_quoted(struct berth_buf *b, berth_str s)
 {
     berth_buf_put_char(b, '"');
-    berth_json_escape(b, s);
+    while (s.n > 0) {
+        unsigned code;
+
+        berth_json_escape(b, berth_utf8_cut_control(&s, &code));
+        if (code == 0)
+            continue;
+        berth_buf_put(b, BERTH_STR("\\u"));
+        berth_buf_put_hex(b, code, 4);
+    }
     berth_buf_put_char(b, '"');
 }
 

@@ -387,6 +387,17 @@ watch "a monitor for scripts" --json --hub localhost --device-id pump-1 --messag
 says pump-1 "$DEVICE_KEY" idx=1 '{"n":1.10}'
 watched 0
 json 'd.deviceId === "pump-1"' 'd.properties.idx === "1"' 'd.payload === "{\"n\":1.10}"'
+CSI=$(printf '\302\233')
+watch "no device commands the terminal" --message-count 1
+says pump-1 "$DEVICE_KEY" '%C2%9B2J%7F=%C2%9B31m' "$(printf '\302\233H')"
+watched 0
+prints '^20.*Z pump-1 ??2J?=??31m ??H$'
+never "$CSI"
+watch "nor in JSON" --json --message-count 1
+says pump-1 "$DEVICE_KEY" '%C2%9B2J%7F=%C2%9B31m' "$(printf '\302\233H')"
+watched 0
+json 'd.properties["\u009b2J\u007f"] === "\u009b31m"' 'd.payload === "\u009bH"'
+never "$CSI"
 watch "Ctrl-C ends it"
 kill -TERM $WATCH # a shell has its background jobs ignore SIGINT
 watched 0

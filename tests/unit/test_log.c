@@ -133,6 +133,22 @@ static void test_text_line(void **state)
     log_setup(LOG_INFO, false);
 }
 
+/* JSON escapes neither DEL nor the controls of ISO 8859. */
+static void test_no_command(void **state)
+{
+    const berth_str said = BERTH_STR("a\x7f\xc2\x9b"
+                                     "2J\xc3\xa9");
+
+    (void)state;
+    log_setup(LOG_INFO, true);
+    log_event(LOG_INFO, "e", LOG_TEXT("id", said));
+    assert_string_equal(written() + 12, "info e id=\"a\\u007f\\u009b2J\xc3\xa9\"\n");
+    log_setup(LOG_INFO, false);
+    log_event(LOG_INFO, "e", LOG_TEXT("id", said));
+    CHECK("the same value", is(object_of(written(), '6'), "id", said.p));
+    CHECK("and no command", strchr(written(), '\x7f') == NULL);
+}
+
 static void test_text_at_its_bound(void **state)
 {
     char text[LOG_TEXT_MAX + 1];
@@ -392,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_no_fields),
         cmocka_unit_test(test_levels),
         cmocka_unit_test(test_text_line),
+        cmocka_unit_test(test_no_command),
         cmocka_unit_test(test_text_at_its_bound),
         cmocka_unit_test(test_line_at_its_bound),
         cmocka_unit_test(test_field_that_never_fits),

@@ -49,6 +49,10 @@ static const struct {
     { "members", "{\"a\":1,\"b\":[true,null]}",
       "{\n  \"a\": 1,\n  \"b\": [\n    true,\n    null\n  ]\n}\n" },
     { "escapes stay", "{\"a\\n\":\"\\u00e9\"}", "{\n  \"a\\n\": \"\\u00e9\"\n}\n" },
+    { "no name commands the terminal", "{\"\xc2\x9b[m\x7f\":1}",
+      "{\n  \"\\u009b[m\\u007f\": 1\n}\n" },
+    { "no text either", "[\"a\x7f\xc2\x80\xc2\x9f\xc3\x9b\"]",
+      "[\n  \"a\\u007f\\u0080\\u009f\xc3\x9b\"\n]\n" },
 };
 
 static void test_json(void **state)
@@ -60,6 +64,15 @@ static void test_json(void **state)
         output_json(capture(&c), checked(documents[i].in), (struct berth_json){ 0 });
         check_captured(documents[i].name, &c, documents[i].want);
     }
+}
+
+static void test_line(void **state)
+{
+    struct capture c;
+
+    (void)state;
+    output_line(capture(&c), checked("{\"\xc2\x9b\":[1.10,\"\x7f\\n\"]}"));
+    check_captured("one a line", &c, "{\"\\u009b\":[1.10,\"\\u007f\\n\"]}\n");
 }
 
 static void test_json_hidden(void **state)
@@ -236,6 +249,9 @@ static void test_object_with_more(void **state)
                    "  \"other\": null\n}\n");
     output_object(capture(&c), checked("{}"), (struct berth_json){ 0 }, more, 1);
     check_captured("alone", &c, "{\n  \"whose\": \"a\\\"b\"\n}\n");
+    output_object(capture(&c), checked("{}"), (struct berth_json){ 0 },
+                  &(struct output_member){ "n", "\xc2\x9b" }, 1);
+    check_captured("no command", &c, "{\n  \"n\": \"\\u009b\"\n}\n");
     output_object(capture(&c), checked("{}"), (struct berth_json){ 0 }, NULL, 0);
     check_captured("none", &c, "{}\n");
 
@@ -252,11 +268,17 @@ static void test_object_with_more(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json),         cmocka_unit_test(test_json_hidden),
-        cmocka_unit_test(test_array),        cmocka_unit_test(test_table),
-        cmocka_unit_test(test_table_values), cmocka_unit_test(test_table_tames),
-        cmocka_unit_test(test_tame),         cmocka_unit_test(test_width),
-        cmocka_unit_test(test_text_bound),   cmocka_unit_test(test_object_with_more),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_line),
+        cmocka_unit_test(test_json_hidden),
+        cmocka_unit_test(test_array),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_table_values),
+        cmocka_unit_test(test_table_tames),
+        cmocka_unit_test(test_tame),
+        cmocka_unit_test(test_width),
+        cmocka_unit_test(test_text_bound),
+        cmocka_unit_test(test_object_with_more),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

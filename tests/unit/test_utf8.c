@@ -61,11 +61,44 @@ static void test_cut(void **state)
         CHECK(cuts[i].name, berth_utf8_cut(cuts[i].in, cuts[i].max).n == cuts[i].want);
 }
 
+static const struct {
+    const char *name;
+    berth_str in;
+    size_t before, behind; /* bytes */
+    unsigned code;
+} controls[] = {
+    { "none", BERTH_STR_INIT("a\xc3\xa9"), 3, 0, 0 },
+    { "nothing", BERTH_STR_INIT(""), 0, 0, 0 },
+    { "escaped in JSON already", BERTH_STR_INIT("\033"), 1, 0, 0 },
+    { "before DEL", BERTH_STR_INIT("a~b"), 3, 0, 0 },
+    { "DEL", BERTH_STR_INIT("a\x7f\x7f"), 1, 1, 0x7f },
+    { "the first of ISO 8859", BERTH_STR_INIT("\xc2\x80"), 0, 0, 0x80 },
+    { "CSI", BERTH_STR_INIT("ab\xc2\x9b[m"), 2, 2, 0x9b },
+    { "the last of ISO 8859", BERTH_STR_INIT("\xc2\x9fx"), 0, 1, 0x9f },
+    { "no-break space", BERTH_STR_INIT("\xc2\xa0"), 2, 0, 0 },
+    { "within another character", BERTH_STR_INIT("\xc3\x9b\xe2\x82\x9b"), 5, 0, 0 },
+    { "a lead at the end", BERTH_STR_INIT("\xc2"), 1, 0, 0 },
+};
+
+static void test_cut_control(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(controls); i++) {
+        berth_str rest = controls[i].in;
+        unsigned code = 1;
+
+        CHECK(controls[i].name, berth_utf8_cut_control(&rest, &code).n == controls[i].before);
+        CHECK(controls[i].name, rest.n == controls[i].behind);
+        CHECK(controls[i].name, code == controls[i].code);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_size),
         cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_cut_control),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
