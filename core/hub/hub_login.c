@@ -13,20 +13,25 @@ static bool decodes_to(berth_str text, berth_str plain)
 }
 
 /* {host}/devices/{id}: case counts in the ID alone. C# encodes odd IDs twice. */
+static bool names(berth_str resource, berth_str host, berth_str device_id)
+{
+    if (!berth_str_ieq(berth_str_cut(&resource, '/'), host) ||
+        !berth_str_ieq(berth_str_cut(&resource, '/'), BERTH_STR("devices")))
+        return false;
+    return berth_str_eq(resource, device_id) || decodes_to(resource, device_id);
+}
+
+/* The C SDK encodes nothing: a '%' of the ID is no escape then, whatever follows it. */
 static bool is_for(const struct berth_sas *t, berth_str host, berth_str device_id)
 {
     char storage[BERTH_SAS_MAX];
     struct berth_buf b;
-    berth_str rest;
 
+    if (names(t->resource, host, device_id))
+        return true;
     berth_buf_init(&b, storage, sizeof storage);
-    if (berth_percent_decode(t->resource, &b) != BERTH_OK)
-        return false;
-    rest = berth_buf_str(&b);
-    if (!berth_str_ieq(berth_str_cut(&rest, '/'), host) ||
-        !berth_str_ieq(berth_str_cut(&rest, '/'), BERTH_STR("devices")))
-        return false;
-    return berth_str_eq(rest, device_id) || decodes_to(rest, device_id);
+    return berth_percent_decode(t->resource, &b) == BERTH_OK &&
+           names(berth_buf_str(&b), host, device_id);
 }
 
 berth_err berth_hub_judge(const struct berth_crypto *c, const struct berth_hub_device *d,

@@ -7,6 +7,7 @@
 #include "unit/failing_crypto.h"
 
 #define HOST  "hub.example"
+#define RAW   "raw " /* before a resource that is not percent-encoded */
 #define NOW_S INT64_C(1700000000)
 
 static struct berth_crypto crypto;
@@ -29,22 +30,28 @@ static struct berth_hub_device device(const char *id)
     return d;
 }
 
-/* A token signed by C's key over RESOURCE as it stands, raw when it says so. */
+/* A token signed by C's key over RESOURCE, percent-encoded or RAW. */
 static struct berth_sas token(char c, const char *resource, int64_t expiry)
 {
     static char storage[2048];
     struct berth_key k = key_of(c);
+    berth_str sr = berth_str_of(resource);
+    bool raw = berth_str_skip(&sr, BERTH_STR(RAW));
     struct berth_hmac_key key;
     struct berth_sas t;
     struct berth_buf b;
 
     berth_buf_init(&b, storage, sizeof storage);
     assert_int_equal(crypto.hmac_prepare(crypto.ctx, k.bytes, k.n, &key), BERTH_OK);
-    assert_int_equal(
-        berth_sas_build(&crypto, &key, berth_str_of(resource), expiry, (berth_str){ 0 }, &b),
-        BERTH_OK);
-    crypto.hmac_release(crypto.ctx, &key);
+    assert_int_equal(berth_sas_build(&crypto, &key, sr, expiry, (berth_str){ 0 }, &b), BERTH_OK);
     assert_int_equal(berth_sas_parse(berth_buf_str(&b), &t), BERTH_OK);
+    if (raw) {
+        const berth_str parts[] = { sr, BERTH_STR("\n"), t.expiry_text };
+
+        t.resource = sr;
+        assert_int_equal(crypto.hmac(crypto.ctx, &key, parts, 3, t.signature), BERTH_OK);
+    }
+    crypto.hmac_release(crypto.ctx, &key);
     return t;
 }
 
@@ -66,6 +73,20 @@ static const struct {
     { "C# encodes odd IDs twice", "a%b", 'p', HOST "/devices/a%25b", NOW_S, false, 0,
       BERTH_WHY_NONE },
     { "an odd ID once", "a%b", 'p', HOST "/devices/a%b", NOW_S, false, 0, BERTH_WHY_NONE },
+    { "C sends it raw: half an escape", "50%", 'p', RAW HOST "/devices/50%", NOW_S, false, 0,
+      BERTH_WHY_NONE },
+    { "C sends it raw: a whole escape", "x%41", 's', RAW "Hub.Example/devices/x%41", NOW_S, false,
+      0, BERTH_WHY_NONE },
+    { "raw, of another hub", "50%", 'p', RAW "hub2.example/devices/50%", NOW_S, false, 0,
+      BERTH_WHY_DEVICE_TOKEN_FOR_OTHER },
+    { "raw, of another device", "50%", 'p', RAW HOST "/devices/51%", NOW_S, false, 0,
+      BERTH_WHY_DEVICE_TOKEN_FOR_OTHER },
+    { "raw, in another case", "x%4a", 'p', RAW HOST "/devices/x%4A", NOW_S, false, 0,
+      BERTH_WHY_DEVICE_TOKEN_FOR_OTHER },
+    { "raw, a module", "50%", 'p', RAW HOST "/devices/50%/modules/m", NOW_S, false, 0,
+      BERTH_WHY_DEVICE_TOKEN_FOR_OTHER },
+    { "raw, another key", "50%", 'x', RAW HOST "/devices/50%", NOW_S, false, 0,
+      BERTH_WHY_DEVICE_SIGNATURE_WRONG },
     { "ID in another case", "dev", 'p', HOST "/devices/Dev", NOW_S, false, 0,
       BERTH_WHY_DEVICE_TOKEN_FOR_OTHER },
     { "another device", "dev", 'p', HOST "/devices/dev2", NOW_S, false, 0,
