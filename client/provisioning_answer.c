@@ -139,7 +139,7 @@ static void take_success(struct berth_prov *p, const struct berth_dps_result *r,
 }
 
 /* Not the JSON of an answer: a proxy's page, or not the device API at all. */
-static void take_foreign(struct berth_prov *p, int status)
+static void take_foreign(struct berth_prov *p, int status, bool may_pass)
 {
     char storage[96];
     struct berth_buf words;
@@ -147,8 +147,10 @@ static void take_foreign(struct berth_prov *p, int status)
     berth_buf_init(&words, storage, sizeof storage);
     berth_buf_put(&words, BERTH_STR("the service answered "));
     berth_buf_put_i64(&words, status);
-    berth_buf_put(&words, BERTH_STR(" without a body that berth can read: is it a DPS endpoint?"));
-    berth__prov_fail(p, BERTH_E_SYNTAX, berth_buf_str(&words));
+    berth_buf_put(&words, BERTH_STR(" without a body that berth can read: "));
+    berth_buf_put(&words,
+                  may_pass ? BERTH_STR("try again later") : BERTH_STR("is it a DPS endpoint?"));
+    berth__prov_fail(p, may_pass ? BERTH_E_IO : BERTH_E_SYNTAX, berth_buf_str(&words));
 }
 
 void berth__prov_judge(struct berth_prov *p, const struct berth__answer *answer)
@@ -167,7 +169,7 @@ void berth__prov_judge(struct berth_prov *p, const struct berth__answer *answer)
     berth_arena_init(&a, memory, sizeof memory);
     e = berth_dps_answer_parse(answer->body, &a, &r);
     if (e != BERTH_OK || (answer->status >= 300 && answer->status < 400))
-        take_foreign(p, answer->status);
+        take_foreign(p, answer->status, may_pass);
     else if (answer->status >= 400)
         refuse(p, may_pass ? BERTH_E_IO : BERTH_E_MISMATCH, &r);
     else

@@ -65,7 +65,8 @@ static void take_connack(struct berth_prov *p, const struct berth_mqtt_packet *p
     };
 
     if (packet->code != BERTH_MQTT_ACCEPTED) {
-        berth__prov_fail(p, BERTH_E_MISMATCH, berth_str_of(words[packet->code]));
+        berth__prov_fail(p, packet->code == BERTH_MQTT_UNAVAILABLE ? BERTH_E_IO : BERTH_E_MISMATCH,
+                         berth_str_of(words[packet->code]));
         return;
     }
     p->phase = BERTH__SUBSCRIBING;

@@ -301,6 +301,24 @@ run "a port out of range" 2 device provision --registration-id a --port 65536
 run "no registration ID" 2 device provision
 run "no service" 6 device provision --registration-id dev-2 --key-file "$WORK/dev-2.key" --port 9
 tells "not assigned"
+node -e 'const tls = require("tls"), fs = require("fs"), [dir, ready] = process.argv.slice(1);
+         const own = { key: fs.readFileSync(`${dir}/server.key`), cert: fs.readFileSync(`${dir}/server.pem`) };
+         const busy = answer => tls.createServer(own, s => s.on("error", () => {}).on("data", () => s.write(answer)));
+         const mqtt = busy(Buffer.from([0x20, 2, 0, 3])).listen(0, "127.0.0.1", () => {
+             const page = "HTTP/1.1 502 Bad Gateway\r\nRetry-After: 1\r\nContent-Length: 6\r\n\r\n<html>";
+             const https = busy(page).listen(0, "127.0.0.1", () =>
+                 fs.writeFileSync(ready, `${mqtt.address().port} ${https.address().port}\n`)); });
+    ' "$WORK/data/tls" "$WORK/busy" &
+BUSY=$!
+for _ in $(seq 100); do [ -s "$WORK/busy" ] && break; sleep 0.1; done
+read -r BUSY_MQTT BUSY_HTTPS <"$WORK/busy"
+run "a service that is not available" 6 device provision --registration-id dev-2 --key-file "$WORK/dev-2.key" \
+    --port "$BUSY_MQTT"
+tells "not available now; try again later"
+run "a proxy without a service" 6 device provision --registration-id dev-2 --key-file "$WORK/dev-2.key" \
+    --transport https --port "$BUSY_HTTPS"
+tells "answered 502" "try again later"
+kill $BUSY
 run "a group that is not there" 3 device provision --registration-id a --enrollment-group none
 
 run "registrations" 0 registration list

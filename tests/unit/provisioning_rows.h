@@ -18,6 +18,7 @@
     "{\"operationId\":\"5.0a\",\"status\":\"disabled\",\"registrationState\":{"                    \
     "\"status\":\"disabled\",\"errorCode\":401003,\"errorMessage\":\"The enrollment is "           \
     "disabled.\"}}"
+#define PAGE "<html>"
 #define BUSY "{\"errorCode\":503001,\"message\":\"Try again.\"}"
 
 enum reply_type {
@@ -97,15 +98,16 @@ static const struct {
       { HR(202, ASSIGNING, "Mon, 23 Nov 2026 16:00:00 GMT"), H(200, ASSIGNED) },
       GOOD(1, 1, 2000) },
     { "throttled, then assigned", { HR(429, BUSY, "7"), H(202, ASSIGNED) }, GOOD(0, 1, 7000) },
-    { "busy without JSON, then assigned",
-      { H(502, "<html>"), H(202, ASSIGNED) },
-      GOOD(0, 1, 2000) },
+    { "busy without JSON, then assigned", { H(502, PAGE), H(202, ASSIGNED) }, GOOD(0, 1, 2000) },
     { "busy while polling",
       { HR(202, ASSIGNING, "1"), HR(503, BUSY, "1"), H(200, ASSIGNED) },
       GOOD(2, 2, 1000) },
     { "busy for good",
       { H(503, BUSY), H(503, BUSY), H(503, BUSY), H(503, BUSY), H(503, BUSY), H(503, BUSY) },
       BAD_AFTER(BERTH_E_IO, "", 503001, "Try again.", 0, BERTH_PROV_RETRIES_MAX, 2000) },
+    { "busy for good without JSON",
+      { H(502, PAGE), H(503, ""), H(502, PAGE), H(503, ""), H(502, PAGE), H(503, "") },
+      BAD_AFTER(BERTH_E_IO, "", 0, "answered 503", 0, BERTH_PROV_RETRIES_MAX, 2000) },
     { "busy for a while, twice",
       { H(503, BUSY), H(503, BUSY), H(503, BUSY), H(202, ASSIGNING), H(503, BUSY), H(503, BUSY),
         H(503, BUSY), H(200, ASSIGNED) },
@@ -123,10 +125,8 @@ static const struct {
     { "control characters in the message",
       { H(401, "{\"errorCode\":401002,\"message\":\"a\\u001b[31mb\\u009bc\"}") },
       BAD(BERTH_E_MISMATCH, "", 401002, "a?[31mb??c") },
-    { "a page of another server",
-      { H(404, "<html>") },
-      BAD(BERTH_E_SYNTAX, "", 0, "answered 404") },
-    { "a page with 200", { H(200, "<html>") }, BAD(BERTH_E_SYNTAX, "", 0, "answered 200") },
+    { "a page of another server", { H(404, PAGE) }, BAD(BERTH_E_SYNTAX, "", 0, "answered 404") },
+    { "a page with 200", { H(200, PAGE) }, BAD(BERTH_E_SYNTAX, "", 0, "answered 200") },
     { "redirected", { H(301, "{}") }, BAD(BERTH_E_SYNTAX, "", 0, "answered 301") },
     { "no status", { H(200, "{}") }, BAD(BERTH_E_SYNTAX, "", 0, "no status") },
     { "assigned to nothing",
@@ -189,6 +189,7 @@ static const struct {
       BAD_AFTER(BERTH_E_SYNTAX, "", 0, "not asked", 0, 1, 2000) },
     { "refused at CONNACK", { P(CONNACK, 5) }, BAD(BERTH_E_MISMATCH, "", 0, "key and clock") },
     { "user name refused", { P(CONNACK, 4) }, BAD(BERTH_E_MISMATCH, "", 0, "user name") },
+    { "not available", { P(CONNACK, 3) }, BAD(BERTH_E_IO, "", 0, "try again later") },
     { "subscription refused",
       { P(CONNACK, 0), P(SUBACK, 0x80) },
       BAD(BERTH_E_MISMATCH, "", 0, "subscription") },
