@@ -317,7 +317,9 @@ static int tell_result(const struct berth_prov_result *r)
 static void provision(const struct input *in, const struct target *t, const struct berth_key *key,
                       bool json, struct berth_prov_result *result)
 {
-    struct sigaction now = { .sa_handler = stop }, interrupt, terminate;
+    /* a second one ends the process: looking up a name does not stop at the first */
+    struct sigaction now = { .sa_handler = stop, .sa_flags = (int)SA_RESETHAND };
+    struct sigaction interrupt, terminate;
     struct berth_device_options o = {
         .prov = { .transport = in->transport,
                   .host = berth_str_of(t->host),

@@ -35,10 +35,11 @@ static void on_signal(int number)
     interrupted = 1;
 }
 
-/* Without SA_RESTART: what waits is to wake up. */
+/* Without SA_RESTART: what waits is to wake up. A second signal ends the process: looking up a name
+ * does not stop at the first. */
 static void watch_signals(void)
 {
-    struct sigaction act = { .sa_handler = on_signal };
+    struct sigaction act = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
 
     (void)sigaction(SIGINT, &act, NULL);
     (void)sigaction(SIGTERM, &act, NULL);

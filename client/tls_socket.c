@@ -100,6 +100,15 @@ static int try_address(struct berth__tls *t, const struct addrinfo *a)
     return getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
+static bool is_stopped(struct berth__tls *t)
+{
+    bool stopped = t->cancel != NULL && *t->cancel != 0;
+
+    if (stopped)
+        (void)snprintf(t->message, sizeof t->message, "stopped on request");
+    return stopped;
+}
+
 static berth_err connect_tcp(struct berth__tls *t, const char *where, uint16_t port)
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG }, *list;
@@ -109,6 +118,11 @@ static berth_err connect_tcp(struct berth__tls *t, const char *where, uint16_t p
     (void)snprintf(service, sizeof service, "%u", (unsigned)port);
     /* RFC 6761 section 6.3: localhost is this machine, whatever a resolver would say */
     error = getaddrinfo(strcasecmp(where, "localhost") == 0 ? NULL : where, service, &hints, &list);
+    if (is_stopped(t)) { /* a resolver cannot be stopped: it may have come long ago */
+        if (error == 0)
+            freeaddrinfo(list);
+        return BERTH_E_CLOSED;
+    }
     if (error != 0) {
         (void)snprintf(t->message, sizeof t->message,
                        "the name %s is not known (%s): correct it, or add it to DNS or /etc/hosts",
@@ -170,7 +184,7 @@ static bool attach_bio(struct berth__tls *t)
 {
     BIO *bio;
 
-    t->bio = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "berth");
+    t->bio = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "berth");
     if (t->bio == NULL)
         return false;
     BIO_meth_set_write(t->bio, bio_write);

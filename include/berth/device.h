@@ -18,7 +18,9 @@ struct berth_device_options {
      * "assigned", .. */
     void (*status)(void *user, const char *status);
     void *user;
-    const volatile int *cancel; /* stop soon when it becomes non-zero; NULL: never */
+    /* Stop soon when it becomes non-zero; while a name is looked up, when that has ended, which the
+     * resolver's settings decide. NULL: never. */
+    const volatile int *cancel;
 };
 
 /* Blocks until done. BERTH_OK with *RESULT assigned, or the error with what is known in *RESULT

@@ -319,6 +319,29 @@ run "a proxy without a service" 6 device provision --registration-id dev-2 --key
     --transport https --port "$BUSY_HTTPS"
 tells "answered 502" "try again later"
 kill $BUSY
+
+# A name server that never answers: looking up a name cannot be stopped, the program can.
+if [ "$(id -u)" -eq 0 ] && unshare --mount true 2>/dev/null; then
+    echo 'nameserver 127.0.0.1' >"$WORK/resolv.conf"
+    node -e 'const fs = require("fs"), [ready, asked] = process.argv.slice(1);
+             require("dgram").createSocket("udp4").on("message", () => fs.writeFileSync(asked, "1"))
+                 .bind(53, "127.0.0.1", () => fs.writeFileSync(ready, "1"));' "$WORK/dns" "$WORK/asked" &
+    BUSY=$!
+    for _ in $(seq 100); do [ -e "$WORK/dns" ] && break; sleep 0.1; done
+    NAME="a second signal ends it at once"
+    unshare --mount sh -c 'mount --bind "$0" /etc/resolv.conf && exec "$@"' "$WORK/resolv.conf" "$BERTH" device provision \
+        --registration-id dev-2 --key-file "$WORK/dev-2.key" --id-scope 0ne1 --host slow.example >"$WORK/out" 2>"$WORK/err" &
+    WATCH=$!
+    for _ in $(seq 100); do [ -e "$WORK/asked" ] && break; sleep 0.1; done
+    kill -TERM $WATCH # a shell has its background jobs ignore SIGINT
+    sleep 0.2
+    SECONDS=0
+    kill -TERM $WATCH
+    wait $WATCH
+    got=$?
+    if [ -e "$WORK/asked" ] && [ $got -eq 143 ] && [ $SECONDS -le 2 ]; then ok; else not_ok "exit code $got after $SECONDS seconds"; fi
+    kill $BUSY
+fi
 run "a group that is not there" 3 device provision --registration-id a --enrollment-group none
 
 run "registrations" 0 registration list

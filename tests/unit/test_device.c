@@ -278,12 +278,30 @@ static void test_cancel(void **state)
     stop(&s);
 }
 
+/* Looking it up cannot be stopped; what it found does not matter any more. */
+static void test_cancel_at_the_name(void **state)
+{
+    static const char *const names[] = { "no-such-name.invalid", "localhost" };
+    static volatile int set = 1;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct berth_prov_result result;
+        struct service s = { .port = 1 };
+        struct berth_device_options o = device(&s, names[i]);
+
+        o.cancel = &set;
+        CHECK(names[i], berth_device_provision(&o, &result) == BERTH_E_CLOSED);
+        CHECK(names[i], strstr(result.message, "stopped on request") != NULL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_provision),    cmocka_unit_test(test_nothing_listens),
         cmocka_unit_test(test_unknown_name), cmocka_unit_test(test_ca_file_missing),
-        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_cancel),       cmocka_unit_test(test_cancel_at_the_name),
     };
 
     signal(SIGPIPE, SIG_IGN); /* the service's side here writes with OpenSSL's own sockets */
