@@ -16,7 +16,6 @@
 #include "cli/dev_children.h"
 #include "cli/tell.h"
 #include "ops/daemon.h"
-#include "ops/first_start.h"
 
 #define STOP_MS 20000 /* for the service, which may wait for connections */
 
@@ -45,32 +44,12 @@ struct service {
     int pipe;
 };
 
-/* The profile was written before the ports were known. */
-static berth_err write_profile(const struct dev_run *r, const struct ready *ready)
-{
-    struct first_start_profile p = {
-        .host = berth_str_of(r->config->hosts[0]),
-        .https_port = ready->https_port,
-        .mqtts_port = ready->mqtts_port,
-        .ca_file = r->place->ca,
-        .id_scope = berth_str_of(r->seed->id_scope),
-        .policy = BERTH_STR("provisioningserviceowner"),
-        .key = &r->seed->service_key,
-    };
-    char problem[512] = "";
-
-    if (first_start_write_profile(r->place->dir, &p, problem, sizeof problem) == BERTH_OK)
-        return BERTH_OK;
-    (void)tell_failure(DEV_EXIT_FAILED, "%s", problem);
-    return BERTH_E_IO;
-}
-
 static bool on_ready(void *user, uint16_t https_port, uint16_t mqtts_port)
 {
     const struct service *s = user;
     struct ready ready = { https_port, mqtts_port };
 
-    if (dev_place_trust(s->run->place) != BERTH_OK || write_profile(s->run, &ready) != BERTH_OK)
+    if (dev_place_trust(s->run->place) != BERTH_OK)
         return false;
     if (write(s->pipe, &ready, sizeof ready) != (ssize_t)sizeof ready)
         return false;

@@ -38,8 +38,8 @@ struct daemon {
     char problem[512];
 };
 
-/* Store, certificates, health port, workers, in the order that they need; on an error D->problem
- * has cause and remedy. */
+/* Store, certificates, health port, workers, profile, in the order that they need; on an error
+ * D->problem has cause and remedy. */
 BERTH_MUST_USE berth_err daemon_start(struct daemon *d);
 /* Any thread: a worker has ended after having served. USER is the daemon. */
 void daemon_worker_ended(void *user);

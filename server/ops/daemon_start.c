@@ -147,5 +147,9 @@ berth_err daemon_start(struct daemon *d)
         e = start_forensics(d);
     if (e == BERTH_OK)
         e = start_workers(d);
+    if (e == BERTH_OK)
+        e = setup_write_profile(d->config, &d->setup, worker_https_port(d->workers[0]),
+                                worker_mqtts_port(d->workers[0]), d->problem, sizeof d->problem);
+    d->crypto.wipe(d->crypto.ctx, &d->setup.owner_key, sizeof d->setup.owner_key);
     return e;
 }

@@ -177,27 +177,18 @@ static berth_err make_certificates(const struct config *c, const struct catalog 
     return e;
 }
 
-static berth_err write_profile(const struct config *c, const struct catalog *catalog,
-                               struct setup *out, char *problem, size_t problem_size)
+/* The first that may change the service's policies; no such policy is an operator's choice. */
+static void find_owner(const struct catalog *catalog, struct setup *out)
 {
     size_t count;
-    const struct berth_policy *policies = catalog_policies(catalog, BERTH_STR(""), &count);
-    struct first_start_profile p = {
-        .host = berth_str_of(c->hosts[0]),
-        .https_port = c->https_port,
-        .mqtts_port = c->mqtts_port,
-        .ca_file = out->ca_file,
-        .id_scope = berth_str_of(out->id_scope),
-    };
+    const struct berth_policy *p = catalog_policies(catalog, BERTH_STR(""), &count);
 
-    for (size_t i = 0; i < count; i++) {
-        if ((policies[i].rights & BERTH_RIGHT_SERVICE_CONFIG) == 0)
-            continue;
-        p.policy = policies[i].name;
-        p.key = &policies[i].keys.primary;
-        return first_start_write_profile(c->data_dir, &p, problem, problem_size);
-    }
-    return BERTH_OK; /* no owner policy is left: an operator's choice */
+    for (; count > 0 && (p->rights & BERTH_RIGHT_SERVICE_CONFIG) == 0; count--)
+        p++;
+    if (count == 0)
+        return;
+    (void)snprintf(out->owner, sizeof out->owner, "%.*s", BERTH_STR_ARG(p->name));
+    out->owner_key = p->keys.primary;
 }
 
 static berth_err set_up(struct work *w)
@@ -221,9 +212,8 @@ static berth_err set_up(struct work *w)
         return BERTH_E_IO;
     }
     (void)snprintf(out->id_scope, sizeof out->id_scope, "%.*s", BERTH_STR_ARG(scope));
-    e = make_certificates(w->config, w->catalog, out, w->problem, w->problem_size);
-    return e == BERTH_OK ? write_profile(w->config, w->catalog, out, w->problem, w->problem_size)
-                         : e;
+    find_owner(w->catalog, out);
+    return make_certificates(w->config, w->catalog, out, w->problem, w->problem_size);
 }
 
 /* With the operator's own certificate its CA, when that stands in the chain; else the system
@@ -287,4 +277,21 @@ berth_err setup_run(const struct config *c, const struct seed *seed, struct stor
     store_detach(w.port);
     catalog_free(w.catalog);
     return e;
+}
+
+berth_err setup_write_profile(const struct config *c, const struct setup *s, uint16_t https_port,
+                              uint16_t mqtts_port, char *problem, size_t problem_size)
+{
+    const struct first_start_profile p = {
+        .host = berth_str_of(c->hosts[0]),
+        .https_port = https_port,
+        .mqtts_port = mqtts_port,
+        .ca_file = s->ca_file,
+        .id_scope = berth_str_of(s->id_scope),
+        .policy = berth_str_of(s->owner),
+        .key = &s->owner_key,
+    };
+
+    return s->owner[0] == '\0' ? BERTH_OK
+                               : first_start_write_profile(c->data_dir, &p, problem, problem_size);
 }

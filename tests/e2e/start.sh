@@ -107,6 +107,14 @@ check "second start says nothing of a first" bash -c '! grep -q "first start" "$
 stop
 check "second start changes nothing" [ "$first" = "$(state "$data")" ]
 
+https=0 mqtts=0
+check "ports that are free" serve --data-dir "$data"
+told=$(sed -n 's/^berth serves .*localhost:\([0-9]*\) and .*localhost:\([0-9]*\);.*/\1 \2/p' "$dir/out")
+check "the profile names them" [ "$told" = "$(sed -n 's/^\(https\|mqtts\)-port = //p' "$data/profile.ini" | xargs)" ]
+check "and leads there" bash -c '"$1" service show --profile "$2" >"$3" 2>&1' - "$berth" "$data/profile.ini" "$dir/err"
+stop
+https=$base mqtts=$((base + 1))
+
 cp "$data/store.key" "$dir/store.key.good"
 head -c 32 /dev/urandom >"$data/store.key"
 check "wrong key file" refuses "key" --data-dir "$data"
