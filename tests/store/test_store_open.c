@@ -174,6 +174,87 @@ static void test_lock_taken_away(void **state)
     scratch_remove(&dir);
 }
 
+/* ---- in a directory whose user is not trusted by whoever opens: root ---- */
+
+enum trick { LINK, LINK_TO_NOTHING, HARD_LINK, PIPE };
+
+static const struct {
+    const char *name;
+    enum trick trick;
+    const char *says;
+} tricks[] = {
+    { "a link", LINK, "is a link;" },
+    { "a link to nothing", LINK_TO_NOTHING, "is a link;" },
+    { "a hard link", HARD_LINK, "hard links" },
+    { "a pipe", PIPE, "is no ordinary file" },
+};
+
+static void plant(enum trick trick, const char *path, const char *bait)
+{
+    (void)unlink(path);
+    if (trick == LINK_TO_NOTHING)
+        MUST(unlink(bait) == 0);
+    if (trick == LINK || trick == LINK_TO_NOTHING)
+        MUST(symlink(bait, path) == 0);
+    if (trick == HARD_LINK)
+        MUST(link(bait, path) == 0);
+    if (trick == PIPE)
+        MUST(mkfifo(path, 0600) == 0);
+}
+
+/* Nothing is written to what was planted as FILE, nor made where it leads. */
+static void check_not_followed(const char *file, const char *remedy)
+{
+    struct scratch dir, other;
+    char got[16];
+
+    scratch_make(&dir);
+    scratch_make(&other);
+    const char *bait = strdup(scratch_file(&other, "bait"));
+    const char *path = strdup(scratch_file(&dir, file));
+    for (size_t i = 0; i < ARRAY_LEN(tricks); i++) {
+        scratch_write(bait, "mine", 4);
+        plant(tricks[i].trick, path, bait);
+        check_refused(tricks[i].name, &dir, BERTH_E_IO, tricks[i].says);
+        check_refused(tricks[i].name, &dir, BERTH_E_IO, remedy);
+        if (tricks[i].trick == LINK_TO_NOTHING)
+            CHECK(tricks[i].name, access(bait, F_OK) != 0);
+        else
+            CHECK(tricks[i].name, scratch_read(bait, got, sizeof got) == 4);
+    }
+    MUST(unlink(path) == 0);
+    check_opens("its own again", &dir);
+    free((void *)(uintptr_t)bait);
+    free((void *)(uintptr_t)path);
+    scratch_remove(&dir);
+    scratch_remove(&other);
+}
+
+static void test_lock_not_followed(void **state)
+{
+    (void)state;
+    check_not_followed(SQLITE_STORE_LOCK, "remove it");
+}
+
+static void test_database_not_followed(void **state)
+{
+    (void)state;
+    check_not_followed(SQLITE_STORE_FILE, "put the database itself there");
+}
+
+/* A crash between the two names of a new key: the draft is a second one for ever. */
+static void test_key_left_with_two_names(void **state)
+{
+    struct scratch dir;
+
+    (void)state;
+    make_store(&dir);
+    MUST(link(scratch_file(&dir, "store.key"), scratch_file(&dir, "store.key.new")) == 0);
+    check_kept("opens", &dir);
+    CHECK("one name", access(scratch_file(&dir, "store.key.new"), F_OK) != 0);
+    scratch_remove(&dir);
+}
+
 static const struct {
     const char *name;
     unsigned mode;
@@ -428,6 +509,9 @@ int main(void)
         cmocka_unit_test(test_first_open_again),
         cmocka_unit_test(test_locked),
         cmocka_unit_test(test_lock_taken_away),
+        cmocka_unit_test(test_lock_not_followed),
+        cmocka_unit_test(test_database_not_followed),
+        cmocka_unit_test(test_key_left_with_two_names),
         cmocka_unit_test(test_key_files),
         cmocka_unit_test(test_wrong_and_lost_key),
         cmocka_unit_test(test_key_file_elsewhere),

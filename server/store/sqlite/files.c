@@ -10,8 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/inside.h"
+
 #define PID_TEXT_MAX 16
-#define LOCK_TRIES   8 /* each is another restore that ends this very moment */
+#define DRAFT        ".new" /* of a key file */
+#define LOCK_TRIES   8      /* each is another restore that ends this very moment */
 
 /* The lock stands; the number in the file is only for whoever meets it. */
 static void leave_pid(int fd)
@@ -36,16 +39,28 @@ static bool is_at(int fd, const char *path)
 {
     struct stat mine, there;
 
-    return fstat(fd, &mine) == 0 && stat(path, &there) == 0 && mine.st_dev == there.st_dev &&
+    return fstat(fd, &mine) == 0 && lstat(path, &there) == 0 && mine.st_dev == there.st_dev &&
            mine.st_ino == there.st_ino;
+}
+
+/* REMEDY: when something else stands in the file's place. */
+static berth_err say_open(struct sqlite_store_problem *problem, const char *path,
+                          const char *remedy)
+{
+    const char *what = inside_words(errno);
+
+    if (what == NULL)
+        return problem_say_errno(problem, path);
+    problem_say(problem, "%s is %s; %s", path, what, remedy);
+    return BERTH_E_IO;
 }
 
 static berth_err lock_file(const char *directory, const char *path, int *out,
                            struct sqlite_store_problem *problem)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = inside_open(AT_FDCWD, path, O_RDWR | O_CREAT);
     if (fd < 0)
-        return problem_say_errno(problem, path);
+        return say_open(problem, path, "remove it, berth makes its lock anew");
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         bool taken = errno == EWOULDBLOCK;
         if (taken)
@@ -88,10 +103,12 @@ berth_err directory_lock(const char *directory, int *out, struct sqlite_store_pr
 
 berth_err database_file_touch(const char *path, struct sqlite_store_problem *problem)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = inside_open(AT_FDCWD, path, O_RDWR | O_CREAT);
 
     if (fd < 0)
-        return problem_say_errno(problem, path);
+        return say_open(problem, path,
+                        "put the database itself there, with its -wal; where it is to be "
+                        "elsewhere, move the whole data directory");
     close(fd);
     return BERTH_OK;
 }
@@ -129,7 +146,8 @@ static berth_err read_key(int fd, const char *path, uint8_t key[SEAL_KEY_SIZE],
 berth_err key_file_load(const char *path, const struct berth_crypto *crypto,
                         uint8_t key[SEAL_KEY_SIZE], struct sqlite_store_problem *problem)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* The configuration may name a link; a pipe in its place must not hold whoever starts. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
     if (fd < 0)
         return errno == ENOENT ? BERTH_E_NOT_FOUND : problem_say_errno(problem, path);
@@ -171,12 +189,23 @@ static bool write_new(const char *path, const uint8_t key[SEAL_KEY_SIZE])
     return ok;
 }
 
+void key_file_tidy(const char *path)
+{
+    char draft[PATH_MAX];
+    struct stat key, other;
+
+    if (snprintf(draft, sizeof draft, "%s" DRAFT, path) < (int)sizeof draft &&
+        lstat(path, &key) == 0 && lstat(draft, &other) == 0 && key.st_dev == other.st_dev &&
+        key.st_ino == other.st_ino)
+        (void)unlink(draft);
+}
+
 berth_err key_file_make(const char *path, const struct berth_crypto *crypto,
                         uint8_t key[SEAL_KEY_SIZE], struct sqlite_store_problem *problem)
 {
     char draft[PATH_MAX];
 
-    if (snprintf(draft, sizeof draft, "%s.new", path) >= (int)sizeof draft) {
+    if (snprintf(draft, sizeof draft, "%s" DRAFT, path) >= (int)sizeof draft) {
         problem_say(problem, "the key file's path is too long");
         return BERTH_E_RANGE;
     }

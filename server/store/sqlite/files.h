@@ -6,11 +6,13 @@
 #include "store/sqlite/seal.h"
 
 /* Locks DIRECTORY for this daemon; the lock lasts until *FD is closed, also by a crash.
- * BERTH_E_MISMATCH: another holds it; the problem has its process ID. */
+ * BERTH_E_MISMATCH: another holds it; the problem has its process ID. BERTH_E_IO, too: what stands
+ * in the lock file's place is not a file of its own, and was not touched. */
 BERTH_MUST_USE berth_err directory_lock(const char *directory, int *fd,
                                         struct sqlite_store_problem *problem);
 
-/* Makes the database file with mode 0600 unless it is there: SQLite would leave it to the umask. */
+/* Makes the database file with mode 0600 unless it is there: SQLite would leave it to the umask.
+ * BERTH_E_IO, too: it is a link, or has a second name. */
 BERTH_MUST_USE berth_err database_file_touch(const char *path,
                                              struct sqlite_store_problem *problem);
 
@@ -28,5 +30,7 @@ BERTH_MUST_USE berth_err key_file_load(const char *path, const struct berth_cryp
 BERTH_MUST_USE berth_err key_file_make(const char *path, const struct berth_crypto *crypto,
                                        uint8_t key[SEAL_KEY_SIZE],
                                        struct sqlite_store_problem *problem);
+/* Takes the draft away that a crash of key_file_make left as a second name of the key. */
+void key_file_tidy(const char *path);
 
 #endif

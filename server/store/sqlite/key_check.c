@@ -112,6 +112,8 @@ berth_err key_check_open(const struct key_check *k, uint8_t key[SEAL_KEY_SIZE],
     if (e != BERTH_OK)
         return e;
     e = key_file_load(k->key_path, k->crypto, key, problem);
+    if (e == BERTH_OK)
+        key_file_tidy(k->key_path);
     if (e == BERTH_E_NOT_FOUND && row.n > 0)
         return refuse_lost(k, problem);
     if (e == BERTH_E_NOT_FOUND)

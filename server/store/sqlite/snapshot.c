@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/inside.h"
 #include "store/sqlite/engine.h"
 #include "store/sqlite/files.h"
 #include "store/sqlite/key_check.h"
@@ -117,7 +118,7 @@ static berth_err make_file(const char *path, struct sqlite_store_problem *proble
 
     if (unlink(path) != 0 && errno != ENOENT)
         return problem_say_errno(problem, path);
-    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    fd = inside_open(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL);
     if (fd < 0)
         return problem_say_errno(problem, path);
     close(fd);
@@ -126,7 +127,7 @@ static berth_err make_file(const char *path, struct sqlite_store_problem *proble
 
 static berth_err sync_file(const char *path, struct sqlite_store_problem *problem)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = inside_open(AT_FDCWD, path, O_RDONLY);
     bool ok = fd >= 0 && fsync(fd) == 0 && sync_directory_of(path);
     berth_err e = ok ? BERTH_OK : problem_say_errno(problem, path);
 
