@@ -22,7 +22,7 @@ static const char *words(int error)
     switch (error) {
     case ENOSPC:
     case EDQUOT:
-        return "the disk is full; free space there and try again, nothing was changed";
+        return "the disk is full; free space there";
     case EACCES:
     case EPERM:
         return "permission denied; run it as root, or as the user that berth runs as";

@@ -289,7 +289,8 @@ static berth_err settle(struct restoring *r)
         return e;
     why = *r->problem;
     return backup_say(r->problem, BACKUP_FAILED, e,
-                      "the backup is in its place, %s, but what was left to do failed: %.1000s",
+                      "the backup is in its place, %s, and can be used, but what was left to do "
+                      "failed: %.1000s",
                       r->out->data_dir, why.text);
 }
 

@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "backup/backup.h"
@@ -654,6 +655,55 @@ static void test_crafted(void **state)
     remove_rig(&r);
 }
 
+/* ---- a disk that is full ---- */
+
+static bool disk_is_full;
+
+__attribute__((visibility("default"))) int fsync(int fd)
+{
+    errno = ENOSPC;
+    return disk_is_full ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+struct full_from {
+    enum restore_step step;
+};
+
+static void fill_disk(void *user, enum restore_step step)
+{
+    disk_is_full = disk_is_full || step == ((struct full_from *)user)->step;
+}
+
+/* Before the exchange it can be tried again; after it the backup is there. */
+static void test_disk_full(void **state)
+{
+    static struct restore_result out;
+    struct backup_problem problem;
+    struct full_from from = { RESTORE_LISTED };
+    struct rig r;
+
+    (void)state;
+    make_rig(&r);
+    make_data(in_rig(&r, "live"));
+    check_refused(&r, "while unpacking",
+                  &(struct restore_request){ .replace = true, .at = fill_disk, .user = &from },
+                  BACKUP_FAILED, "the disk is full; free space there");
+    disk_is_full = false;
+    from.step = RESTORE_EXCHANGED;
+    struct restore_request request = {
+        .data_dir = in_rig(&r, "live"), .replace = true, .at = fill_disk, .user = &from
+    };
+    CHECK("in the end", restore_with(&r, &request, &out, &problem) != BERTH_OK);
+    disk_is_full = false;
+    if (strstr(problem.text, "the backup is in its place") == NULL ||
+        strstr(problem.text, "the disk is full") == NULL)
+        fail_msg("%s", problem.text);
+    CHECK("it was changed", strstr(problem.text, "nothing was changed") == NULL);
+    CHECK("and is not to be tried again", strstr(problem.text, "try again") == NULL);
+    restore_must(&r, in_rig(&r, "live"), true);
+    remove_rig(&r);
+}
+
 /* ---- keys and configuration elsewhere ---- */
 
 static void test_elsewhere(void **state)
@@ -871,6 +921,7 @@ int main(void)
         cmocka_unit_test(test_held_until_exchanged),
         cmocka_unit_test(test_no_lock_left),
         cmocka_unit_test(test_crafted),
+        cmocka_unit_test(test_disk_full),
         cmocka_unit_test(test_elsewhere),
         cmocka_unit_test(test_mode_and_link),
         cmocka_unit_test(test_owner),
