@@ -34,11 +34,14 @@ static berth_err no_room(const char *path, struct backup_problem *problem)
                       path, FILES_MAX);
 }
 
-/* Appends what FD has; BERTH_E_RANGE when it is too much. */
-static berth_err append(struct gathered *g, int fd, size_t *n)
+/* Appends what FD has; BERTH_E_RANGE when it is too much. What was read counts at once, so that
+ * it is wiped whatever comes of it. */
+static berth_err append(struct gathered *g, int fd)
 {
-    for (*n = 0; *n <= MANIFEST_SMALL_MAX;) {
-        ssize_t more = read(fd, g->bytes + g->n + *n, MANIFEST_SMALL_MAX + 1 - *n);
+    size_t end = g->n + MANIFEST_SMALL_MAX;
+
+    while (g->n <= end) {
+        ssize_t more = read(fd, g->bytes + g->n, end + 1 - g->n);
 
         if (more < 0 && errno == EINTR)
             continue;
@@ -46,7 +49,7 @@ static berth_err append(struct gathered *g, int fd, size_t *n)
             return BERTH_E_IO;
         if (more == 0)
             return BERTH_OK;
-        *n += (size_t)more;
+        g->n += (size_t)more;
     }
     return BERTH_E_RANGE;
 }
@@ -55,23 +58,23 @@ static berth_err add_open(struct gathered *g, int fd, const char *name, const ch
                           struct backup_problem *problem)
 {
     struct manifest_file *f = &g->files[g->count];
+    size_t start = g->n;
     struct stat st;
-    size_t n;
     berth_err e = BERTH_E_IO;
 
     if (fstat(fd, &st) == 0) {
         errno = EINVAL;
-        e = S_ISREG(st.st_mode) ? append(g, fd, &n) : BERTH_E_IO;
+        e = S_ISREG(st.st_mode) ? append(g, fd) : BERTH_E_IO;
     }
     if (e == BERTH_E_RANGE)
         return no_room(path, problem);
     if (e != BERTH_OK)
         return backup_say_errno(problem, path);
-    *f = (struct manifest_file){ .size = n, .mode = (st.st_mode & 0044) == 0044 ? 0644 : 0600 };
+    *f = (struct manifest_file){ .size = g->n - start,
+                                 .mode = (st.st_mode & 0044) == 0044 ? 0644 : 0600 };
     (void)snprintf(f->name, sizeof f->name, "%s", name);
     (void)snprintf(f->from, sizeof f->from, "%s", path);
-    g->starts[g->count++] = g->n;
-    g->n += n;
+    g->starts[g->count++] = start;
     return BERTH_OK;
 }
 

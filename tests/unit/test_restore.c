@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "backup/backup.h"
+#include "backup/gather.h"
 #include "backup/restore.h"
 #include "berth/openssl.h"
 #include "store/sqlite/sqlite_store.h"
@@ -814,6 +815,34 @@ static void test_not_taken(void **state)
     remove_rig(&r);
 }
 
+/* The longest piece that was wiped. */
+static size_t wiped;
+
+__attribute__((visibility("default"))) void OPENSSL_cleanse(void *p, size_t n)
+{
+    wiped = n > wiped ? n : wiped;
+    explicit_bzero(p, n);
+}
+
+/* It may be a key, although it cannot be one that is in use. */
+static void test_wiped_when_not_taken(void **state)
+{
+    static char large[262145 + 1];
+    struct backup_problem problem;
+    struct gathered g;
+    struct rig r;
+
+    (void)state;
+    make_rig(&r);
+    memset(large, 'x', sizeof large - 1);
+    scratch_write(in_rig(&r, "source/tls/large"), large);
+    wiped = 0;
+    CHECK("not taken", gather(&r.config, NULL, &g, &problem) != BERTH_OK);
+    gather_free(&g);
+    CHECK("all that was read", wiped >= sizeof large - 1);
+    remove_rig(&r);
+}
+
 static void test_one_at_a_time(void **state)
 {
     struct rig r;
@@ -909,25 +938,16 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_killed_where_nothing_was),
-        cmocka_unit_test(test_killed_where_empty),
-        cmocka_unit_test(test_killed_where_data_was),
-        cmocka_unit_test(test_killed_twice),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_refused_to_a_daemon),
-        cmocka_unit_test(test_refused_places),
-        cmocka_unit_test(test_above_is_made),
-        cmocka_unit_test(test_held_until_exchanged),
-        cmocka_unit_test(test_no_lock_left),
-        cmocka_unit_test(test_crafted),
-        cmocka_unit_test(test_disk_full),
-        cmocka_unit_test(test_elsewhere),
-        cmocka_unit_test(test_mode_and_link),
-        cmocka_unit_test(test_owner),
-        cmocka_unit_test(test_not_taken),
-        cmocka_unit_test(test_one_at_a_time),
-        cmocka_unit_test(test_interrupted_backup),
+        cmocka_unit_test(test_round_trip),          cmocka_unit_test(test_killed_where_nothing_was),
+        cmocka_unit_test(test_killed_where_empty),  cmocka_unit_test(test_killed_where_data_was),
+        cmocka_unit_test(test_killed_twice),        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_refused_to_a_daemon), cmocka_unit_test(test_refused_places),
+        cmocka_unit_test(test_above_is_made),       cmocka_unit_test(test_held_until_exchanged),
+        cmocka_unit_test(test_no_lock_left),        cmocka_unit_test(test_crafted),
+        cmocka_unit_test(test_disk_full),           cmocka_unit_test(test_elsewhere),
+        cmocka_unit_test(test_mode_and_link),       cmocka_unit_test(test_owner),
+        cmocka_unit_test(test_not_taken),           cmocka_unit_test(test_wiped_when_not_taken),
+        cmocka_unit_test(test_one_at_a_time),       cmocka_unit_test(test_interrupted_backup),
         cmocka_unit_test(test_interrupted_restore),
     };
 
