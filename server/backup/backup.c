@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "berth/version.h"
 #include "ops/file.h"
+#include "store/inside.h"
 #include "store/sqlite/snapshot.h"
 
 #define COPY SQLITE_STORE_FILE ".copy" /* has a name for as long as SQLite makes and checks it */
@@ -107,7 +108,7 @@ static berth_err copy_database(struct taking *t, const char *from, const char *t
         return say_store(t, e, &why);
     e = check_copy(t, to);
     if (e == BERTH_OK) {
-        t->b->db = open(to, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        t->b->db = inside_open(AT_FDCWD, to, O_RDONLY);
         e = t->b->db >= 0 ? BERTH_OK : backup_say_errno(t->problem, to);
     }
     /* From here on it is gone when this process is. */
@@ -130,6 +131,21 @@ static berth_err lock(struct taking *t, int *fd)
                       "another backup of %s is under way; wait until it is done", dir);
 }
 
+/* SQLite follows a link. O_PATH: closing any other descriptor of the file would end the locks that
+ * SQLite has on it. */
+static berth_err look_at_database(struct taking *t, int dir, const char *path)
+{
+    int fd = inside_open(dir, SQLITE_STORE_FILE, O_PATH);
+    const char *what = fd < 0 ? inside_words(errno) : NULL;
+
+    if (fd >= 0)
+        return close(fd) == 0 ? BERTH_OK : backup_say_errno(t->problem, path);
+    if (what == NULL)
+        return backup_say_errno(t->problem, path);
+    return backup_say(t->problem, BACKUP_FAILED, BERTH_E_IO,
+                      "%s is %s; put the database itself there, with its -wal", path, what);
+}
+
 static berth_err take_database(struct taking *t)
 {
     const char *dir = t->request->config->data_dir;
@@ -149,7 +165,9 @@ static berth_err take_database(struct taking *t)
     berth_err e = lock(t, &fd);
     if (e != BERTH_OK)
         return e;
-    e = copy_database(t, from, to);
+    e = look_at_database(t, fd, from);
+    if (e == BERTH_OK)
+        e = copy_database(t, from, to);
     (void)close(fd);
     return e;
 }

@@ -151,8 +151,10 @@ static berth_err lock(struct restoring *r, const char *path, int *fd)
 
     if (e == BERTH_OK)
         return e;
-    return backup_say(r->problem, e == BERTH_E_MISMATCH ? BACKUP_IN_THE_WAY : BACKUP_FAILED, e,
-                      "cannot restore while it is in use: %s", why.text);
+    if (e != BERTH_E_MISMATCH)
+        return backup_say(r->problem, BACKUP_FAILED, e, "%s", why.text);
+    return backup_say(r->problem, BACKUP_IN_THE_WAY, e, "cannot restore while it is in use: %s",
+                      why.text);
 }
 
 /* A lock file that was not there would be root's, and in the way of the daemon's user. */

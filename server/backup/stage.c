@@ -1,8 +1,8 @@
 #include "backup/stage.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,10 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/inside.h"
 #include "store/sqlite/snapshot.h"
 
-#define MARK      ".unpacking"
-#define OPEN_DIRS 8 /* that nftw may hold */
+#define MARK            ".unpacking"
+#define STAGE_DEPTH_MAX 8 /* directories in one another that are removed; a backup has one */
 
 void stage_reached(const struct stage *s, enum restore_step step)
 {
@@ -49,24 +50,48 @@ berth_err stage_unmark(const char *directory)
     return file_sync_directory_of(mark);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+static bool is_dots(const char *name)
 {
-    (void)st, (void)type, (void)at;
-    return remove(path);
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* Of the directory FD, which is closed then, everything but KEEP. Its user may be moving things
+ * about in it meanwhile: by descriptors, so that nothing leads out of it. */
+static void empty(int fd, const char *keep, int depth)
+{
+    DIR *d = fdopendir(fd);
+
+    if (d == NULL) {
+        (void)close(fd);
+        return;
+    }
+    for (const struct dirent *e; (e = readdir(d)) != NULL;) {
+        int inner;
+
+        if (is_dots(e->d_name) || strcmp(e->d_name, keep) == 0 || unlinkat(fd, e->d_name, 0) == 0 ||
+            errno != EISDIR)
+            continue;
+        inner = depth < STAGE_DEPTH_MAX ? inside_open_dir(fd, e->d_name) : -1;
+        if (inner >= 0)
+            empty(inner, "", depth + 1);
+        (void)unlinkat(fd, e->d_name, AT_REMOVEDIR);
+    }
+    (void)closedir(d);
 }
 
 /* The mark goes last: what is left by an interruption still has it. */
-static int remove_but_mark(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    bool keep = at->level == 0 || (at->level == 1 && strcmp(path + at->base, MARK) == 0);
-
-    return keep ? 0 : remove_one(path, st, type, at);
-}
-
 void stage_remove(const char *path)
 {
-    (void)nftw(path, remove_but_mark, OPEN_DIRS, FTW_DEPTH | FTW_PHYS);
-    (void)nftw(path, remove_one, OPEN_DIRS, FTW_DEPTH | FTW_PHYS);
+    int fd = inside_open_dir(AT_FDCWD, path);
+    int again = fd >= 0 ? inside_open_dir(fd, ".") : -1;
+
+    if (again >= 0)
+        empty(again, MARK, 0);
+    if (fd >= 0) {
+        (void)unlinkat(fd, MARK, 0);
+        (void)close(fd);
+    }
+    (void)rmdir(path);
 }
 
 /* While a restore unpacks, it holds a lock on the directory itself. */
@@ -250,43 +275,61 @@ berth_err stage_place_key(struct stage *s, enum restore_key *key)
 
 /* ---- owners ---- */
 
-struct giving {
-    struct stage *s;
-    berth_err e;
-};
-static struct giving giving; /* nftw hands nothing on */
-
-static berth_err sync_one(const char *path)
+static bool give_one(const struct stage *s, int fd)
 {
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    berth_err e = fd >= 0 && fsync(fd) == 0 ? BERTH_OK : BERTH_E_IO;
+    struct stat st;
 
+    if (fstat(fd, &st) != 0)
+        return false;
+    if ((st.st_uid != s->uid || st.st_gid != s->gid) && fchown(fd, s->uid, s->gid) != 0)
+        return false;
+    return fsync(fd) == 0;
+}
+
+static const struct dirent *next(DIR *d)
+{
+    errno = 0; /* tells a failure from the end */
+    return readdir(d);
+}
+
+static bool give_all_in(const struct stage *s, int dir);
+
+static bool give_name(const struct stage *s, int dir, const char *name)
+{
+    int fd = inside_open_dir(dir, name);
+    bool is_dir = fd >= 0, ok;
+
+    if (!is_dir && errno == ENOTDIR)
+        fd = inside_open(dir, name, O_RDONLY);
+    ok = fd >= 0 && (!is_dir || give_all_in(s, fd)) && give_one(s, fd);
     if (fd >= 0)
-        (void)close(fd);
-    return e;
+        close_keeping_errno(fd);
+    return ok;
 }
 
-static int give_one(const char *path, const struct stat *st, int type, struct FTW *at)
+static bool give_all_in(const struct stage *s, int dir)
 {
-    const struct stage *s = giving.s;
-    bool ok = st->st_uid == s->uid && st->st_gid == s->gid;
+    int fd = inside_open_dir(dir, ".");
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    bool ok = d != NULL;
+    int error;
 
-    (void)type;
-    if (!ok)
-        ok = lchown(path, s->uid, s->gid) == 0;
-    if (ok && at->level == 0)
-        ok = chmod(path, s->mode) == 0;
-    if (ok)
-        ok = sync_one(path) == BERTH_OK;
-    if (!ok)
-        giving.e = backup_say_errno(s->problem, path);
-    return ok ? 0 : 1;
+    for (const struct dirent *e; ok && (e = next(d)) != NULL;)
+        ok = is_dots(e->d_name) || give_name(s, dir, e->d_name);
+    error = errno;
+    if (d != NULL)
+        (void)closedir(d);
+    else if (fd >= 0)
+        (void)close(fd);
+    errno = error;
+    return ok && error == 0;
 }
 
+/* The directory itself last: until then its user cannot reach what is in it. */
 berth_err stage_finish(struct stage *s)
 {
-    giving = (struct giving){ s, BERTH_OK };
-    if (nftw(s->path, give_one, OPEN_DIRS, FTW_DEPTH | FTW_PHYS) < 0)
-        return backup_say_errno(s->problem, s->path);
-    return giving.e;
+    if (give_all_in(s, s->dir) && give_one(s, s->dir) && fchmod(s->dir, s->mode) == 0 &&
+        fsync(s->dir) == 0)
+        return BERTH_OK;
+    return backup_say_errno(s->problem, s->path);
 }

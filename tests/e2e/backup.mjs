@@ -17,6 +17,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -342,6 +343,26 @@ async function main() {
     const args = ['backup', '--output', join(work, 'x'), '--data-dir', data]
     assert.match((await berth(2, [...args, '--passphrase-file', '-'], 'short\n')).err, /too short/)
     assert.match((await berth(2, args)).err, /--passphrase-file/)
+    assert.ok(!existsSync(join(work, 'x')))
+  })
+  // Planted by the daemon's user, who waits for root.
+  const bait = join(work, 'bait')
+  writeFileSync(bait, 'root alone')
+  await check('a link for the lock is not written through', () =>
+    changesNothing(async () => {
+      const lock = join(data, 'berth.lock')
+      rmSync(lock)
+      symlinkSync(bait, lock)
+      assert.match((await restore(1, file, '--replace')).err, /berth\.lock is a link; remove it/)
+      rmSync(lock)
+      assert.equal(readFileSync(bait, 'utf8'), 'root alone')
+    }),
+  )
+  await check('a link among the certificates is not taken', async () => {
+    const planted = join(data, 'tls', 'more.key')
+    symlinkSync(bait, planted)
+    assert.match((await backup(1, join(work, 'x'))).err, /more\.key is a link/)
+    rmSync(planted)
     assert.ok(!existsSync(join(work, 'x')))
   })
   const size = statSync(file).size

@@ -142,6 +142,16 @@ static void add_file(EVP_MD_CTX *sum, const char *path, const char *name)
     (void)fclose(f);
 }
 
+static void add_link(EVP_MD_CTX *sum, const char *path, const char *name)
+{
+    char target[PATH_SIZE];
+    ssize_t n = readlink(path, target, sizeof target);
+
+    CHECK(path, n > 0);
+    (void)EVP_DigestUpdate(sum, name, strlen(name));
+    (void)EVP_DigestUpdate(sum, target, (size_t)n);
+}
+
 /* Those that a daemon or a restore makes anew are no part of what must be kept. */
 static int counts(const struct dirent *e)
 {
@@ -162,6 +172,8 @@ static void add_directory(EVP_MD_CTX *sum, const char *path, const char *prefix)
         (void)snprintf(name, sizeof name, "%.300s/%.200s", prefix, list[i]->d_name);
         if (list[i]->d_type == DT_DIR)
             add_directory(sum, inner, name);
+        else if (list[i]->d_type == DT_LNK)
+            add_link(sum, inner, name);
         else
             add_file(sum, inner, name);
         free(list[i]);
@@ -545,6 +557,158 @@ static void test_no_lock_left(void **state)
     remove_rig(&r);
 }
 
+/* ---- root, in a directory that the daemon's user owns ---- */
+
+static void check_bait(const struct rig *r, const char *name)
+{
+    char got[64];
+
+    CHECK(name, strcmp(scratch_read(got, sizeof got, in_rig(r, "bait")), "root's alone") == 0);
+}
+
+/* Before the archive is read the lock is taken: its number must not go where a link leads. */
+static void test_lock_not_followed(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    make_rig(&r);
+    make_data(in_rig(&r, "live"));
+    scratch_write(in_rig(&r, "bait"), "root's alone");
+    CHECK("unlink", unlink(in_rig(&r, "live/berth.lock")) == 0);
+    CHECK("symlink", symlink(in_rig(&r, "bait"), in_rig(&r, "live/berth.lock")) == 0);
+    check_refused(&r, "a link", &(struct restore_request){ .replace = true }, BACKUP_FAILED,
+                  "live/berth.lock is a link; remove it");
+    check_bait(&r, "a link");
+    CHECK("unlink", unlink(in_rig(&r, "live/berth.lock")) == 0);
+    CHECK("link", link(in_rig(&r, "bait"), in_rig(&r, "live/berth.lock")) == 0);
+    check_refused(&r, "a hard link", &(struct restore_request){ .replace = true }, BACKUP_FAILED,
+                  "hard links");
+    check_bait(&r, "a hard link");
+    remove_rig(&r);
+}
+
+static void put_link_at_stage(void *user, enum restore_step step)
+{
+    const struct rig *r = user;
+
+    if (step != RESTORE_VERIFIED)
+        return;
+    CHECK("away", rename(in_rig(r, "live.restoring"), in_rig(r, "aside")) == 0);
+    CHECK("symlink", symlink("public", in_rig(r, "live.restoring")) == 0);
+}
+
+/* Where the user owns the directory above, too. */
+static void test_stage_not_followed(void **state)
+{
+    static struct restore_result out;
+    struct backup_problem problem;
+    struct stat st;
+    struct rig r;
+
+    (void)state;
+    make_rig(&r);
+    CHECK("mkdir", mkdir(in_rig(&r, "live"), 0700) == 0 && mkdir(in_rig(&r, "public"), 0700) == 0);
+    CHECK("chmod", chmod(in_rig(&r, "public"), 0755) == 0);
+    struct restore_request request = { .data_dir = in_rig(&r, "live"),
+                                       .at = put_link_at_stage,
+                                       .user = &r };
+    (void)restore_with(&r, &request, &out, &problem);
+    CHECK("its mode", stat(in_rig(&r, "public"), &st) == 0 && (st.st_mode & 07777) == 0755);
+    remove_rig(&r);
+}
+
+/* What stands in DIR/NAME is a link from the moment on when it turned out to be a directory. */
+static struct {
+    const char *name, *target;
+} turn;
+
+__attribute__((visibility("default"))) int unlinkat(int dir, const char *name, int flags)
+{
+    int result = (int)syscall(SYS_unlinkat, dir, name, flags);
+
+    if (turn.name != NULL && result != 0 && errno == EISDIR && strcmp(name, turn.name) == 0) {
+        CHECK("turned", renameat(dir, name, dir, "before") == 0);
+        CHECK("turned", symlinkat(turn.target, dir, name) == 0);
+        turn.name = NULL;
+        errno = EISDIR;
+    }
+    return result;
+}
+
+/* The old directory, which held nothing, is removed while its user still can write there. */
+static void fill_old(void *user, enum restore_step step)
+{
+    const struct rig *r = user;
+
+    if (step == RESTORE_SETTLED)
+        CHECK("mkdir", mkdir(in_rig(r, "live.restoring/turns"), 0700) == 0);
+}
+
+static void test_removing_not_followed(void **state)
+{
+    static struct restore_result out;
+    struct backup_problem problem;
+    struct rig r;
+
+    (void)state;
+    make_rig(&r);
+    CHECK("mkdir", mkdir(in_rig(&r, "live"), 0700) == 0 && mkdir(in_rig(&r, "public"), 0700) == 0);
+    scratch_write(in_rig(&r, "public/file"), "root's alone");
+    turn.name = "turns";
+    turn.target = in_rig(&r, "public");
+    struct restore_request request = { .data_dir = in_rig(&r, "live"), .at = fill_old, .user = &r };
+    CHECK("restored", restore_with(&r, &request, &out, &problem) == BERTH_OK);
+    CHECK("it turned", turn.name == NULL);
+    CHECK("not followed", access(in_rig(&r, "public/file"), F_OK) == 0);
+    remove_rig(&r);
+}
+
+struct deep {
+    const struct rig *r;
+    int levels;
+};
+
+static void dig(void *user, enum restore_step step)
+{
+    const struct deep *d = user;
+    char path[PATH_SIZE];
+
+    if (step != RESTORE_SETTLED)
+        return;
+    (void)snprintf(path, sizeof path, "%s", in_rig(d->r, "live.restoring"));
+    for (int i = 0; i < d->levels; i++) {
+        strcat(path, "/d");
+        CHECK(path, mkdir(path, 0700) == 0);
+    }
+    strcat(path, "/file");
+    scratch_write(path, "at the bottom");
+}
+
+/* Deeper than anything of berth's: it stays, and the next restore keeps it as somebody's data. */
+static void test_depth_removed(void **state)
+{
+    static struct restore_result out;
+    struct backup_problem problem;
+    struct deep deep;
+    struct rig r;
+
+    (void)state;
+    make_rig(&r);
+    struct restore_request request = { .data_dir = in_rig(&r, "live"), .at = dig, .user = &deep };
+    deep = (struct deep){ &r, 8 };
+    CHECK("mkdir", mkdir(in_rig(&r, "live"), 0700) == 0);
+    CHECK("restored", restore_with(&r, &request, &out, &problem) == BERTH_OK);
+    CHECK("8 levels", access(in_rig(&r, "live.restoring"), F_OK) != 0);
+    scratch_remove(in_rig(&r, "live"));
+    deep.levels = 9;
+    request.data_dir = in_rig(&r, "live");
+    CHECK("mkdir", mkdir(in_rig(&r, "live"), 0700) == 0);
+    CHECK("restored", restore_with(&r, &request, &out, &problem) == BERTH_OK);
+    CHECK("9 levels", access(in_rig(&r, "live.restoring/d/d/d/d/d/d/d/d/d/file"), F_OK) == 0);
+    remove_rig(&r);
+}
+
 /* ---- crafted by who knows the passphrase ---- */
 
 struct crafted {
@@ -815,6 +979,77 @@ static void test_not_taken(void **state)
     remove_rig(&r);
 }
 
+static const struct {
+    const char *name;
+    const char *file;   /* planted there, */
+    const char *target; /* a link to this; NULL: a hard link to the bait */
+    const char *says;
+    const char *named; /* the configuration's certificate */
+} links[] = {
+    { "a certificate", "source/tls/ca.pem", "../../bait", "tls/ca.pem is a link", NULL },
+    { "one more", "source/tls/more.key", "../../bait", "tls/more.key is a link", NULL },
+    { "a link to nothing", "source/tls/more.key", "none", "tls/more.key is a link", NULL },
+    { "a hard link", "source/tls/more.key", NULL, "hard links", NULL },
+    { "all certificates", "source/tls", "../public", "source/tls is a link", NULL },
+    { "profile", "source/profile.ini", "../bait", "profile.ini is a link", NULL },
+    { "hard link for a profile", "source/profile.ini", NULL, "hard links", NULL },
+    { "key", "source/store.key", "../away", "store.key is a link", NULL },
+    { "database", "source/berth.db", "../away", "berth.db is a link", NULL },
+    { "named, but inside", "source/own.pem", "../bait", "own.pem is a link", "source/own.pem" },
+    { "below a link", "source/own", "../public", "is a link, or below one", "source/own/a.pem" },
+};
+
+/* What the daemon's user may have put there: a restore would give him what it leads to. */
+static void test_links_not_taken(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    make_rig(&r);
+    scratch_write(in_rig(&r, "bait"), "root's alone");
+    CHECK("mkdir", mkdir(in_rig(&r, "public"), 0755) == 0);
+    scratch_write(in_rig(&r, "public/a.pem"), "root's alone");
+    for (size_t i = 0; i < ARRAY_LEN(links); i++) {
+        char file[PATH_SIZE], away[PATH_SIZE];
+
+        (void)snprintf(file, sizeof file, "%s", in_rig(&r, links[i].file));
+        (void)snprintf(away, sizeof away, "%s", in_rig(&r, "away"));
+        (void)snprintf(r.config.tls_certificate, sizeof r.config.tls_certificate, "%s",
+                       links[i].named == NULL ? "" : in_rig(&r, links[i].named));
+        bool was = rename(file, away) == 0;
+        CHECK(links[i].name, links[i].target != NULL ? symlink(links[i].target, file) == 0
+                                                     : link(in_rig(&r, "bait"), file) == 0);
+        check_not_taken(&r, links[i].name, links[i].says);
+        CHECK(links[i].name, unlink(file) == 0);
+        if (was)
+            CHECK(links[i].name, rename(away, file) == 0);
+    }
+    remove_rig(&r);
+}
+
+/* Outside of the data directory its names are the configuration's word. */
+static void test_named_links_taken(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    make_rig(&r);
+    CHECK("move the key", rename(in_rig(&r, "source/store.key"), in_rig(&r, "the.key")) == 0);
+    CHECK("symlink", symlink("the.key", in_rig(&r, "key")) == 0);
+    (void)snprintf(r.config.key_file, sizeof r.config.key_file, "%s", in_rig(&r, "key"));
+    scratch_write(in_rig(&r, "1.pem"), "a chain");
+    CHECK("symlink", symlink("1.pem", in_rig(&r, "live.pem")) == 0);
+    (void)snprintf(r.config.tls_certificate, sizeof r.config.tls_certificate, "%s",
+                   in_rig(&r, "live.pem"));
+    CHECK("a link to the directory", symlink("source", in_rig(&r, "link")) == 0);
+    (void)snprintf(r.config.data_dir, sizeof r.config.data_dir, "%s//", in_rig(&r, "link"));
+    take(&r, NULL);
+    restore_must(&r, in_rig(&r, "new"), false);
+    CHECK("certificate", access(in_rig(&r, "new/elsewhere/tls-certificate.pem"), F_OK) == 0);
+    CHECK("key", access(in_rig(&r, "new/store.key"), F_OK) == 0);
+    remove_rig(&r);
+}
+
 /* The longest piece that was wiped. */
 static size_t wiped;
 
@@ -943,10 +1178,13 @@ int main(void)
         cmocka_unit_test(test_killed_twice),        cmocka_unit_test(test_refused),
         cmocka_unit_test(test_refused_to_a_daemon), cmocka_unit_test(test_refused_places),
         cmocka_unit_test(test_above_is_made),       cmocka_unit_test(test_held_until_exchanged),
-        cmocka_unit_test(test_no_lock_left),        cmocka_unit_test(test_crafted),
+        cmocka_unit_test(test_no_lock_left),        cmocka_unit_test(test_lock_not_followed),
+        cmocka_unit_test(test_stage_not_followed),  cmocka_unit_test(test_removing_not_followed),
+        cmocka_unit_test(test_depth_removed),       cmocka_unit_test(test_crafted),
         cmocka_unit_test(test_disk_full),           cmocka_unit_test(test_elsewhere),
         cmocka_unit_test(test_mode_and_link),       cmocka_unit_test(test_owner),
         cmocka_unit_test(test_not_taken),           cmocka_unit_test(test_wiped_when_not_taken),
+        cmocka_unit_test(test_links_not_taken),     cmocka_unit_test(test_named_links_taken),
         cmocka_unit_test(test_one_at_a_time),       cmocka_unit_test(test_interrupted_backup),
         cmocka_unit_test(test_interrupted_restore),
     };
