@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/inside.h"
+
 berth_err file_path(char out[FILE_PATH_MAX], const char *directory, const char *name)
 {
     int n = snprintf(out, FILE_PATH_MAX, "%s/%s", directory, name);
@@ -32,14 +34,6 @@ static berth_err read_all(int fd, struct berth_buf *b)
         if (b->over)
             return BERTH_E_FULL;
     }
-}
-
-static void close_keeping_errno(int fd)
-{
-    int saved = errno;
-
-    (void)close(fd);
-    errno = saved;
 }
 
 berth_err file_read(const char *path, struct berth_buf *b)
@@ -81,12 +75,14 @@ static bool give(int fd, const char *old)
 /* At PATH, to take the place of OLD. */
 static berth_err write_new(const char *path, const char *old, berth_str content, mode_t mode)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
     berth_err e;
+    int fd;
 
+    /* Left by a crash, or put there for root to write to something else. */
+    (void)unlink(path);
+    fd = inside_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL);
     if (fd < 0)
         return BERTH_E_IO;
-    /* What an earlier crash left behind may have another mode. */
     e = give(fd, old) && fchmod(fd, mode) == 0 ? write_all(fd, content) : BERTH_E_IO;
     if (e == BERTH_OK && fsync(fd) != 0)
         e = BERTH_E_IO;

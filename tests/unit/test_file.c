@@ -78,18 +78,25 @@ static void test_replace_that_fails(void **state)
     assert_int_equal(access(scratch_path(draft, directory, "d.new"), F_OK), -1);
 }
 
-/* A link planted in place of the draft must not be written through. */
-static void test_draft_is_no_link(void **state)
+/* What was planted in place of the draft is not written through, whatever it is, nor in the way. */
+static void test_draft_is_its_own(void **state)
 {
     char path[SCRATCH_PATH_MAX + 64], draft[SCRATCH_PATH_MAX + 64], other[SCRATCH_PATH_MAX + 64];
     char got[64];
 
     (void)state;
+    scratch_path(path, directory, "f");
+    scratch_path(draft, directory, "f.new");
     scratch_write(scratch_path(other, directory, "other"), "mine");
-    assert_int_equal(symlink(other, scratch_path(draft, directory, "f.new")), 0);
-    assert_int_equal(file_replace(scratch_path(path, directory, "f"), BERTH_STR("new"), 0600),
-                     BERTH_E_IO);
-    assert_string_equal(scratch_read(got, sizeof got, other), "mine");
+    for (int hard = 0; hard < 2; hard++) {
+        assert_int_equal(hard ? link(other, draft) : symlink(other, draft), 0);
+        assert_int_equal(file_replace(path, BERTH_STR("new"), 0600), BERTH_OK);
+        assert_string_equal(scratch_read(got, sizeof got, other), "mine");
+        assert_string_equal(scratch_read(got, sizeof got, path), "new");
+    }
+    assert_int_equal(mkdir(draft, 0700), 0);
+    assert_int_equal(file_replace(path, BERTH_STR("newer"), 0600), BERTH_E_IO);
+    assert_string_equal(scratch_read(got, sizeof got, path), "new");
 }
 
 int main(void)
@@ -99,7 +106,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_read_bounds, make_directory, remove_directory),
         cmocka_unit_test_setup_teardown(test_replace, make_directory, remove_directory),
         cmocka_unit_test_setup_teardown(test_replace_that_fails, make_directory, remove_directory),
-        cmocka_unit_test_setup_teardown(test_draft_is_no_link, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(test_draft_is_its_own, make_directory, remove_directory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
