@@ -40,6 +40,20 @@ static berth_err check_directory(const char *path, char *problem, size_t problem
     return BERTH_OK;
 }
 
+/* Keys would be written wherever it leads, by root too, should root start the daemon once. */
+static berth_err check_no_link(const char *path, char *problem, size_t problem_size)
+{
+    struct stat is;
+
+    if (lstat(path, &is) != 0 || !S_ISLNK(is.st_mode))
+        return BERTH_OK; /* the next check has words for it */
+    (void)snprintf(problem, problem_size,
+                   "%.256s is a link; put the directory itself there, or name certificates kept "
+                   "elsewhere with tls-certificate and tls-key",
+                   path);
+    return BERTH_E_IO;
+}
+
 berth_err first_start_directory(const char *data_dir, char *problem, size_t problem_size)
 {
     char tls[FILE_PATH_MAX];
@@ -54,7 +68,8 @@ berth_err first_start_directory(const char *data_dir, char *problem, size_t prob
         return complain(problem, problem_size, data_dir, strerror(ENAMETOOLONG));
     if (mkdir(tls, 0700) != 0 && errno != EEXIST)
         return complain(problem, problem_size, tls, strerror(errno));
-    return check_directory(tls, problem, problem_size);
+    e = check_no_link(tls, problem, problem_size);
+    return e == BERTH_OK ? check_directory(tls, problem, problem_size) : e;
 }
 
 /* What first_start_changes fills in. */

@@ -58,6 +58,18 @@ static void test_directory_tree(void **state)
     assert_true(is_mode(path, 0700));
 }
 
+/* Started once by root, it would write the keys wherever the data directory's user says. */
+static void test_tls_is_no_link(void **state)
+{
+    char other[SCRATCH_PATH_MAX + 64], tls[SCRATCH_PATH_MAX + 64];
+
+    (void)state;
+    assert_int_equal(mkdir(scratch_path(other, directory, "other"), 0700), 0);
+    assert_int_equal(symlink(other, scratch_path(tls, directory, "tls")), 0);
+    assert_int_equal(first_start_directory(directory, problem, sizeof problem), BERTH_E_IO);
+    assert_non_null(strstr(problem, "/tls is a link; put the directory itself there"));
+}
+
 static void test_directory_with_slash(void **state)
 {
     char data[SCRATCH_PATH_MAX + 64];
@@ -322,6 +334,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_DIRECTORY(test_directory_tree),
         IN_DIRECTORY(test_directory_with_slash),
+        IN_DIRECTORY(test_tls_is_no_link),
         IN_DIRECTORY(test_present_directory_keeps_its_mode),
         IN_DIRECTORY(test_directory_problems),
         cmocka_unit_test(test_changes),
