@@ -1,11 +1,11 @@
 /* berth ca: the CA that devices trust, and its roll-over. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/api.h"
 #include "cli/command.h"
 #include "cli/output.h"
+#include "cli/sink.h"
 #include "cli/table.h"
 #include "cli/tell.h"
 
@@ -106,15 +106,14 @@ static int list(int argc, char **argv)
 
 static int write_pem(berth_str pem, const char *path)
 {
-    FILE *out = path != NULL ? fopen(path, "w") : stdout;
-    bool ok = out != NULL && fwrite(pem.p, 1, pem.n, out) == pem.n;
+    static struct sink sink;
+    int code = sink_open(&sink, path, 0644, NULL);
 
-    if (path != NULL && out != NULL)
-        ok = fclose(out) == 0 && ok;
-    if (ok)
-        return EXIT_CODE_OK;
-    return tell_failure(EXIT_CODE_FAILED, "%s: %s", path != NULL ? path : "standard output",
-                        strerror(errno));
+    if (code != EXIT_CODE_OK)
+        return code;
+    sink_room(&sink, pem.n);
+    berth_buf_put(&sink.b, pem);
+    return sink_commit(&sink);
 }
 
 static int export_answer(const struct api *a, const char *path)

@@ -104,12 +104,12 @@ int sink_open(struct sink *s, const char *path, mode_t mode, const struct stat *
     if (stat(s->path, &there) == 0) {
         if (!S_ISREG(there.st_mode))
             return tell_failure(EXIT_CODE_USAGE,
-                                "%s is not an ordinary file\n  leave --output-file out to write to "
-                                "standard output",
+                                "%s is not an ordinary file\n  give the name of one, or - to write "
+                                "to standard output",
                                 path);
         if (input != NULL && there.st_dev == input->st_dev && there.st_ino == input->st_ino)
-            return tell_failure(EXIT_CODE_USAGE,
-                                "%s is what is read\n  give --output-file another name", path);
+            return tell_failure(EXIT_CODE_USAGE, "%s is what is read\n  write to another file",
+                                path);
     }
     return open_draft(s, mode);
 }

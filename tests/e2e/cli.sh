@@ -485,6 +485,14 @@ if cmp -s "$WORK/out" "$(sed -n 's/^ca-file = //p' "$BERTH_PROFILE")"; then ok; 
 run "the same into a file" 0 ca export -o "$WORK/exported.pem"
 quiet
 if cmp -s "$WORK/exported.pem" "$(sed -n 's/^ca-file = //p' "$BERTH_PROFILE")"; then ok; else not_ok "not ca.pem"; fi
+echo old >"$WORK/old.pem"
+ln "$WORK/old.pem" "$WORK/old-too.pem"
+run "over an old one, which is whole until then" 0 ca export -o "$WORK/old.pem"
+if cmp -s "$WORK/exported.pem" "$WORK/old.pem" && [ "$(cat "$WORK/old-too.pem")" = old ]; then ok; else not_ok "written in place"; fi
+run "to standard output by name" 0 ca export -o -
+prints "BEGIN CERTIFICATE"
+run "into what is no file" 2 ca export -o /dev/null
+tells "/dev/null is not an ordinary file"
 run "into a file that cannot be" 1 ca export -o "$WORK/none/exported.pem"
 run "two steps" 2 ca rollover --activate --retire
 run "a step too early" 4 ca rollover --activate
