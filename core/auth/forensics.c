@@ -3,7 +3,7 @@
 #include "crypto/b64.h"
 #include "wire/percent.h"
 
-#define SIG_TEXT_MAX  128 /* 44 characters, each escaped */
+#define SIG_TEXT_MAX  (3 * BERTH_B64_SIZE(BERTH_SHA256_SIZE)) /* each character escaped */
 #define HALF_HOUR_S   1800
 #define HOUR_S        3600
 #define YEAR_S        (366 * 24 * (int64_t)HOUR_S)

@@ -300,6 +300,31 @@ static void test_request_forms(void **state)
     assert_int_equal(a.reason, BERTH_WHY_WRONG_ID_SCOPE);
 }
 
+/* The longest ID of the longest scope; a longer scope is no service's, even if it says so. */
+static void test_scope_bound(void **state)
+{
+    struct world *w = *state;
+    char scope[65], id[BERTH_ID_MAX + 1], sr[256];
+
+    memset(scope, 's', sizeof scope);
+    memset(id, 'd', sizeof id);
+    id[BERTH_ID_MAX] = '\0';
+    world_add_group(w, "g", GROUP("g", WORLD_GROUP_KEY, WORLD_OTHER_KEY));
+    for (size_t n = 64; n <= sizeof scope; n++) {
+        berth_str text = { scope, n };
+        struct berth_registration_request req;
+        struct berth_attestation a;
+
+        (void)snprintf(sr, sizeof sr, "%.*s/registrations/%s", BERTH_STR_ARG(text), id);
+        req = request(id, good_token(w, world_derive(w, WORLD_GROUP_KEY, id), sr));
+        req.id_scope = w->catalog.id_scope = text;
+        assert_int_equal(
+            berth_attest(&w->crypto, &req, &w->catalog, NULL, BERTH_STR(""), NULL, NOW_S, &a),
+            BERTH_OK);
+        assert_int_equal(a.reason, n == 64 ? BERTH_WHY_NONE : BERTH_WHY_WRONG_ID_SCOPE);
+    }
+}
+
 /* ---- who vouches ---- */
 
 static void test_slots_and_device_keys(void **state)
@@ -567,6 +592,7 @@ int main(void)
         TEST(test_token_mistakes),
         TEST(test_blank_for_plus),
         TEST(test_request_forms),
+        TEST(test_scope_bound),
         TEST(test_slots_and_device_keys),
         TEST(test_individual_stands_before_the_group),
         TEST(test_absent_keys_vouch_for_nobody),

@@ -399,6 +399,69 @@ static void test_other_key(void **state)
     }
 }
 
+/* Five things are wrong with one token: it is told of the first four. */
+static void test_most_mistakes(void **state)
+{
+    struct row r = { .name = "two in deriving and signing, a line end, a former key",
+                     .m = { .key = "9xk+A3Y29nEzASjuakJUhcmNyb4ZjibgUKRXPMBArUU=",
+                            .separator = "",
+                            .tail = "\n" },
+                     .type = BERTH_SUSPECT_FORMER };
+    static const enum berth_mistake want[BERTH_FINDING_MAX] = { M(ID_LINE_FEED),
+                                                                M(LINE_FEED_MISSING),
+                                                                M(BLANK_AT_END), M(KEY_REPLACED) };
+
+    (void)state;
+    for (int fifth = 0; fifth <= 1; fifth++) {
+        struct berth_finding f;
+        bool matched;
+
+        r.has_individual = fifth == 1;
+        CHECK(r.name, examine(&crypto, &r, GROUP_KEY, &matched, &f) == BERTH_OK && matched);
+        CHECK(r.name, f.count == BERTH_FINDING_MAX);
+        assert_memory_equal(f.mistakes, want, sizeof want);
+    }
+}
+
+/* Three at once, of key and message, are not looked for. */
+static void test_mistakes_at_once(void **state)
+{
+    struct row r = { .name = "two", .m = { .key_bytes = GROUP_KEY } };
+    struct berth_finding f;
+    bool matched;
+
+    (void)state;
+    CHECK("two", examine(&crypto, &r, GROUP_KEY, &matched, &f) == BERTH_OK);
+    CHECK("two", matched && f.count == 2);
+    r.m.separator = "";
+    CHECK("three", examine(&crypto, &r, GROUP_KEY, &matched, &f) == BERTH_OK);
+    CHECK("three", !matched && f.count == 0);
+}
+
+/* Of an sr that is longer decoded only the form that was sent is tried. */
+static void test_longest_coding(void **state)
+{
+    char sent[1100], plain[1100];
+
+    (void)state;
+    for (size_t n = 1024; n <= 1025; n++) {
+        struct row r = { .name = n == 1024 ? "longest" : "too long",
+                         .m = { .key = DEVICE_KEY, .sent = sent, .signed_as = plain } };
+        struct berth_finding f;
+        bool matched;
+
+        memset(plain, 'a', n);
+        plain[0] = '/';
+        plain[n] = '\0';
+        snprintf(sent, sizeof sent, "%%2f%s", plain + 1);
+        CHECK(r.name, examine(&crypto, &r, GROUP_KEY, &matched, &f) == BERTH_OK);
+        CHECK(r.name, matched == (n == 1024));
+        CHECK(r.name, !matched || f.mistakes[0] == M(SIGNED_DECODED));
+        r.m.signed_as = NULL;
+        CHECK(r.name, examine(&crypto, &r, GROUP_KEY, &matched, &f) == BERTH_OK && matched);
+    }
+}
+
 static void test_how_long_expired(void **state)
 {
     struct row r = { .name = "expired", .m = { .key = DEVICE_KEY, .expiry = NOW - 7200 } };
@@ -409,6 +472,14 @@ static void test_how_long_expired(void **state)
     r.why = BERTH_WHY_TOKEN_EXPIRED;
     CHECK("two hours", examine(&crypto, &r, GROUP_KEY, &matched, &f) == BERTH_OK);
     CHECK("two hours", f.off_s == 7200);
+    for (int late = 0; late <= 1; late++) { /* 26 hours, UTC-12 taken for UTC+14, and two minutes */
+        r.m.expiry = NOW - (26 * 3600 + 120 + late);
+        CHECK("26 hours", examine(&crypto, &r, GROUP_KEY, &matched, &f) == BERTH_OK);
+        CHECK("26 hours", f.mistakes[0] == (late == 0 ? M(EXPIRED_LOCAL_TIME) : M(EXPIRED_BY)));
+    }
+    r.m.expiry = NOW - (26 * 3600 + 1800); /* half hours too, but of no zone */
+    CHECK("26 hours and a half", examine(&crypto, &r, GROUP_KEY, &matched, &f) == BERTH_OK);
+    CHECK("26 hours and a half", f.mistakes[0] == M(EXPIRED_BY));
     r.m.expiry = INT64_MAX;
     CHECK("ahead", examine(&crypto, &r, GROUP_KEY, &matched, &f) == BERTH_OK);
     CHECK("ahead", f.count == 0 && f.off_s == 0);
@@ -560,6 +631,23 @@ static void test_read(void **state)
     }
 }
 
+/* A signature of which each character is escaped, twice; and one that is a character longer. */
+static void test_longest_signature(void **state)
+{
+    (void)state;
+    for (size_t extra = 0; extra <= 1; extra++) {
+        char text[512] = "sr=a&se=1&sig=";
+        struct berth_exhibit x;
+
+        for (size_t i = 0; i < 43 + extra; i++)
+            strcat(text, "%2541"); /* A */
+        strcat(text, "%253D");
+        CHECK("escaped twice", berth_exhibit_read(berth_str_of(text), &x) ==
+                                   (extra == 0 ? BERTH_OK : BERTH_E_SYNTAX));
+        CHECK("escaped twice", x.spoiled == (extra == 0 ? M(SIG_ENCODED_TWICE) : M(NONE)));
+    }
+}
+
 static void test_other_id(void **state)
 {
     static const struct {
@@ -608,7 +696,9 @@ static void test_warn(void **state)
         { "an hour east, sent late", NOW + 2 * 3600 - 100, M(SE_AHEAD) },
         { "India", NOW + 3600 + 11 * 1800, M(SE_AHEAD) },
         { "Kiribati", NOW + 15 * 3600, M(SE_AHEAD) },
-        { "beyond Kiribati", NOW + 16 * 3600, M(NONE) },
+        { "Kiribati, by a clock that is fast", NOW + 15 * 3600 + 120, M(SE_AHEAD) },
+        { "by one that is faster", NOW + 15 * 3600 + 121, M(NONE) },
+        { "beyond Kiribati", NOW + 31 * 1800, M(NONE) },
     };
 
     (void)state;
@@ -633,12 +723,14 @@ static void test_inferred(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_mistake), cmocka_unit_test(test_nothing_is_left_out),
-        cmocka_unit_test(test_other_key),     cmocka_unit_test(test_how_long_expired),
-        cmocka_unit_test(test_individual),    cmocka_unit_test(test_crypto_failures),
-        cmocka_unit_test(test_bound_of_work), cmocka_unit_test(test_ids_at_their_bounds),
-        cmocka_unit_test(test_read),          cmocka_unit_test(test_other_id),
-        cmocka_unit_test(test_warn),          cmocka_unit_test(test_inferred),
+        cmocka_unit_test(test_every_mistake),  cmocka_unit_test(test_nothing_is_left_out),
+        cmocka_unit_test(test_other_key),      cmocka_unit_test(test_how_long_expired),
+        cmocka_unit_test(test_individual),     cmocka_unit_test(test_crypto_failures),
+        cmocka_unit_test(test_bound_of_work),  cmocka_unit_test(test_ids_at_their_bounds),
+        cmocka_unit_test(test_read),           cmocka_unit_test(test_other_id),
+        cmocka_unit_test(test_warn),           cmocka_unit_test(test_inferred),
+        cmocka_unit_test(test_most_mistakes),  cmocka_unit_test(test_mistakes_at_once),
+        cmocka_unit_test(test_longest_coding), cmocka_unit_test(test_longest_signature),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
