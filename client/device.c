@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "berth/openssl.h"
+#include "client/clock.h"
 #include "client/provisioning_wire.h"
 #include "client/tls_socket.h"
 

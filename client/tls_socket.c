@@ -7,25 +7,17 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "client/clock.h"
 
 #define CANCEL_SLICE_MS 100 /* how soon a set cancel flag is seen */
 
 /* ---- waiting ---- */
-
-int64_t berth__now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* POLLFD NULL: only the time. BERTH_E_TIMEOUT at the deadline. */
 static berth_err wait_for(struct pollfd *fd, int64_t deadline_ms, const volatile int *cancel)
@@ -38,8 +30,8 @@ static berth_err wait_for(struct pollfd *fd, int64_t deadline_ms, const volatile
             return BERTH_E_CLOSED;
         if (left <= 0)
             return BERTH_E_TIMEOUT;
-        ready =
-            poll(fd, fd == NULL ? 0 : 1, (int)(left < CANCEL_SLICE_MS ? left : CANCEL_SLICE_MS));
+        ready = berth__poll(fd, fd == NULL ? 0 : 1,
+                            (int)(left < CANCEL_SLICE_MS ? left : CANCEL_SLICE_MS));
         if (ready > 0)
             return BERTH_OK;
         if (ready < 0 && errno != EINTR)

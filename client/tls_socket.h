@@ -26,8 +26,6 @@ struct berth__tls {
     char message[256]; /* after an error: cause and remedy */
 };
 
-/* Milliseconds of a clock that only goes forward. */
-int64_t berth__now_ms(void);
 /* Waits until DEADLINE_MS, or BERTH_E_CLOSED as soon as *CANCEL is set. */
 BERTH_MUST_USE berth_err berth__sleep_until(int64_t deadline_ms, const volatile int *cancel);
 

@@ -4,8 +4,10 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +15,49 @@
 #include <unistd.h>
 
 #include "berth/device.h"
+#include "berth/provisioning.h"
+#include "client/clock.h"
+#include "client/tls_socket.h"
 
 #define ASSIGNED                                                                                   \
     "{\"operationId\":\"5.0a\",\"status\":\"assigned\",\"registrationState\":{"                    \
     "\"assignedHub\":\"hub.example\",\"deviceId\":\"dev1\"}}"
 
+/* ---- the device's clock: it goes while the service is silent, and nothing is there to read ----
+ */
+
+static _Atomic int64_t now_ms, silent_until_ms;
+
+int64_t berth__now_ms(void)
+{
+    return now_ms;
+}
+
+int berth__poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    int64_t left = silent_until_ms - now_ms;
+    int ready = poll(fds, count, left > 0 ? 0 : 10);
+
+    if (ready == 0 && left > 0)
+        now_ms += timeout_ms < left ? timeout_ms : left;
+    return ready;
+}
+
 /* ---- a service for one connection ---- */
 
-enum behaviour { ANSWERS, SAYS_NOTHING, CLOSES, NO_TLS, CLOSES_AFTER_REQUEST };
+enum behaviour {
+    ANSWERS,
+    SAYS_NOTHING,
+    CLOSES,
+    NO_TLS,
+    CLOSES_AFTER_REQUEST,
+    SHAKES_HANDS_LATE,
+    ANSWERS_LATE,
+};
 
 struct service {
     enum behaviour behaviour;
+    int64_t late_ms;
     SSL_CTX *ctx;
     int listener;
     uint16_t port;
@@ -83,19 +117,38 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void be_silent(int64_t ms)
+{
+    silent_until_ms = now_ms + ms;
+    while (now_ms < silent_until_ms)
+        sched_yield();
+}
+
+/* Half of the delay comes in the middle of the answer: it counts for the answer as a whole. */
+static void answer(const struct service *s, SSL *ssl)
+{
+    char text[512];
+    int n = snprintf(text, sizeof text, "HTTP/1.1 202 Accepted\r\nContent-Length: %zu\r\n\r\n%s",
+                     strlen(ASSIGNED), ASSIGNED);
+    bool late = s->behaviour == ANSWERS_LATE;
+
+    be_silent(late ? s->late_ms / 2 : 0);
+    SSL_write(ssl, text, n / 2);
+    be_silent(late ? s->late_ms - s->late_ms / 2 : 0);
+    SSL_write(ssl, text + n / 2, n - n / 2);
+}
+
 static void serve_tls(struct service *s, int fd)
 {
     SSL *ssl = SSL_new(s->ctx);
-    char request[4096], answer[512];
+    char request[4096];
 
+    if (s->behaviour == SHAKES_HANDS_LATE)
+        be_silent(s->late_ms);
     SSL_set_fd(ssl, fd);
     if (SSL_accept(ssl) == 1 && s->behaviour != CLOSES && SSL_read(ssl, request, 4096) > 0) {
-        if (s->behaviour == ANSWERS) {
-            int n = snprintf(answer, sizeof answer,
-                             "HTTP/1.1 202 Accepted\r\nContent-Length: %zu\r\n\r\n%s",
-                             strlen(ASSIGNED), ASSIGNED);
-            SSL_write(ssl, answer, n);
-        }
+        if (s->behaviour != SAYS_NOTHING && s->behaviour != CLOSES_AFTER_REQUEST)
+            answer(s, ssl);
         while (s->behaviour != CLOSES_AFTER_REQUEST && SSL_read(ssl, request, 4096) > 0)
             continue;
     }
@@ -120,12 +173,14 @@ static void *serve(void *arg)
     return NULL;
 }
 
-static void start(struct service *s, enum behaviour behaviour)
+static void start_late(struct service *s, enum behaviour behaviour, int64_t late_ms)
 {
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t size = sizeof a;
 
-    *s = (struct service){ .behaviour = behaviour, .ctx = SSL_CTX_new(TLS_server_method()) };
+    *s = (struct service){ .behaviour = behaviour,
+                           .late_ms = late_ms,
+                           .ctx = SSL_CTX_new(TLS_server_method()) };
     SSL_CTX_use_certificate(s->ctx, certificate);
     SSL_CTX_use_PrivateKey(s->ctx, key);
     s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -136,8 +191,14 @@ static void start(struct service *s, enum behaviour behaviour)
     pthread_create(&s->thread, NULL, serve, s);
 }
 
+static void start(struct service *s, enum behaviour behaviour)
+{
+    start_late(s, behaviour, 0);
+}
+
 static void stop(struct service *s)
 {
+    silent_until_ms = now_ms; /* who waits for its end goes on */
     shutdown(s->listener, SHUT_RDWR);
     pthread_join(s->thread, NULL);
     close(s->listener);
@@ -296,12 +357,76 @@ static void test_cancel_at_the_name(void **state)
     }
 }
 
+/* ---- a service that is late ---- */
+
+static void test_late(void **state)
+{
+    static const struct {
+        const char *name;
+        enum behaviour behaviour;
+        int64_t bound_ms;
+        const char *message;
+    } cases[] = {
+        { "handshake", SHAKES_HANDS_LATE, BERTH__TLS_CONNECT_MS, "did not answer the TLS" },
+        { "answer", ANSWERS_LATE, BERTH_PROV_ANSWER_MS, "did not answer in time" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+        const char *name = cases[i / 2].name;
+        bool in_time = i % 2 == 0;
+        int64_t late_ms = cases[i / 2].bound_ms - in_time, began_ms = now_ms;
+        struct berth_prov_result result;
+        struct berth_device_options o;
+        struct service s;
+        berth_err e;
+
+        start_late(&s, cases[i / 2].behaviour, late_ms);
+        o = device(&s, "127.0.0.1");
+        e = berth_device_provision(&o, &result);
+        CHECK(name, now_ms - began_ms == late_ms);
+        CHECK(name, e == (in_time ? BERTH_OK : BERTH_E_TIMEOUT));
+        CHECK(name, in_time || strstr(result.message, cases[i / 2].message) != NULL);
+        stop(&s);
+    }
+}
+
+/* Its queue is full and nobody takes from it: the kernel passes over who else comes. */
+static void test_nobody_accepts(void **state)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), before[4];
+    int64_t began_ms = now_ms;
+    struct berth_prov_result result;
+    struct berth_device_options o;
+    socklen_t size = sizeof a;
+
+    (void)state;
+    CHECK("listen", bind(listener, (struct sockaddr *)&a, sizeof a) == 0);
+    CHECK("listen", listen(listener, 0) == 0);
+    getsockname(listener, (struct sockaddr *)&a, &size);
+    for (size_t i = 0; i < ARRAY_LEN(before); i++) {
+        before[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        (void)!connect(before[i], (struct sockaddr *)&a, sizeof a);
+    }
+    o = device(&(struct service){ .port = ntohs(a.sin_port) }, "127.0.0.1");
+    silent_until_ms = now_ms + 2 * BERTH__TLS_CONNECT_MS;
+    CHECK("accept", berth_device_provision(&o, &result) == BERTH_E_TIMEOUT);
+    CHECK("accept", now_ms - began_ms == BERTH__TLS_CONNECT_MS);
+    CHECK("accept", strstr(result.message, "cannot be reached") != NULL);
+    silent_until_ms = now_ms;
+    for (size_t i = 0; i < ARRAY_LEN(before); i++)
+        close(before[i]);
+    close(listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_provision),    cmocka_unit_test(test_nothing_listens),
         cmocka_unit_test(test_unknown_name), cmocka_unit_test(test_ca_file_missing),
         cmocka_unit_test(test_cancel),       cmocka_unit_test(test_cancel_at_the_name),
+        cmocka_unit_test(test_late),         cmocka_unit_test(test_nobody_accepts),
     };
 
     signal(SIGPIPE, SIG_IGN); /* the service's side here writes with OpenSSL's own sockets */
