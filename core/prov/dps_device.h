@@ -68,6 +68,8 @@ BERTH_MUST_USE berth_err berth_dps_register_parse(berth_str body, struct berth_a
                                                   struct berth_dps_register *out);
 void berth_dps_register_put(struct berth_buf *b, berth_str registration_id, berth_str payload);
 
+#define BERTH_DPS_ANSWER_MAX 8192 /* bytes of a body that a device is sent */
+
 /* Body of an answer: {"operationId","status","registrationState"}. A refusal with a status word
  * in the reasons table is told as a result: word, code and, unless ANSWER has one, message come
  * from the table. */

@@ -12,7 +12,6 @@
 
 #define TRANSPORT    "https"
 #define SCRATCH_SIZE 4096 /* decoded path and body strings */
-#define ANSWER_MAX   8192
 
 /* Lives from the request to its answer, or until the client has gone. */
 struct device_call {
@@ -78,7 +77,7 @@ static void answered(void *user, const struct berth_answer *answer, const char *
     struct front *f = d->f;
     struct http_exchange *x = d->x;
     bool is_poll = d->is_poll;
-    char text[ANSWER_MAX];
+    char text[BERTH_DPS_ANSWER_MAX];
     struct berth_buf b;
     int status;
 
@@ -92,7 +91,11 @@ static void answered(void *user, const struct berth_answer *answer, const char *
     status = is_poll && answer->state.status != BERTH_ASSIGNING ? 200 : 202;
     berth_buf_init(&b, text, sizeof text);
     berth_dps_answer_put(&b, answer);
-    respond(x, status, 0, answer->retry_after_s, berth_str_of(tracking_id), berth_buf_str(&b));
+    if (b.over)
+        refuse(f, x, &(struct berth_answer){ .reason = BERTH_WHY_INTERNAL },
+               berth_str_of(tracking_id));
+    else
+        respond(x, status, 0, answer->retry_after_s, berth_str_of(tracking_id), berth_buf_str(&b));
 }
 
 static void abandoned(struct http_exchange *x)

@@ -11,7 +11,6 @@
 #include "ops/log.h"
 #include "prov/dps_device.h"
 
-#define RESPONSE_MAX (16 * 1024) /* bytes of one packet sent */
 #define SCRATCH_SIZE 4096
 
 struct dps {
@@ -60,18 +59,20 @@ static void publish_error(struct dps *d, const struct berth_answer *answer, cons
 static void answered(void *user, const struct berth_answer *answer, const char *tracking_id)
 {
     struct dps *d = user;
-    char text[RESPONSE_MAX / 2];
+    char text[BERTH_DPS_ANSWER_MAX];
     struct berth_buf body;
 
     d->registration = NULL;
-    if (berth_answer_is_error(answer)) {
-        publish_error(d, answer, tracking_id);
-    } else {
-        berth_buf_init(&body, text, sizeof text);
+    berth_buf_init(&body, text, sizeof text);
+    if (!berth_answer_is_error(answer))
         berth_dps_answer_put(&body, answer);
+    if (body.over)
+        publish_error(d, &(struct berth_answer){ .reason = BERTH_WHY_INTERNAL }, tracking_id);
+    else if (berth_answer_is_error(answer))
+        publish_error(d, answer, tracking_id);
+    else
         publish(d, answer->state.status == BERTH_ASSIGNING ? 202 : 200, answer->retry_after_s,
                 berth_buf_str(&body));
-    }
     mqtt_link_go_on(&d->m->link);
 }
 

@@ -130,6 +130,29 @@ void front_rig_put_groups(struct front_rig *r, size_t count)
     }
 }
 
+void front_rig_put_registration(struct front_rig *r, const char *id, berth_str operation,
+                                size_t payload)
+{
+    static unsigned char memory[64 * 1024];
+    static char text[16 * 1024];
+    struct berth_registration g = { .id = berth_str_of(id),
+                                    .group = BERTH_STR(FRONT_RIG_GROUP),
+                                    .status = BERTH_ASSIGNED,
+                                    .substatus = BERTH_SUB_INITIAL_ASSIGNMENT,
+                                    .assigned_hub = BERTH_STR(FRONT_RIG_HUB),
+                                    .device_id = berth_str_of(id),
+                                    .operation_id = operation,
+                                    .payload = { text, payload } };
+    struct berth_record rec;
+    struct berth_arena a;
+
+    memset(text, 'x', sizeof text);
+    text[0] = text[payload - 1] = '"';
+    berth_arena_init(&a, memory, sizeof memory);
+    CHECK(id, berth_registration_encode(&g, &a, &rec) == BERTH_OK);
+    front_rig_put(r, &rec);
+}
+
 static unsigned char device_memory[1024 * 1024];
 
 static struct berth_key key_of(char c)

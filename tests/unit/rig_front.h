@@ -46,6 +46,10 @@ void front_rig_put_group(struct front_rig *r, const char *more);
 void front_rig_put_groups(struct front_rig *r, size_t count);
 size_t front_rig_count(struct front_rig *r, enum berth_kind kind, const char *scope);
 
+/* The registration ID as OPERATION left it, with a payload of so many bytes. */
+void front_rig_put_registration(struct front_rig *r, const char *id, berth_str operation,
+                                size_t payload);
+
 /* The device ID in FRONT_RIG_HUB, enabled or not, whose keys are 32 bytes of KEY and of KEY + 1;
  * whatever was there. DESIRED: its desired properties. */
 void front_rig_put_device(struct front_rig *r, const char *id, char key, bool enabled,

@@ -5,6 +5,7 @@
 
 #include "front/router.h"
 #include "net/http.h"
+#include "prov/dps_device.h"
 #include "unit/check.h"
 #include "unit/layer_rig.h"
 #include "unit/rig_front.h"
@@ -30,7 +31,7 @@ struct link {
 
 struct heard {
     int status;
-    char head[2048], body[8192];
+    char head[2048], body[BERTH_DPS_ANSWER_MAX + 1];
 };
 
 static void open_link(struct link *l, const struct fake_options *o, struct limits_rates rates)
@@ -133,6 +134,35 @@ static void test_registration(void **state)
     assert_int_equal(h.status, 200);
     h = ask(&l, poll, "", WRONG_KEY, "");
     assert_int_equal(h.status, 401);
+    close_link(&l);
+}
+
+/* No version yet gives a registration a payload; one that will may make it too large. */
+static void test_largest_answer(void **state)
+{
+    struct link l;
+    struct heard h;
+    char poll[256];
+    berth_str operation;
+    size_t fits;
+
+    (void)state;
+    open_link(&l, &prompt, no_limits);
+    h = ask(&l, "PUT " REGISTER, JSON, NULL, BODY);
+    operation_of(&h, poll);
+    operation = (berth_str){ strstr(poll, "/operations/") + 12, 55 };
+    front_rig_put_registration(&l.front, ID, operation, 100);
+    h = ask(&l, poll, "", NULL, "");
+    assert_int_equal(h.status, 200);
+    fits = BERTH_DPS_ANSWER_MAX - strlen(h.body) + 100;
+    front_rig_put_registration(&l.front, ID, operation, fits);
+    h = ask(&l, poll, "", NULL, "");
+    assert_int_equal(h.status, 200);
+    assert_int_equal(strlen(h.body), BERTH_DPS_ANSWER_MAX);
+    front_rig_put_registration(&l.front, ID, operation, fits + 1);
+    h = ask(&l, poll, "", NULL, "");
+    assert_int_equal(h.status, 500);
+    assert_non_null(strstr(h.body, "\"errorCode\":500"));
     close_link(&l);
 }
 
@@ -312,6 +342,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_registration),
+        cmocka_unit_test(test_largest_answer),
         cmocka_unit_test(test_forms_of_a_request),
         cmocka_unit_test(test_assigning),
         cmocka_unit_test(test_disabled),

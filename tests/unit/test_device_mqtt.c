@@ -279,6 +279,43 @@ static void test_assigning_then_poll(void **state)
     dev_close(&l);
 }
 
+static void test_largest_answer(void **state)
+{
+    static const char *const ids[] = { "2", "3", "4" };
+    char topic[256], operation[56];
+    size_t payload = 100, longest = 0;
+    struct berth_mqtt_packet p;
+    struct dev l;
+
+    (void)state;
+    dev_open(&l, &prompt);
+    greet(&l);
+    say_publish(&l, REGISTER "1", "", 1);
+    dev_send(&l, 0);
+    dev_settle(&l);
+    (void)dev_expect(&l, BERTH_MQTT_PUBACK);
+    p = dev_expect(&l, BERTH_MQTT_PUBLISH);
+    memcpy(operation, (char *)memmem(p.payload.p, p.payload.n, "\"operationId\":\"", 15) + 15, 55);
+    operation[55] = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+        front_rig_put_registration(l.front, ID, berth_str_of(operation), payload);
+        (void)snprintf(topic, sizeof topic, POLL "%s&operationId=%s", ids[i], operation);
+        say_publish(&l, topic, "", 1);
+        dev_send(&l, 0);
+        dev_settle(&l);
+        (void)dev_expect(&l, BERTH_MQTT_PUBACK);
+        if (i == 2) {
+            expect_answer(&l, 500, ids[i], "\"errorCode\":500");
+            break;
+        }
+        p = dev_expect(&l, BERTH_MQTT_PUBLISH);
+        longest = p.payload.n;
+        payload += i == 0 ? BERTH_DPS_ANSWER_MAX - longest : 1;
+    }
+    assert_int_equal(longest, BERTH_DPS_ANSWER_MAX);
+    dev_close(&l);
+}
+
 /* ---- refusals, told to the device ---- */
 
 static const struct {
@@ -771,6 +808,7 @@ int main(void)
         cmocka_unit_test(test_pipelined),
         cmocka_unit_test(test_qos_0),
         cmocka_unit_test(test_assigning_then_poll),
+        cmocka_unit_test(test_largest_answer),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_no_password),
         cmocka_unit_test(test_not_subscribed),
