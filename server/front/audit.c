@@ -62,7 +62,6 @@ void audit_free(struct audit *a)
 
 static void copy(char *out, size_t size, berth_str s)
 {
-    s = berth_str_sub(s, 0, size - 1);
     (void)snprintf(out, size, "%.*s", BERTH_STR_ARG(s));
 }
 

@@ -3,6 +3,9 @@
 #include <netinet/in.h>
 #include <string.h>
 
+_Static_assert(sizeof(struct in_addr) <= PARTY_MAX && sizeof(struct in6_addr) == 2 * PARTY_MAX,
+               "an IPv4 address, or half an IPv6 one");
+
 size_t party_of(const struct sockaddr *addr, uint8_t out[PARTY_MAX])
 {
     struct in6_addr six;
@@ -19,6 +22,6 @@ size_t party_of(const struct sockaddr *addr, uint8_t out[PARTY_MAX])
         memcpy(out, &six.s6_addr[12], 4);
         return 4;
     }
-    memcpy(out, six.s6_addr, 8);
-    return 8;
+    memcpy(out, six.s6_addr, PARTY_MAX);
+    return PARTY_MAX;
 }

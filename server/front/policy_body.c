@@ -3,8 +3,6 @@
 #include "crypto/b64.h"
 #include "wire/json.h"
 
-#define RIGHTS_TEXT_MAX 256
-
 static bool refuse(struct call *c, const char *message)
 {
     call_refuse(c, BERTH_WHY_REQUEST_INVALID, berth_str_of(message));
@@ -14,12 +12,10 @@ static bool refuse(struct call *c, const char *message)
 static bool parse_rights(struct call *c, struct berth_json doc, struct berth_policy *p)
 {
     unsigned may = p->hub.n > 0 ? BERTH_RIGHTS_OF_HUB : BERTH_RIGHTS_OF_SERVICE;
-    unsigned char storage[RIGHTS_TEXT_MAX];
-    struct berth_arena a;
     berth_str names;
 
-    berth_arena_init(&a, storage, sizeof storage);
-    if (berth_json_string(berth_json_get(doc, BERTH_STR("rights")), &a, &names) == BERTH_OK &&
+    if (berth_json_string(berth_json_get(doc, BERTH_STR("rights")), &c->arena, &names) ==
+            BERTH_OK &&
         berth_rights_parse(names, &p->rights) == BERTH_OK && p->rights != 0 &&
         (p->rights & ~may) == 0)
         return true;

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "ops/config.h"
+#include "ops/config_table.h"
 #include "ops/file.h"
 
 #define LOOPS_DEFAULT_MAX 8
@@ -75,15 +75,19 @@ static bool has_ipv6(void)
     return works;
 }
 
+unsigned config_default_loops(unsigned cores)
+{
+    return cores < LOOPS_DEFAULT_MAX ? cores : LOOPS_DEFAULT_MAX;
+}
+
 static void finish_loops(struct config *c)
 {
     cpu_set_t allowed;
-    int cores;
 
-    if (c->loops != 0)
-        return;
-    cores = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
-    c->loops = cores > LOOPS_DEFAULT_MAX ? LOOPS_DEFAULT_MAX : (unsigned)cores;
+    if (c->loops == 0)
+        c->loops = config_default_loops(sched_getaffinity(0, sizeof allowed, &allowed) == 0
+                                            ? (unsigned)CPU_COUNT(&allowed)
+                                            : 1);
 }
 
 /* systemd's LoadCredential=store.key:PATH keeps the key away from the database's disk. */

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <string.h>
 
 #include "ops/config_table.h"
@@ -5,8 +6,8 @@
 #define MEMBER(m) .at = offsetof(struct config, m), .size = sizeof(((struct config *)0)->m)
 #define ENTRY(m)  .at = offsetof(struct config, m), .size = sizeof(((struct config *)0)->m[0])
 
-#define SLIPS_MAX     2  /* more is another word, not a misspelt one */
-#define NAME_MAX_NEAR 64 /* longer than any key and its slips */
+#define SLIPS_MAX    2  /* more is another word, not a misspelt one */
+#define KEY_NAME_MAX 32 /* bytes of a key */
 
 static const struct config_row rows[] = {
     { .key = { "data-dir", "DIRECTORY", "/var/lib/berth for root, else ~/.local/share/berth",
@@ -116,11 +117,12 @@ static size_t least_of(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Letters to add, drop or change between two names (Levenshtein), by rows. */
+/* Letters to add, drop or change between A and the key B (Levenshtein), by rows. */
 static size_t slips_between(const char *a, const char *b)
 {
-    size_t row[NAME_MAX_NEAR + 1], n = strlen(b);
+    size_t row[KEY_NAME_MAX + 1], n = strlen(b);
 
+    assert(n <= KEY_NAME_MAX);
     for (size_t j = 0; j <= n; j++)
         row[j] = j;
     for (size_t i = 1; a[i - 1] != '\0'; i++) {
@@ -142,8 +144,6 @@ const char *config_nearest(const char *name)
     const char *nearest = NULL;
     size_t least = SLIPS_MAX + 1;
 
-    if (strlen(name) > NAME_MAX_NEAR)
-        return NULL;
     for (size_t i = 0; i < ROWS; i++) {
         size_t slips = slips_between(name, rows[i].key.name);
 

@@ -30,6 +30,8 @@ struct config_row {
 const struct config_row *config_row(const char *name);
 /* The key that NAME may have been meant for, at most two slips away; NULL when none is near. */
 const char *config_nearest(const char *name);
+/* How many loops there are by default on a machine of so many cores. */
+unsigned config_default_loops(unsigned cores);
 /* Sets the row's member. APPEND: a list grows instead of being replaced. */
 BERTH_MUST_USE berth_err config_apply(struct config *c, const struct config_row *row,
                                       const char *value, bool append, char *problem,

@@ -10,8 +10,10 @@
 #include "front/catalog.h"
 #include "ops/first_start.h"
 #include "ops/pki.h"
+#include "prov/enrollment.h"
 
-#define NAMES_MAX (CONFIG_HOSTS_MAX + 256) /* the daemon's own and its hubs' */
+/* the daemon's own and its hubs' */
+#define NAMES_MAX (CONFIG_HOSTS_MAX + BERTH_ENROLLMENT_HUBS_MAX)
 
 /* Drives a store's port without a loop. */
 struct pump {

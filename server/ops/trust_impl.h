@@ -4,8 +4,10 @@
 
 #include "ops/file.h"
 #include "ops/trust.h"
+#include "prov/enrollment.h"
 
-#define TRUST_NAMES_MAX (CONFIG_HOSTS_MAX + 256) /* the daemon's own and its hubs' */
+/* the daemon's own and its hubs' */
+#define TRUST_NAMES_MAX (CONFIG_HOSTS_MAX + BERTH_ENROLLMENT_HUBS_MAX)
 #define TRUST_NAME_SIZE 256
 
 /* One thing to be done. Jobs follow each other: certificates are files. */

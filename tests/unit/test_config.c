@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "ops/config.h"
+#include "ops/config_table.h"
 #include "scratch.h"
 
 static char directory[SCRATCH_PATH_MAX];
@@ -291,6 +291,8 @@ static void test_finish(void **state)
     assert_string_equal(c.key_file, "/var/lib/elsewhere/store.key");
     assert_true(c.host_count >= 2 && c.listen_count == 1);
     assert_true(c.loops >= 1 && c.loops <= 8);
+    for (unsigned cores = 1; cores <= 9; cores++)
+        assert_int_equal(config_default_loops(cores), cores <= 8 ? cores : 8);
     (void)unsetenv("STATE_DIRECTORY");
 }
 

@@ -347,6 +347,34 @@ static void test_audit(void **state)
 }
 
 /* Whoever watches the hub is shown it, if it asks. */
+static void test_long_names(void **state)
+{
+    static char name[AUDIT_TEXT_MAX + 1];
+    struct berth_json_iter it = { 0 };
+    struct berth_json list, e;
+    struct audit *a;
+    uint64_t last;
+
+    (void)state;
+    memset(name, 'n', sizeof name);
+    assert_int_equal(audit_new(NULL, &a), BERTH_OK);
+    for (size_t n = AUDIT_TEXT_MAX; n <= sizeof name; n++) {
+        berth_str long_name = { name, n }, kept = { name, AUDIT_TEXT_MAX };
+        audit_add(a, &(struct audit_note){ .hub = long_name,
+                                           .device_id = long_name,
+                                           .registration = long_name,
+                                           .other_registration = long_name });
+        assert_int_equal(audit_ask(a, n - AUDIT_TEXT_MAX, sizeof text, &last, &list), 1);
+        it.at = 0;
+        assert_true(berth_json_next(list, &it, NULL, &e));
+        assert_true(berth_json_is(berth_json_get(e, BERTH_STR("hub")), kept));
+        assert_true(berth_json_is(berth_json_get(e, BERTH_STR("deviceId")), kept));
+        assert_true(berth_json_is(berth_json_get(e, BERTH_STR("registrationId")), kept));
+        assert_true(berth_json_is(berth_json_get(e, BERTH_STR("otherRegistrationId")), kept));
+    }
+    audit_free(a);
+}
+
 static void test_audit_is_shown(void **state)
 {
     struct hub_events_query q = { .hub = HUB, .audit = true };
@@ -405,17 +433,10 @@ static void test_one_that_never_fits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ROW(test_order),
-        ROW(test_one_device),
-        ROW(test_count_bound),
-        ROW(test_bytes_bound),
-        ROW(test_watch),
-        ROW(test_watches),
-        ROW(test_forget),
-        ROW(test_forget_watched),
-        ROW(test_audit),
-        ROW(test_audit_is_shown),
-        ROW(test_one_that_never_fits),
+        ROW(test_order),       ROW(test_one_device),     ROW(test_count_bound),
+        ROW(test_bytes_bound), ROW(test_watch),          ROW(test_watches),
+        ROW(test_forget),      ROW(test_forget_watched), ROW(test_audit),
+        ROW(test_long_names),  ROW(test_audit_is_shown), ROW(test_one_that_never_fits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
