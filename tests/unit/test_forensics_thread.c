@@ -216,6 +216,31 @@ static void test_former_keys(void **state)
     close_all(&f);
 }
 
+/* So many former keys are remembered; one more, and the oldest is nobody's. */
+static void test_bound_of_former_keys(void **state)
+{
+    struct fixture f;
+    int next = 128;
+
+    (void)state;
+    open_all(&f);
+    look(&f, "to be sure that it has read the groups", '9', ID, BERTH_WHY_SIGNATURE_UNKNOWN,
+         BERTH_MISTAKE_NONE, "");
+    while (next < 128 + FORENSICS_FORMER_MAX)
+        put_enrollment(&f, true, "group-1", (char)next++, '2');
+    look(&f, "the oldest", '1', ID, BERTH_WHY_SIGNATURE_UNKNOWN, BERTH_MISTAKE_KEY_REPLACED,
+         "group-1");
+    put_enrollment(&f, true, "group-1", (char)next, '2');
+    look(&f, "made room", '1', ID, BERTH_WHY_SIGNATURE_UNKNOWN, BERTH_MISTAKE_NONE, "");
+    look(&f, "the next", (char)128, ID, BERTH_WHY_SIGNATURE_UNKNOWN, BERTH_MISTAKE_KEY_REPLACED,
+         "group-1");
+    look(&f, "the latest but one", (char)(next - 2), ID, BERTH_WHY_SIGNATURE_UNKNOWN,
+         BERTH_MISTAKE_KEY_REPLACED, "group-1");
+    look(&f, "the latest", (char)(next - 1), ID, BERTH_WHY_SIGNATURE_UNKNOWN,
+         BERTH_MISTAKE_KEY_REPLACED, "group-1");
+    close_all(&f);
+}
+
 /* Keys are tried up to a bound, and not beyond. */
 static void test_bound_of_tries(void **state)
 {
@@ -305,9 +330,10 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_groups),      cmocka_unit_test(test_individual_first),
-        cmocka_unit_test(test_former_keys), cmocka_unit_test(test_flood),
-        cmocka_unit_test(test_bounds),      cmocka_unit_test(test_bound_of_tries),
+        cmocka_unit_test(test_groups),         cmocka_unit_test(test_individual_first),
+        cmocka_unit_test(test_former_keys),    cmocka_unit_test(test_bound_of_former_keys),
+        cmocka_unit_test(test_flood),          cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_bound_of_tries),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "front/sessions.h"
+#include "front/sessions_impl.h"
 #include "unit/check.h"
 
 #define HUB    BERTH_STR("hub.example")
@@ -236,6 +236,38 @@ static void test_peers(void **state)
     }
 }
 
+/* What is kept of the last peers is forgotten for as many devices of newer ones, not before: those
+ * that lie in one place, as devices of any names do. */
+static void test_bound_of_traces(void **state)
+{
+    static struct traces t;
+    struct session s = { .peer = peer_at("10.0.0.1") };
+    struct session_prior prior;
+
+    (void)state;
+    for (uint64_t i = 0; i < TRACES_MAX; i++) {
+        s.hash = i << 24 | 1;
+        traces_note(&t, &s, 7, 1000 + (int64_t)i, &prior);
+        CHECK("new", prior.peer[0] == '\0');
+    }
+    for (uint64_t i = 0; i < TRACES_MAX; i++) {
+        s.hash = i << 24 | 1;
+        traces_note(&t, &s, 7, 2000 + (int64_t)i, &prior);
+        CHECK("all are kept", strcmp(prior.peer, "10.0.0.1") == 0);
+    }
+    s.hash = (uint64_t)TRACES_MAX << 24 | 1; /* lies where the first one does */
+    traces_note(&t, &s, 7, 3000, &prior);
+    CHECK("one more", prior.peer[0] == '\0');
+    for (uint64_t i = TRACES_MAX - 1; i > 0; i--) {
+        s.hash = i << 24 | 1;
+        traces_note(&t, &s, 7, 3000 + (int64_t)i, &prior);
+        CHECK("the others are kept", strcmp(prior.peer, "10.0.0.1") == 0);
+    }
+    s.hash = 1;
+    traces_note(&t, &s, 7, 4000, &prior);
+    CHECK("the oldest is not", prior.peer[0] == '\0');
+}
+
 static void test_same_party(void **state)
 {
     struct peer a = peer_at("10.0.0.1"), b = peer_at("10.0.0.2"),
@@ -332,6 +364,7 @@ int main(void)
         ROW(test_takeover),
         ROW(test_takeover_left_late),
         ROW(test_peers),
+        ROW(test_bound_of_traces),
         ROW(test_same_party),
         ROW(test_many),
         ROW(test_threads),
