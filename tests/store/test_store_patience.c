@@ -10,10 +10,23 @@
 
 /* What SQLite and berth would sleep on this thread; nobody does. */
 static _Thread_local int64_t slept_us;
+/* Another connection's transaction, and when it ends: after so much sleep of all threads. */
+static sqlite3 *other;
+static _Atomic int64_t all_slept_us, ends_us;
+
+static void pass(int64_t us)
+{
+    int64_t before = all_slept_us;
+
+    slept_us += us;
+    all_slept_us += us;
+    if (before < ends_us && before + us >= ends_us)
+        MUST(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL) == SQLITE_OK);
+}
 
 __attribute__((visibility("default"))) int usleep(useconds_t us)
 {
-    slept_us += us;
+    pass(us);
     return 0;
 }
 
@@ -21,7 +34,7 @@ __attribute__((visibility("default"))) int nanosleep(const struct timespec *t,
                                                      struct timespec *left)
 {
     (void)left;
-    slept_us += t->tv_sec * 1000000 + t->tv_nsec / 1000;
+    pass(t->tv_sec * 1000000 + t->tv_nsec / 1000);
     return 0;
 }
 
@@ -123,7 +136,7 @@ static void test_reader_is_held_up(void **state)
 
         struct holder h = start_holder(&dir, held[i].spoil, held[i].locks);
         CHECK(held[i].name, get(&d) == STORE_FAILED);
-        CHECK("some patience, and no more", slept_us > 0 && slept_us <= PATIENCE_MS * 1000);
+        CHECK("some patience, and no more", slept_us == PATIENCE_MS * 1000);
         CHECK("the next does not wait", get(&d) == STORE_FAILED && slept_us == 0);
         end_holder(&h);
 
@@ -137,9 +150,40 @@ static void test_reader_is_held_up(void **state)
     }
 }
 
+/* Another program writes: its last moment within the bound is soon enough, then the commit fails.
+ */
+static void test_writer_is_held_up(void **state)
+{
+    const int64_t bound_us = 10000 * 1000;
+    struct berth_change c = change_put(BERTH_KIND_GROUP, "", "g", BERTH_ANY, "{}");
+    struct scratch dir;
+    struct door d;
+
+    (void)state;
+    scratch_make(&dir);
+    struct store *s = opened_must(dir.path);
+    opened_door(&d, s);
+    MUST(sqlite3_open(scratch_file(&dir, "berth.db"), &other) == SQLITE_OK);
+    for (int late = 0; late <= 1; late++) {
+        MUST(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK);
+        all_slept_us = 0;
+        ends_us = bound_us + late;
+        CHECK("commit", door_commit(&d, &c, 1, 1, NULL) == (late ? STORE_FAILED : STORE_OK));
+        CHECK("patience", all_slept_us == bound_us);
+    }
+    ends_us = 0;
+    MUST(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL) == SQLITE_OK);
+    CHECK("free again", door_commit(&d, &c, 1, 1, NULL) == STORE_OK);
+    MUST(sqlite3_close(other) == SQLITE_OK);
+    door_close(&d);
+    sqlite_store_close(s);
+    scratch_remove(&dir);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_reader_is_held_up) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_reader_is_held_up),
+                                        cmocka_unit_test(test_writer_is_held_up) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
