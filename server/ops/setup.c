@@ -10,6 +10,7 @@
 #include "front/catalog.h"
 #include "ops/first_start.h"
 #include "ops/pki.h"
+#include "ops/trust.h"
 #include "prov/enrollment.h"
 
 /* the daemon's own and its hubs' */
@@ -222,7 +223,7 @@ static berth_err set_up(struct work *w)
  * knows it. */
 static berth_err name_ca_file(const struct config *c, struct setup *out)
 {
-    char whole[PATH_MAX], root[4096];
+    char whole[PATH_MAX], root[TRUST_PEM_MAX];
 
     if (c->tls_certificate[0] == '\0')
         return file_path(out->ca_file, out->tls_dir, "ca.pem");

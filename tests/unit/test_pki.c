@@ -422,6 +422,49 @@ static void test_long_and_odd_names(void **state)
     assert_false(report.made_leaf);
 }
 
+/* RFC 5280 lets a common name have 64 characters; a longer name is in the SAN alone. */
+static void test_common_name(void **state)
+{
+    static const char name[] = "a123456789.b123456789.c123456789.d123456789.e12345678.example.org";
+    const char *list[1];
+
+    (void)state;
+    for (size_t over = 0; over <= 1; over++) {
+        char subject[128];
+        X509 *leaf = NULL;
+
+        list[0] = name + 1 - over;
+        assert_int_equal(strlen(list[0]), 64 + over);
+        assert_int_equal(ensure_names(list, 1), BERTH_OK);
+        assert_int_equal(pki_load_chain(path_of("server.pem"), &leaf, NULL), BERTH_OK);
+        int n = X509_NAME_get_text_by_NID(X509_get_subject_name(leaf), NID_commonName, subject,
+                                          sizeof subject);
+        CHECK("common name", over ? n < 0 : n == 64 && strcmp(subject, list[0]) == 0);
+        CHECK("name", verifies("server.pem", list[0]));
+        X509_free(leaf);
+    }
+}
+
+/* A file is read up to a bound, which an operator's may reach. */
+static void test_largest_file(void **state)
+{
+    X509 *x = NULL;
+    EVP_PKEY *key = NULL;
+
+    (void)state;
+    assert_int_equal(ensure(), BERTH_OK);
+    for (off_t over = 0; over <= 1; over++) { /* with zeros behind, which nobody looks at */
+        berth_err want = over == 0 ? BERTH_OK : BERTH_E_SYNTAX;
+
+        assert_int_equal(truncate(path_of("server.pem"), 256 * 1024 + over), 0);
+        assert_int_equal(truncate(path_of("server.key"), 256 * 1024 + over), 0);
+        assert_int_equal(pki_load_chain(path_of("server.pem"), &x, NULL), want);
+        assert_int_equal(pki_load_key(path_of("server.key"), &key), want);
+        X509_free(x);
+        EVP_PKEY_free(key);
+    }
+}
+
 /* As many names as a daemon with hundreds of hubs has, each as long as names get. */
 static void test_many_long_names(void **state)
 {
@@ -468,6 +511,8 @@ int main(void)
         PKI_TEST(test_operators_certificate),
         PKI_TEST(test_expired_ca),
         PKI_TEST(test_long_and_odd_names),
+        PKI_TEST(test_common_name),
+        PKI_TEST(test_largest_file),
         PKI_TEST(test_many_long_names),
         PKI_TEST(test_no_directory),
     };

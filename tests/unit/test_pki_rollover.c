@@ -11,6 +11,7 @@
 #include "check.h"
 #include "ops/pki.h"
 #include "ops/pki_pem.h"
+#include "ops/trust_impl.h"
 #include "scratch.h"
 
 #define FILE_SIZE 16384
@@ -72,7 +73,7 @@ static bool same(const struct snapshot *a, const struct snapshot *b, size_t i)
     return strcmp(a->text[i], b->text[i]) == 0;
 }
 
-enum trust { OLD = 1, NEW = 2 };
+enum trusts { OLD = 1, NEW = 2 };
 
 static X509 *old_ca, *new_ca;
 
@@ -310,6 +311,7 @@ static void test_look(void **state)
 {
     struct pki_item items[PKI_ITEMS_MAX];
     char pem[4096];
+    size_t n;
 
     (void)state;
     assert_int_equal(pki_look(directory, items), 0);
@@ -326,10 +328,36 @@ static void test_look(void **state)
                                             (const char *[]){ names[0], "x.example" }, 2) != NULL);
     pki_root_of(path_of("server.pem"), pem, sizeof pem);
     CHECK("the CA of a chain", strstr(pem, "BEGIN CERTIFICATE") != NULL);
-    pki_root_of(path_of("server.pem"), pem, 100);
+    n = strlen(pem);
+    pki_root_of(path_of("server.pem"), pem, n + 1);
+    CHECK("just room for it", strlen(pem) == n);
+    pki_root_of(path_of("server.pem"), pem, n);
     CHECK("no room for it", pem[0] == '\0');
     pki_root_of(path_of("server.key"), pem, sizeof pem);
     CHECK("no chain", pem[0] == '\0');
+}
+
+/* What clients are to trust, at the bound of what is told of it. */
+static void test_largest_ca(void **state)
+{
+    static struct trust t;
+    static char pem[TRUST_PEM_MAX];
+
+    (void)state;
+    t.o.tls_dir = directory;
+    assert_int_equal(ensure(), BERTH_OK);
+    for (off_t over = 0; over <= 1; over++) {
+        static const char end[] = "the end";
+        FILE *f;
+
+        assert_int_equal(truncate(path_of("ca.pem"), TRUST_PEM_MAX - (off_t)sizeof end + over), 0);
+        f = fopen(path_of("ca.pem"), "ae");
+        assert_true(f != NULL && fputs(end, f) >= 0 && fclose(f) == 0);
+        trust_read_ca(&t, pem);
+        CHECK("its beginning", (strncmp(pem, "-----BEGIN", 10) == 0) == (over == 0));
+        CHECK("its end", over == 1 || strcmp(pem + TRUST_PEM_MAX - sizeof end, end) == 0);
+        CHECK("or nothing", over == 0 || pem[0] == '\0');
+    }
 }
 
 #define PKI_TEST(t) cmocka_unit_test_setup_teardown(t, make_directory, remove_directory)
@@ -337,13 +365,10 @@ static void test_look(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        PKI_TEST(test_rollover),
-        PKI_TEST(test_rollover_cancelled),
-        PKI_TEST(test_rollover_order),
-        PKI_TEST(test_rollover_crashes),
-        PKI_TEST(test_lost_in_rollover),
-        PKI_TEST(test_clock_goes_on),
-        PKI_TEST(test_look),
+        PKI_TEST(test_rollover),           PKI_TEST(test_largest_ca),
+        PKI_TEST(test_rollover_cancelled), PKI_TEST(test_rollover_order),
+        PKI_TEST(test_rollover_crashes),   PKI_TEST(test_lost_in_rollover),
+        PKI_TEST(test_clock_goes_on),      PKI_TEST(test_look),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
