@@ -1157,6 +1157,55 @@ static void test_interrupted_restore(void **state)
     remove_rig(&r);
 }
 
+/* ---- directories kept in one second ---- */
+
+#define SECOND 1700000000
+#define STAMP  "20231114T221320Z"
+
+/* It is always the same second; glibc's own is not asked. */
+__attribute__((visibility("default"))) time_t time(time_t *out)
+{
+    if (out != NULL)
+        *out = SECOND;
+    return SECOND;
+}
+
+static const char *kept_name(const struct rig *r, int i)
+{
+    char name[64];
+
+    (void)snprintf(name, sizeof name,
+                   i == 1 ? "live.before-restore-" STAMP : "live.before-restore-" STAMP "-%d", i);
+    return in_rig(r, name);
+}
+
+static void test_kept_in_one_second(void **state)
+{
+    static struct restore_result out;
+    struct restore_request request = { .replace = true };
+    struct backup_problem problem;
+    struct rig r;
+
+    (void)state;
+    make_rig(&r);
+    restore_must(&r, in_rig(&r, "live"), false);
+    for (int i = 1; i <= 99; i++)
+        CHECK("mkdir", mkdir(kept_name(&r, i), 0700) == 0);
+    request.data_dir = in_rig(&r, "live");
+    CHECK("the hundredth", restore_with(&r, &request, &out, &problem) == BERTH_OK);
+    CHECK("its name", strcmp(out.kept, kept_name(&r, 100)) == 0 && access(out.kept, F_OK) == 0);
+
+    scratch_write(in_rig(&r, "live/profile.ini"), "what is there now");
+    struct state_of old = look(in_rig(&r, "live"));
+    request.data_dir = in_rig(&r, "live");
+    CHECK("one more", restore_with(&r, &request, &out, &problem) == BERTH_E_IO);
+    CHECK("is told", strstr(problem.text, "the backup is in its place") != NULL &&
+                         strstr(problem.text, "File exists") != NULL);
+    check_serves(in_rig(&r, "live"));
+    CHECK("nothing is lost", same(look(in_rig(&r, "live.restoring")), old));
+    remove_rig(&r);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -1187,6 +1236,7 @@ int main(void)
         cmocka_unit_test(test_links_not_taken),     cmocka_unit_test(test_named_links_taken),
         cmocka_unit_test(test_one_at_a_time),       cmocka_unit_test(test_interrupted_backup),
         cmocka_unit_test(test_interrupted_restore),
+        cmocka_unit_test(test_kept_in_one_second),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
