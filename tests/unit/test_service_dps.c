@@ -556,6 +556,54 @@ static void test_large_page(void **state)
     rig_free(r);
 }
 
+static void put_large(struct rig *r, size_t i, size_t n)
+{
+    char *body = large_enrollment(n), line[32];
+
+    snprintf(line, sizeof line, "PUT /enrollments/bi%zu", i);
+    body[strlen("{\"registrationId\":\"bi")] = (char)('0' + i);
+    CHECK(line,
+          rig_ask(r,
+                  &(struct rig_request){ .line = line, .headers = "If-Match: *\r\n", .body = body })
+                  ->status == 200);
+    free(body);
+}
+
+/* A page of exactly as many bytes as an answer may have, and one whose last record is a byte
+ * longer. */
+static void test_page_bound(void **state)
+{
+    enum { COUNT = 9, SIZE = 86500, BOUND = 768 * 1024 };
+    const struct rig_request query = { .line = "POST /enrollments/query" };
+    struct rig *r = rig_new();
+    const struct rig_answer *a;
+    size_t last;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT; i++) {
+        char line[32], body[128];
+        snprintf(line, sizeof line, "PUT /enrollments/bi%zu", i);
+        snprintf(body, sizeof body,
+                 "{\"registrationId\":\"bi%zu\",\"attestation\":{\"type\":"
+                 "\"symmetricKey\"}}",
+                 i);
+        CHECK(line, rig_ask(r, &(struct rig_request){ .line = line, .body = body })->status == 200);
+        put_large(r, i, SIZE);
+    }
+    a = rig_ask(r, &query);
+    CHECK("below", a->status == 200 && a->body_n < BOUND);
+    last = SIZE + BOUND - a->body_n;
+    put_large(r, COUNT - 1, last);
+    a = rig_ask(r, &query);
+    CHECK("at the bound", a->status == 200 && a->body_n == BOUND);
+    CHECK("all of them", rig_header(r, "x-ms-continuation")[0] == '\0');
+    put_large(r, COUNT - 1, last + 1);
+    a = rig_ask(r, &query);
+    CHECK("past it", a->status == 200 && a->body_n < BOUND && strstr(a->body, "bi8") == NULL);
+    CHECK("goes on", rig_header(r, "x-ms-continuation")[0] != '\0');
+    rig_free(r);
+}
+
 static void test_settings(void **state)
 {
     static const struct rig_line steps[] = {
@@ -645,6 +693,7 @@ int main(void)
         cmocka_unit_test(test_body_bound),
         cmocka_unit_test(test_what_is_given_is_taken),
         cmocka_unit_test(test_large_page),
+        cmocka_unit_test(test_page_bound),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_races),
     };
