@@ -13,6 +13,7 @@
 #define BERTH_TWIN_TAGS_MAX        (8 * 1024) /* bytes of compact JSON without metadata */
 #define BERTH_TWIN_SECTION_MAX     (32 * 1024)
 #define BERTH_TWIN_DEPTH_MAX       10   /* arrays and objects below a section's own object */
+#define BERTH_TWIN_STEP_MAX        64   /* bytes of a name that a refusal repeats */
 #define BERTH_TWIN_NAME_MAX        1024 /* bytes of a name */
 #define BERTH_TWIN_STRING_MAX      4096 /* bytes of a string value */
 #define BERTH_TWIN_INTEGER_MIN     (-4503599627370496)
@@ -23,6 +24,9 @@
 #define BERTH_STATUS_REASON_MAX    128  /* characters */
 #define BERTH_HUB_DEVICE_SCOPE_MAX 256  /* bytes */
 #define BERTH_PARENT_SCOPES_MAX    1024 /* bytes of compact JSON */
+
+/* Of the path to a value that is refused: ".name..." at each level. */
+#define BERTH_TWIN_PATH_MAX ((BERTH_TWIN_DEPTH_MAX + 1) * (BERTH_TWIN_STEP_MAX + 4))
 
 enum berth_hub_device_auth {
     BERTH_AUTH_SAS = 0,

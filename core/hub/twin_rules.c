@@ -1,8 +1,6 @@
 #include "base/utf8.h"
 #include "hub/twin_parts.h"
 
-#define STEP_MAX 64 /* bytes of a name that a message repeats */
-
 /* The way to a value, from the value up. */
 struct step {
     const struct step *above;
@@ -31,8 +29,8 @@ berth_err berth__json_plain_name(berth_str source, struct berth_arena *a, berth_
 
 static void put_short(struct berth_buf *b, berth_str name)
 {
-    berth_buf_put(b, berth_utf8_cut(name, STEP_MAX));
-    if (name.n > STEP_MAX)
+    berth_buf_put(b, berth_utf8_cut(name, BERTH_TWIN_STEP_MAX));
+    if (name.n > BERTH_TWIN_STEP_MAX)
         berth_buf_put(b, BERTH_STR("..."));
 }
 
@@ -53,7 +51,7 @@ static void put_path(struct berth_buf *b, const struct step *at)
 
 static berth_err refuse(struct rules *r, const struct step *at, const char *bound)
 {
-    char path[(BERTH_TWIN_DEPTH_MAX + 1) * (STEP_MAX + 4)];
+    char path[BERTH_TWIN_PATH_MAX];
     struct berth_buf b;
 
     berth_buf_init(&b, path, sizeof path);

@@ -1,14 +1,23 @@
 /* How a call ends: its answer in either dialect, its log line, its memory wiped. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/time.h"
 #include "front/call.h"
 #include "front/refusals.h"
+#include "hub/device.h"
 #include "ops/log.h"
+#include "ops/trust.h"
 #include "prov/dps_device.h"
 #include "wire/json.h"
 
-#define ERROR_BODY_MAX 2048
+#define ERROR_BODY_MAX 4096
+
+/* The longest messages are a path in a twin with the words beside it, whose bytes escape to two,
+ * and what is wrong with a certificate, whose bytes may escape to six. */
+_Static_assert(ERROR_BODY_MAX >= 2 * BERTH_TWIN_PATH_MAX + 512 &&
+                   ERROR_BODY_MAX >= 6 * sizeof((struct trust_answer *)0)->problem + 512,
+               "with what stands around the message");
 
 static void log_call(const struct call *c, int status, enum berth_reason why, bool abandoned)
 {
@@ -227,9 +236,7 @@ void call_refuse(struct call *c, enum berth_reason why, berth_str message)
 
     berth_buf_init(&body, body_text, sizeof body_text);
     put_error(c, &body, why, message);
-    if (body.over) /* the message is too long to be told */
-        put_error(c, &body, why, (berth_str){ 0 });
-
+    assert(!body.over);
     berth_buf_init(&code, code_text, sizeof code_text);
     berth_buf_put_i64(&code, row->code);
     all[n++] = c->dialect == CALL_HUB

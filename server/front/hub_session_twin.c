@@ -1,4 +1,5 @@
 /* A device's requests about its own twin, one at a time. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,8 @@
 
 #define MEMORY_SIZE (1024 * 1024) /* a record taken apart, changed, and put together again */
 #define TOPIC_MAX   (64 + BERTH_HUB_RID_MAX)
-#define ERROR_MAX   2048
+/* A path of which each byte is escaped, the words beside it, and what stands around the message. */
+#define ERROR_MAX (2 * BERTH_TWIN_PATH_MAX + 512)
 
 static void answer(struct hub_session *s, int status, int64_t version, berth_str body)
 {
@@ -46,11 +48,7 @@ static void refuse(struct hub_session *s, enum berth_reason why, berth_str messa
               LOG_TEXT("remedy", berth_str_of(row->remedy)));
     berth_buf_init(&body, text, sizeof text);
     berth_dps_error_put(&body, why, message, berth_str_of(tracking), loop_now_ms(s->f->loop));
-    if (body.over) { /* a message that quotes a long name */
-        berth_buf_reset(&body);
-        berth_dps_error_put(&body, why, (berth_str){ 0 }, berth_str_of(tracking),
-                            loop_now_ms(s->f->loop));
-    }
+    assert(!body.over);
     answer(s, row->status, 0, berth_buf_str(&body));
 }
 

@@ -681,6 +681,43 @@ static void test_twin_refusals(void **state)
     }
 }
 
+/* A document that is refused with the longest message: nested names of nothing but quotes. */
+static void put_longest(struct berth_buf *b)
+{
+    for (int i = 0; i <= BERTH_TWIN_DEPTH_MAX; i++) {
+        berth_buf_put(b, BERTH_STR("{\""));
+        for (int j = 0; j <= BERTH_TWIN_STEP_MAX / 2; j++)
+            berth_buf_put(b, BERTH_STR("\\\""));
+        berth_buf_put(b, BERTH_STR("\":"));
+    }
+    berth_buf_put(b, BERTH_STR("4503599627370496"));
+    for (int i = 0; i <= BERTH_TWIN_DEPTH_MAX; i++)
+        berth_buf_put_char(b, '}');
+}
+
+static void test_longest_refusal(void **state)
+{
+    struct berth_mqtt_packet p;
+    char json[2048] = "";
+    struct berth_buf b;
+    struct dev l;
+
+    (void)state;
+    berth_buf_init(&b, json, sizeof json - 1);
+    put_longest(&b);
+    open_dev(&l, &prompt);
+    greet(&l);
+    subscribe(&l, ANSWERS, 0);
+    say_publish(&l, REPORT "1", json, 0);
+    dev_send(&l, 0);
+    dev_settle(&l);
+    p = dev_expect(&l, BERTH_MQTT_PUBLISH);
+    assert_true(p.payload.n > 2 * BERTH_TWIN_STEP_MAX * BERTH_TWIN_DEPTH_MAX);
+    assert_true(dev_has(p.payload, "\"message\":\"properties.reported.\\\\\\\""));
+    assert_true(dev_has(p.payload, " and 4503599627370495\""));
+    dev_close(&l);
+}
+
 static void test_report_too_large(void **state)
 {
     for (size_t over = 0; over < 2; over++) {
@@ -1051,6 +1088,7 @@ int main(void)
         cmocka_unit_test(test_retained),
         cmocka_unit_test(test_will),
         cmocka_unit_test(test_twin_refusals),
+        cmocka_unit_test(test_longest_refusal),
         cmocka_unit_test(test_report_too_large),
         cmocka_unit_test(test_twin_contended),
         cmocka_unit_test(test_store_fails),

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "hub/device.h"
 #include "service_rig.h"
 
 #define KEY_A "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -365,6 +366,44 @@ static void test_races(void **state)
     }
 }
 
+/* A document that is refused with the longest message: nested names of nothing but quotes. */
+static void put_longest(struct berth_buf *b)
+{
+    for (int i = 0; i <= BERTH_TWIN_DEPTH_MAX; i++) {
+        berth_buf_put(b, BERTH_STR("{\""));
+        for (int j = 0; j <= BERTH_TWIN_STEP_MAX / 2; j++)
+            berth_buf_put(b, BERTH_STR("\\\""));
+        berth_buf_put(b, BERTH_STR("\":"));
+    }
+    berth_buf_put(b, BERTH_STR("4503599627370496"));
+    for (int i = 0; i <= BERTH_TWIN_DEPTH_MAX; i++)
+        berth_buf_put_char(b, '}');
+}
+
+static void test_longest_refusal(void **state)
+{
+    struct rig *r = rig_new();
+    char json[2048] = "";
+    const struct rig_answer *a;
+    struct berth_buf b;
+
+    (void)state;
+    CHECK("device", rig_ask(r, &(struct rig_request){ .line = "PUT /devices/d",
+                                                      .policy = "iothubowner",
+                                                      .body = "{\"deviceId\":\"d\"}" })
+                            ->status == 200);
+    berth_buf_init(&b, json, sizeof json - 1);
+    berth_buf_put(&b, BERTH_STR("{\"properties\":{\"desired\":"));
+    put_longest(&b);
+    berth_buf_put(&b, BERTH_STR("}}"));
+    a = rig_ask(r, &(struct rig_request){
+                       .line = "PATCH /twins/d", .policy = "iothubowner", .body = json });
+    CHECK("refused", a->status == 400);
+    CHECK("its beginning", strstr(a->body, ";properties.desired.\\\\\\\"") != NULL);
+    CHECK("its end", strstr(a->body, " and 4503599627370495\"") != NULL);
+    rig_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_twins),
         cmocka_unit_test(test_twin_bound),
         cmocka_unit_test(test_largest_twin),
+        cmocka_unit_test(test_longest_refusal),
         cmocka_unit_test(test_etag_headers),
         cmocka_unit_test(test_statistics),
         cmocka_unit_test(test_hubs_by_host),

@@ -133,6 +133,31 @@ static void test_merge(void **state)
     }
 }
 
+/* ---- refusals ---- */
+
+/* A path as long as one may be told: names that are told whole, and longer ones. */
+static void test_longest_path(void **state)
+{
+    (void)state;
+    for (size_t n = BERTH_TWIN_STEP_MAX; n <= BERTH_TWIN_STEP_MAX + 1; n++) {
+        char json[2048] = "", want[1024] = "properties.reported", name[80] = "";
+        struct berth_hub_device d;
+        struct berth_refusal why;
+
+        memset(name, 'n', n);
+        for (int i = 0; i <= BERTH_TWIN_DEPTH_MAX; i++) {
+            strcat(strcat(strcat(json, "{\""), name), "\":");
+            strcat(strncat(strcat(want, "."), name, BERTH_TWIN_STEP_MAX),
+                   n > BERTH_TWIN_STEP_MAX ? "..." : "");
+        }
+        strcat(json, "4503599627370496}}}}}}}}}}}");
+        strcat(want, ": an integer must lie between -4503599627370496 and 4503599627370495");
+        fresh(&d);
+        CHECK(json, berth_twin_report(&d, berth_str_of(json), T1, &arena, &why) == BERTH_E_RANGE);
+        CHECK(want, is_text(why.message, want));
+    }
+}
+
 /* ---- versions, etag, times ---- */
 
 static void test_versions(void **state)
@@ -766,15 +791,25 @@ static void test_against_jansson(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_merge),          cmocka_unit_test(test_versions),
-        cmocka_unit_test(test_report_removes), cmocka_unit_test(test_documents),
-        cmocka_unit_test(test_times),          cmocka_unit_test(test_times_text),
-        cmocka_unit_test(test_rules),          cmocka_unit_test(test_reported_bound),
-        cmocka_unit_test(test_names_bound),    cmocka_unit_test(test_names_beside),
-        cmocka_unit_test(test_put_back),       cmocka_unit_test(test_put_back_full),
-        cmocka_unit_test(test_reset),          cmocka_unit_test(test_small_arenas),
-        cmocka_unit_test(test_arena_use),      cmocka_unit_test(test_refusal_without_room),
-        cmocka_unit_test(test_prefixes),       cmocka_unit_test(test_against_jansson),
+        cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_longest_path),
+        cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_report_removes),
+        cmocka_unit_test(test_documents),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_times_text),
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_reported_bound),
+        cmocka_unit_test(test_names_bound),
+        cmocka_unit_test(test_names_beside),
+        cmocka_unit_test(test_put_back),
+        cmocka_unit_test(test_put_back_full),
+        cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_small_arenas),
+        cmocka_unit_test(test_arena_use),
+        cmocka_unit_test(test_refusal_without_room),
+        cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_against_jansson),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
