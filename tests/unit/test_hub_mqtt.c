@@ -995,7 +995,7 @@ static void test_device_does_not_read(void **state)
 static void wait_for_times(struct dev *l)
 {
     loop_skip(l->front->front.loop, PRESENCE_DELAY_MS + LOOP_TICK_MS);
-    for (int i = 0; i < 1000 && !presence_is_idle(l->front->front.presence); i++)
+    for (int i = 0; i < 100000 && !presence_is_idle(l->front->front.presence); i++)
         front_rig_turn(l->front);
     assert_true(presence_is_idle(l->front->front.presence));
 }
@@ -1021,6 +1021,46 @@ static void test_times(void **state)
     wait_for_times(&l);
     d = front_rig_device(l.front, ID);
     assert_in_range(d->connection_updated_ms, ended, ended + 1000);
+    dev_close(&l);
+}
+
+/* Somebody else is faster seven times: the eighth try writes. Once more, and there is none. */
+static void test_times_contended(void **state)
+{
+    (void)state;
+    for (int stale = 7; stale <= 8; stale++) {
+        struct dev l;
+        unsigned before;
+
+        open_dev(&l, &prompt);
+        greet(&l);
+        before = l.front->commits;
+        l.front->stale = stale;
+        wait_for_times(&l);
+        assert_int_equal(l.front->commits - before, 8);
+        CHECK("written", (front_rig_device(l.front, ID)->connection_updated_ms !=
+                          BERTH_TIME_NEVER) == (stale == 7));
+        l.front->stale = 0;
+        dev_close(&l);
+    }
+}
+
+/* As many notes as may wait are all looked at; one more is lost. */
+static void test_most_times(void **state)
+{
+    struct dev l;
+
+    (void)state;
+    open_dev(&l, &prompt);
+    for (unsigned more = 0; more <= 1; more++) {
+        unsigned before = l.front->reads;
+
+        for (unsigned i = 0; i < PRESENCE_MAX + more; i++)
+            presence_note(l.front->front.presence, BERTH_STR("no.hub"), BERTH_STR("no-device"), 1,
+                          1);
+        wait_for_times(&l);
+        assert_int_equal(l.front->reads - before, PRESENCE_MAX);
+    }
     dev_close(&l);
 }
 
@@ -1100,6 +1140,8 @@ int main(void)
         cmocka_unit_test(test_closed_meanwhile),
         cmocka_unit_test(test_device_does_not_read),
         cmocka_unit_test(test_times),
+        cmocka_unit_test(test_times_contended),
+        cmocka_unit_test(test_most_times),
         cmocka_unit_test(test_times_of_a_device_that_went),
         cmocka_unit_test(test_beat),
     };
