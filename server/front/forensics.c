@@ -236,9 +236,11 @@ berth_err forensics_start(const struct forensics_options *o, struct forensics **
     if (f == NULL)
         return BERTH_E_MEMORY;
     f->o = *o;
+    if (f->o.mono_ms == NULL)
+        f->o.mono_ms = mono_ms;
     (void)pthread_mutex_init(&f->lock, NULL);
     (void)pthread_cond_init(&f->rung, NULL);
-    berth_bucket_init(&f->bucket, &rate, mono_ms());
+    berth_bucket_init(&f->bucket, &rate, f->o.mono_ms());
     e = set_up(f);
     if (e == BERTH_OK && pthread_create(&f->thread, NULL, run, f) != 0)
         e = BERTH_E_IO;
@@ -277,7 +279,7 @@ static bool take(struct forensics *f, struct refusal_handle h, berth_str id, ber
     struct forensics_job *j = &f->jobs[(f->first + f->waiting) % FORENSICS_QUEUE_MAX];
 
     if (f->waiting == FORENSICS_QUEUE_MAX || id.n > sizeof j->id || token.n > sizeof j->token ||
-        berth_bucket_take(&f->bucket, &rate, mono_ms()) > 0)
+        berth_bucket_take(&f->bucket, &rate, f->o.mono_ms()) > 0)
         return false;
     *j = (struct forensics_job){
         .refusal = h, .why = why, .now_ms = now_ms, .id_n = id.n, .token_n = token.n

@@ -23,6 +23,7 @@ struct forensics_options {
     struct store *store;
     forensics_attach *attach;
     struct refusals *refusals; /* borrowed for the thread's life */
+    int64_t (*mono_ms)(void);  /* NULL: the machine's clock */
 };
 
 struct forensics_counts {

@@ -638,10 +638,10 @@ static void test_keep_alive(void **state)
                 berth_mqtt_put_empty(&l.out, BERTH_MQTT_PINGREQ);
                 dev_send(&l, 0);
             }
-            loop_skip(l.front->front.loop, cases[i].ms / 2);
+            loop_skip(l.front->front.loop, cases[i].ms - LOOP_TICK_MS);
             rig_turn(&l.socket);
             CHECK(cases[i].name, !l.socket.closed);
-            loop_skip(l.front->front.loop, cases[i].ms / 2 + LOOP_TICK_MS);
+            loop_skip(l.front->front.loop, 2 * LOOP_TICK_MS);
             rig_turn(&l.socket);
             CHECK(cases[i].name, l.socket.closed);
             dev_close(&l);
@@ -719,6 +719,30 @@ static void test_device_never_reads(void **state)
 }
 
 /* ---- the connection goes while a registration is under way ---- */
+
+/* As many bytes as a device may leave unread, and one more. */
+static void test_tail_bound(void **state)
+{
+    static char bytes[MQTT_TAIL_MAX];
+    struct berth_buf packet = { .p = bytes, .max = sizeof bytes };
+    struct mqtt_link *link;
+    struct dev l;
+
+    (void)state;
+    dev_open(&l, &prompt);
+    greet(&l);
+    link = (struct mqtt_link *)(void *)l.socket.l.above;
+    l.socket.capacity = 0;
+    for (size_t n = 0; n < MQTT_TAIL_MAX; n += packet.n) {
+        packet.n = MQTT_TAIL_MAX / 4;
+        mqtt_link_send(link, &packet);
+    }
+    CHECK("at the bound", !link->closing);
+    packet.n = 1;
+    mqtt_link_send(link, &packet);
+    CHECK("past it", link->closing);
+    dev_close(&l);
+}
 
 static void test_closed_meanwhile(void **state)
 {
@@ -825,6 +849,7 @@ int main(void)
         cmocka_unit_test(test_slow_connect),
         cmocka_unit_test(test_device_does_not_read),
         cmocka_unit_test(test_device_never_reads),
+        cmocka_unit_test(test_tail_bound),
         cmocka_unit_test(test_closed_meanwhile),
         cmocka_unit_test(test_closing_meanwhile),
         cmocka_unit_test(test_half_closed_meanwhile),

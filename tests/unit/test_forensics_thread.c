@@ -2,6 +2,8 @@
  * is not looked into. */
 #include "front/forensics.h"
 
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -18,6 +20,28 @@
 #define PATIENT 2000 /* naps of 5 ms */
 
 static struct berth_crypto crypto;
+
+/* What time it is. */
+static _Atomic int64_t now_ms;
+
+static int64_t clock_ms(void)
+{
+    return now_ms;
+}
+
+/* While closed a read of the store does not return; who is there says so. */
+static _Atomic bool gate_closed, gate_reached;
+static struct store_ops gate_ops;
+static const struct store_ops *store_ops;
+
+static void gate_get(struct store_port *p, enum berth_kind kind, berth_str scope, berth_str key,
+                     store_done *done, void *user)
+{
+    gate_reached = true;
+    while (gate_closed)
+        sched_yield();
+    store_ops->get(p, kind, scope, key, done, user);
+}
 
 struct fixture {
     struct scratch dir;
@@ -67,12 +91,20 @@ static void put_enrollment(struct fixture *f, bool group, const char *id, char p
 
 static berth_err attach(struct store *s, const struct store_attach *a, struct store_port **out)
 {
-    return sqlite_store_attach(s, a, out);
+    berth_err e = sqlite_store_attach(s, a, out);
+
+    if (e != BERTH_OK)
+        return e;
+    store_ops = (*out)->ops;
+    gate_ops = *store_ops;
+    gate_ops.get = gate_get;
+    (*out)->ops = &gate_ops;
+    return e;
 }
 
 static void open_all(struct fixture *f)
 {
-    struct forensics_options o = { .attach = attach };
+    struct forensics_options o = { .attach = attach, .mono_ms = clock_ms };
 
     log_setup(0, false);
     scratch_make(&f->dir);
@@ -282,13 +314,71 @@ static void test_flood(void **state)
         forensics_count(f.forensics, &counts);
     }
     CHECK("each one", counts.unmatched + counts.dropped == REFUSALS_LIST_MAX);
-    CHECK("bounded", counts.unmatched <= FORENSICS_BURST + 10 && counts.dropped > 0);
+    CHECK("bounded", counts.unmatched == FORENSICS_BURST);
     assert_int_equal(refusals_find(f.refusals, &all, 1, out, REFUSALS_LIST_MAX), REFUSALS_LIST_MAX);
     for (size_t i = 0; i < REFUSALS_LIST_MAX; i++) {
         CHECK("none is pending", out[i].examined != REFUSAL_PENDING);
         skipped += out[i].examined == REFUSAL_SKIPPED;
     }
     CHECK("told", skipped == counts.dropped);
+    close_all(&f);
+}
+
+/* Whether one more is taken. */
+static bool is_taken(struct fixture *f, berth_str sas)
+{
+    struct forensics_counts before, after;
+
+    forensics_count(f->forensics, &before);
+    submit(f, sas, BERTH_WHY_SIGNATURE_UNKNOWN);
+    forensics_count(f->forensics, &after);
+    return after.dropped == before.dropped;
+}
+
+static void test_rate(void **state)
+{
+    struct fixture f;
+    char text[BERTH_SAS_MAX];
+    berth_str sas = token('9', ID, text);
+
+    (void)state;
+    open_all(&f);
+    for (int i = 0; i < FORENSICS_BURST; i++)
+        CHECK("at once", is_taken(&f, sas));
+    for (int i = 0; i < 2; i++) { /* by the minute: one in a tenth of a second */
+        CHECK("one more", !is_taken(&f, sas));
+        now_ms += 99;
+        CHECK("too soon", !is_taken(&f, sas));
+        now_ms += 1;
+        CHECK("in time", is_taken(&f, sas));
+    }
+    close_all(&f);
+}
+
+/* The thread is held up: as many wait as may, and one more is not looked into. */
+static void test_queue(void **state)
+{
+    struct fixture f;
+    char text[BERTH_SAS_MAX];
+    berth_str sas = token('9', ID, text);
+    struct refusal got;
+
+    (void)state;
+    open_all(&f);
+    gate_reached = false;
+    gate_closed = true;
+    CHECK("under way", is_taken(&f, sas));
+    while (!gate_reached)
+        sched_yield();
+    for (int i = 0; i < FORENSICS_QUEUE_MAX; i++) {
+        now_ms += 1000; /* it is not the rate */
+        CHECK("waits", is_taken(&f, sas));
+    }
+    now_ms += 1000;
+    CHECK("one more", !is_taken(&f, sas));
+    gate_closed = false;
+    got = await(&f);
+    CHECK("is told", got.examined == REFUSAL_SKIPPED);
     close_all(&f);
 }
 
@@ -332,7 +422,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_groups),         cmocka_unit_test(test_individual_first),
         cmocka_unit_test(test_former_keys),    cmocka_unit_test(test_bound_of_former_keys),
-        cmocka_unit_test(test_flood),          cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_flood),          cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_queue),          cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_bound_of_tries),
     };
 

@@ -271,9 +271,9 @@ static void test_deadline(void **state)
     (void)state;
     front_rig_open(&r, &(struct fake_options){ .seed = 2, .delay_max = 500 }, no_limits);
     assert_true(start(&r, &k, &(struct ask){ .id = ID }));
-    loop_skip(r.front.loop, REGISTRAR_DEADLINE_MS / 2);
+    loop_skip(r.front.loop, REGISTRAR_DEADLINE_MS - LOOP_TICK_MS);
     assert_int_equal(k.answers, 0);
-    loop_skip(r.front.loop, REGISTRAR_DEADLINE_MS / 2 + LOOP_TICK_MS);
+    loop_skip(r.front.loop, 2 * LOOP_TICK_MS);
     assert_int_equal(k.answers, 1);
     assert_int_equal(k.reason, BERTH_WHY_NONE);
     assert_int_equal(k.status, BERTH_ASSIGNING);

@@ -218,10 +218,12 @@ static void test_peers(void **state)
         { "moved", "10.0.0.2", 20, true, false, "10.0.0.1" },
         { "and back", "10.0.0.1", 30, true, true, "10.0.0.2" },
         { "a third one", "10.0.0.3", 40, true, false, "10.0.0.1" },
-        { "back, too late", "10.0.0.1", 40 + SESSIONS_TURN_MS, true, false, "10.0.0.3" },
-        { "within a /64", "2001:db8::1", 50 + SESSIONS_TURN_MS, true, false, "10.0.0.1" },
-        { "is one party", "2001:db8::2", 60 + SESSIONS_TURN_MS, false, false, "2001:db8::1" },
-        { "another /64", "2001:db8:1::2", 70 + SESSIONS_TURN_MS, true, false, "2001:db8::2" },
+        { "back, just in time", "10.0.0.1", 39 + SESSIONS_TURN_MS, true, true, "10.0.0.3" },
+        { "back, too late", "10.0.0.3", 39 + 2 * SESSIONS_TURN_MS, true, false, "10.0.0.1" },
+        { "the first again", "10.0.0.1", 40 + 2 * SESSIONS_TURN_MS, true, true, "10.0.0.3" },
+        { "within a /64", "2001:db8::1", 50 + 2 * SESSIONS_TURN_MS, true, false, "10.0.0.1" },
+        { "is one party", "2001:db8::2", 60 + 2 * SESSIONS_TURN_MS, false, false, "2001:db8::1" },
+        { "another /64", "2001:db8:1::2", 70 + 2 * SESSIONS_TURN_MS, true, false, "2001:db8::2" },
     };
 
     (void)state;
