@@ -413,6 +413,14 @@ static void test_length_steps(void **state)
                                0);
         CHECK(rows[i].name, b.over && b.n == 0);
     }
+    for (size_t bytes = 4; bytes <= 5; bytes++) { /* of the length: it cannot have five */
+        berth_str head = berth_str_sub(BERTH_STR("\x30\x80\x80\x80\x80\x01"), 0, bytes);
+        struct berth_mqtt_packet p;
+        size_t used;
+
+        CHECK("one more byte",
+              berth_mqtt_read(head, room, &p, &used) == (bytes == 4 ? BERTH_OK : BERTH_E_SYNTAX));
+    }
     free(storage);
     free(payload);
 }
