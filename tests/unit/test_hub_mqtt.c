@@ -442,6 +442,28 @@ static void test_clock_is_set(void **state)
     }
 }
 
+/* A timer waits for the end of a token that ends within ten years. */
+static void test_bound_of_timers(void **state)
+{
+    const int64_t bound_s = INT64_C(10) * 365 * 86400;
+
+    (void)state;
+    for (int64_t s = bound_s - 1; s <= bound_s; s++) {
+        const struct hub_session *session;
+        struct dev l;
+
+        open_dev(&l, &prompt);
+        loop_hold_wall(l.front->front.loop, 1700000000000);
+        say_connect(&l, front_rig_device_token(l.front, SR, 'k', s));
+        dev_send(&l, 0);
+        dev_settle(&l);
+        dev_expect_connack(&l, BERTH_MQTT_ACCEPTED);
+        session = ((struct mqtt *)(void *)l.socket.l.above)->state;
+        CHECK("timer", (session->expiry.prev != NULL) == (s < bound_s));
+        dev_close(&l);
+    }
+}
+
 static void test_daemon_stops(void **state)
 {
     struct dev l, late;
@@ -1121,6 +1143,7 @@ int main(void)
         cmocka_unit_test(test_token_expires),
         cmocka_unit_test(test_tokens_without_end),
         cmocka_unit_test(test_clock_is_set),
+        cmocka_unit_test(test_bound_of_timers),
         cmocka_unit_test(test_daemon_stops),
         cmocka_unit_test(test_other_topics),
         cmocka_unit_test(test_subscriptions),
