@@ -880,7 +880,8 @@ static void test_small_requests_have_room(void **state)
     offer(&f, OK_GET);
     CHECK("served", f.seen.requests == 1);
     for (size_t n = LOOP_HELD_LARGE_MAX; n < LOOP_HELD_MAX; n += LOOP_HELD_SMALL)
-        (void)loop_hold(f.loop, LOOP_HELD_SMALL);
+        CHECK("as much as may be", loop_hold(f.loop, LOOP_HELD_SMALL));
+    CHECK("and not a byte more", !loop_hold(f.loop, 1));
     offer(&f, OK_GET);
     CHECK("no more", wrote(&f, "HTTP/1.1 503 ") && f.seen.requests == 1);
     loop_let_go(f.loop, LOOP_HELD_MAX);

@@ -389,6 +389,23 @@ static void test_garbage(void **state)
 }
 
 /* After the handshake a broken record ends the connection; what came before it still counts. */
+/* RFC 5246 section 6.2.3: a record may have 2^14 + 2048 bytes, and is waited for; for a longer one
+ * nobody waits. */
+static void test_longest_record(void **state)
+{
+    (void)state;
+    for (int over = 0; over <= 1; over++) {
+        struct fixture f;
+
+        start(&f);
+        rig_offer(&f.rig, over ? "\x16\x03\x01\x48\x01" : "\x16\x03\x01\x48\x00", 5);
+        rig_turn(&f.rig);
+        CHECK("is waited for", f.rig.closed == (over == 1));
+        CHECK("is told", over == 0 || strcmp(f.reason, "packet length too long") == 0);
+        stop(&f);
+    }
+}
+
 static void test_garbage_later(void **state)
 {
     struct fixture f;
@@ -968,6 +985,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_no_shared_cipher),
         cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_longest_record),
         cmocka_unit_test(test_garbage_later),
         cmocka_unit_test(test_left_during_handshake),
         cmocka_unit_test(test_slow_handshake),
