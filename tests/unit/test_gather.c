@@ -11,6 +11,7 @@
 #define CHANGING "/proc/sys/kernel/random/uuid"
 
 static char directory[SCRATCH_PATH_MAX], certificate[SCRATCH_PATH_MAX + 64];
+static char named[SCRATCH_PATH_MAX + 64]; /* in the configuration, elsewhere: it may be a link */
 static int pauses, quiet_after;
 
 /* Between two readings: from QUIET_AFTER of these on the certificate changes no more. */
@@ -18,8 +19,8 @@ __attribute__((visibility("default"))) int usleep(useconds_t us)
 {
     (void)us;
     if (++pauses == quiet_after) {
-        assert_int_equal(unlink(certificate), 0);
-        scratch_write(certificate, "a certificate");
+        assert_int_equal(unlink(named), 0);
+        scratch_write(named, "a certificate");
     }
     return 0;
 }
@@ -30,11 +31,13 @@ static void make_files(struct config *c)
 
     assert_non_null(scratch_make(directory));
     config_defaults(c);
-    (void)snprintf(c->data_dir, sizeof c->data_dir, "%s", directory);
-    (void)snprintf(c->key_file, sizeof c->key_file, "%s", scratch_path(path, directory, "k"));
+    (void)snprintf(c->data_dir, sizeof c->data_dir, "%s", scratch_path(path, directory, "data"));
+    assert_int_equal(mkdir(path, 0700), 0);
+    (void)snprintf(c->key_file, sizeof c->key_file, "%s", scratch_path(path, directory, "data/k"));
     scratch_write(path, "a key");
-    assert_int_equal(mkdir(scratch_path(path, directory, "tls"), 0700), 0);
-    assert_int_equal(symlink(CHANGING, scratch_path(certificate, directory, "tls/server.pem")), 0);
+    assert_int_equal(mkdir(scratch_path(path, directory, "data/tls"), 0700), 0);
+    scratch_path(certificate, directory, "data/tls/server.pem");
+    scratch_path(named, directory, "named.pem");
 }
 
 /* The last comparison is between the last two readings: both have to be quiet. */
@@ -58,6 +61,8 @@ static void test_files_that_change(void **state)
         struct gathered g = { 0 };
 
         make_files(&c);
+        assert_int_equal(symlink(CHANGING, named), 0);
+        (void)snprintf(c.tls_certificate, sizeof c.tls_certificate, "%s", named);
         pauses = 0;
         quiet_after = cases[i].quiet_after;
         CHECK(cases[i].name, gather(&c, NULL, &g, &problem) == cases[i].want);
@@ -87,10 +92,9 @@ static void test_most_files(void **state)
 
     (void)state;
     make_files(&c);
-    assert_int_equal(unlink(certificate), 0);
     for (int files = 1; files <= 63; files++) { /* with the key */
         CHECK("as many as there may be", files < 62 || gather_now(&c, &problem) == BERTH_OK);
-        (void)snprintf(name, sizeof name, "tls/%d.pem", files);
+        (void)snprintf(name, sizeof name, "data/tls/%d.pem", files);
         scratch_write(scratch_path(path, directory, name), "a certificate");
     }
     CHECK("one more", gather_now(&c, &problem) == BERTH_E_RANGE);
@@ -105,7 +109,6 @@ static void test_largest_file(void **state)
 
     (void)state;
     make_files(&c);
-    assert_int_equal(unlink(certificate), 0);
     scratch_write(certificate, "a certificate");
     assert_int_equal(truncate(certificate, MANIFEST_SMALL_MAX), 0);
     CHECK("largest", gather_now(&c, &problem) == BERTH_OK);

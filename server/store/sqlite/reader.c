@@ -238,7 +238,8 @@ static int bind_no_end(sqlite3_stmt *s, int at)
 static void keep_key(struct reader_place *at, berth_str key)
 {
     assert(key.n <= sizeof at->key);
-    memcpy(at->key, key.p, key.n);
+    if (key.n > 0)
+        memcpy(at->key, key.p, key.n);
     at->key_n = key.n;
 }
 
