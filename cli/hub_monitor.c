@@ -81,7 +81,11 @@ static void print_tame(berth_str text)
     if (copy == NULL)
         return;
     text_tame(copy);
-    (void)fputs(copy, stdout);
+    for (const char *p = copy; *p != '\0'; p++) {
+        (void)fputc(*p, stdout);
+        if (*p == '\n')
+            (void)fputs("    ", stdout); /* or a device could write a line in another's name */
+    }
     free(copy);
 }
 

@@ -434,6 +434,10 @@ says pump-1 "$DEVICE_KEY" '%C2%9B2J%7F=%C2%9B31m' "$(printf '\302\233H')"
 watched 0
 prints '^20.*Z pump-1 ??2J?=??31m ??H$'
 never "$CSI"
+watch "nor writes a line in another's name" --message-count 1
+says pump-1 "$DEVICE_KEY" '' "$(printf 'one\n2026-01-02T03:04:05.000Z pump-2 two')"
+watched 0
+prints '^20.*Z pump-1 one$' '^    2026-.* pump-2 two$'
 watch "nor in JSON" --json --message-count 1
 says pump-1 "$DEVICE_KEY" '%C2%9B2J%7F=%C2%9B31m' "$(printf '\302\233H')"
 watched 0
