@@ -86,6 +86,7 @@ free_ports() {
 }
 
 start_daemon() {
+    : >"$WORK/serve.out" # what the last one said is not of this one
     "$BERTH" serve --data-dir "$WORK/data" --hostname localhost --hostname 127.0.0.1 \
         --https-port "$HTTPS" --mqtts-port "$MQTTS" --ops-port 0 --loops 1 \
         >"$WORK/serve.out" 2>"$WORK/serve.err" &

@@ -38,7 +38,10 @@ static inline void scratch_remove(const char *path)
 static inline const char *scratch_path(char out[SCRATCH_PATH_MAX + 64], const char *directory,
                                        const char *name)
 {
-    (void)snprintf(out, SCRATCH_PATH_MAX + 64, "%s/%s", directory, name);
+    int n = snprintf(out, SCRATCH_PATH_MAX + 64, "%s/%s", directory, name);
+
+    if (n < 0 || n >= SCRATCH_PATH_MAX + 64)
+        abort();
     return out;
 }
 
