@@ -95,6 +95,7 @@ static void on_waiting(void *user, int by)
 static void gather(struct crowd *c)
 {
     memset(c, 0, sizeof *c);
+    context->turn_ms = -1; /* of the loop before */
     assert_int_equal(loop_new(0, &c->loop), BERTH_OK);
     c->o =
         (struct tls_options){ .up = on_up, .failed = on_failed, .waiting = on_waiting, .user = c };

@@ -78,6 +78,7 @@ static const struct {
     { "no-break space", BERTH_STR_INIT("\xc2\xa0"), 2, 0, 0 },
     { "within another character", BERTH_STR_INIT("\xc3\x9b\xe2\x82\x9b"), 5, 0, 0 },
     { "a lead at the end", BERTH_STR_INIT("\xc2"), 1, 0, 0 },
+    { "a lead before what is no tail", BERTH_STR_INIT("\xc2z"), 2, 0, 0 },
 };
 
 static void test_cut_control(void **state)
