@@ -42,7 +42,7 @@ siege: ## an SDK registers while PEERS (5800, of which over 5000 at any moment) 
 	@BERTH=$(CURDIR)/build/release/cli/berth tests/in-netns tests/e2e/siege $(or $(PEERS),5800) 50
 
 bench: ## what berth costs beside nginx, mosquitto and openssl, and how that grows, in one run. SAVE=1 writes docs/performance/ and what the pages quote
-	@tools/need build bench
+	@tools/need build bench $(if $(SAVE),profile)
 	@tools/build release -DBUILD_TESTING=OFF
 	@bench/run $(if $(SAVE),--save)
 

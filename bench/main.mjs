@@ -9,18 +9,18 @@ import { disturbance, timesRepeated } from './lib/measure.mjs'
 import { peerVersions } from './lib/peers.mjs'
 import { stopAll } from './lib/processes.mjs'
 import { drifted, plotsOf, publish } from './lib/publish.mjs'
-import { judge, tableOf } from './lib/table.mjs'
+import { judge, profileOf, tableOf } from './lib/table.mjs'
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..')
 const PARTS = ['connections', 'refusals', 'attest', 'idle', 'loops', 'store', 'derive', 'growth']
-const EXTRA = ['profile'] // when named
+const EXTRA = ['profile'] // when named, and when saved
 const QUICK_CONNECTIONS = 20
 const SETTLE_MS = 1300 // the store folds its log into the database when idle for a second
 
 const USAGE = `usage: bench/run [OPTION..] [PART..]
 
 Parts, all of them when none is named: ${PARTS.join(', ')}.
-By name alone: ${EXTRA.join(', ')} (where the server's time goes, by perf).
+By name, and with --save: ${EXTRA.join(', ')} (where the server's time goes, by perf).
 
   --rounds N          of the connections (15: many short rounds, so that what disturbs one is soon over); of the rest at most
   --connections N     of each round (1000)
@@ -87,10 +87,11 @@ async function measureParts(ctx, parts) {
   for (const part of parts) {
     const began = performance.now()
     const { run } = await import(`./targets/${part}.mjs`)
-    const { rows, raw, growth } = await run(ctx)
+    const { rows, raw, growth, profile } = await run(ctx)
     results.rows.push(...rows)
     results.rounds[part] = growth ? undefined : raw
     if (growth) results.growth = growth
+    if (profile) results.profile = profile
     results.seconds[part] = Math.round((performance.now() - began) / 1000)
     note(`${part}: ${results.seconds[part]} s`)
   }
@@ -106,7 +107,8 @@ function print(results, json) {
   }
   console.log(`${m.date}  ${m.cores} cores ${m.cpu}, Linux ${m.kernel}, ${m.openssl}`)
   console.log(`TLS 1.3, ${m.connections} connections a run, 64 at once, ${m.rounds} rounds; CPU of the server per connection, medians\n`)
-  console.log(tableOf(results.rows))
+  if (results.rows.length > 0) console.log(tableOf(results.rows))
+  if (results.profile) console.log(profileOf(results.profile))
   if (results.disturbance) console.log(`\n${results.disturbance}`)
 }
 
@@ -136,8 +138,9 @@ async function main() {
     fs.rmSync(dir, { recursive: true, force: true })
   })
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
-  const parts = positionals.length === 0 ? PARTS : [...PARTS, ...EXTRA].filter((name) => positionals.includes(name))
-  if (opt.save && parts.length < PARTS.length) throw new Error('--save wants all parts: the pages quote one run')
+  const all = [...PARTS, ...EXTRA]
+  const parts = positionals.length > 0 ? all.filter((name) => positionals.includes(name)) : opt.save ? all : PARTS
+  if (opt.save && parts.length < all.length) throw new Error('--save wants all parts: the pages quote one run')
   const results = await measureParts(contextOf(opt, dir), parts)
   if (opt.quick) checkFigures(results)
   if (opt.save) publish(root, results)

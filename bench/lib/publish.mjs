@@ -3,7 +3,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { bars, lines } from './svg.mjs'
-import { judge, number, tableOf } from './table.mjs'
+import { judge, number, profileOf, tableOf } from './table.mjs'
 
 const RESULTS = 'docs/performance/results.json'
 const PAGES = ['docs/performance.md', 'README.md']
@@ -95,6 +95,7 @@ const BLOCKS = {
   'results: machine': (r) => about(r.machine) + (r.disturbance ? `\n\n${r.disturbance}` : ''),
   'results: targets': (r) => fenced(tableOf(r.rows.filter((row) => row.target !== 'g'))) + plotLinks(r, 'targets'),
   'results: growth': (r) => fenced(tableOf(r.rows.filter((row) => row.target === 'g'))) + plotLinks(r, 'growth'),
+  'results: profile': (r) => (r.profile ? fenced(profileOf(r.profile)) : ''),
   'results: quoted': quoted,
 }
 

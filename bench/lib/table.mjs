@@ -16,6 +16,13 @@ export function judge(r) {
   return { bound: '', met: undefined }
 }
 
+// CELLS are lines of columns; the columns that RIGHT takes are set to the right.
+function columns(cells, right) {
+  const widths = cells[0].map((_, i) => Math.max(...cells.map((l) => l[i].length)))
+  const pad = (cell, i) => (right(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))
+  return cells.map((l) => l.map(pad).join('  ').trimEnd()).join('\n')
+}
+
 export function tableOf(rows) {
   const lines = [['', 'what', 'figure', 'against', 'baseline', 'ratio', 'rounds', 'bound', '']]
   for (const r of rows) {
@@ -34,8 +41,25 @@ export function tableOf(rows) {
       met === undefined ? '' : met ? 'met' : 'NOT MET',
     ])
   }
-  const widths = lines[0].map((_, i) => Math.max(...lines.map((l) => l[i].length)))
-  const right = new Set([2, 4, 5])
-  const pad = (cell, i) => (right.has(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))
-  return lines.map((l) => l.map(pad).join('  ').trimEnd()).join('\n')
+  return columns(lines, (i) => [2, 4, 5].includes(i))
+}
+
+const PLACE_LEAST_US = 1
+
+// Where the time goes: PROFILE has places and their microseconds by case. A column a case, those that cost most first.
+export function profileOf(profile) {
+  const cases = Object.keys(profile)
+  const places = [...new Set(cases.flatMap((name) => Object.keys(profile[name])))]
+  const at = (name, place) => profile[name][place] ?? 0
+  const most = (place) => Math.max(...cases.map((name) => at(name, place)))
+  const shown = places.filter((place) => most(place) >= PLACE_LEAST_US).sort((a, b) => most(b) - most(a))
+  const sum = (name) => places.reduce((all, place) => all + at(name, place), 0)
+  return columns(
+    [
+      ['CPU of a connection, us', ...cases],
+      ...shown.map((place) => [place, ...cases.map((name) => (at(name, place) === 0 ? '' : number(at(name, place))))]),
+      ['all', ...cases.map((name) => number(sum(name)))],
+    ],
+    (i) => i > 0,
+  )
 }

@@ -10,7 +10,7 @@ import { alone, beside, interleave, median } from '../lib/stats.mjs'
 const AT_ONCE = 64
 const WARM_UP = 300
 
-async function startServers(ctx) {
+export async function startServers(ctx) {
   const daemon = await startSeeded(ctx, GROUP)
   const tls = path.join(daemon.dir, 'tls')
   return {
@@ -23,7 +23,7 @@ async function startServers(ctx) {
   }
 }
 
-function loadsOf(ctx, up) {
+export function loadsOf(ctx, up) {
   let serial = 0
   const to = (server, mix) => () => ({
     https: server.https,

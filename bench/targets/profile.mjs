@@ -1,55 +1,80 @@
-// Where the time of the server goes in a registration: perf over the daemon under load, by library and by what of it. Explains what
-// misses its bound. Not a part of the whole: it wants perf, and the right to use it.
+// Where the time of a server goes in a connection: perf over it under load, by library, in microseconds a connection and beside what it
+// is held against. It explains what misses its bound. Wants perf, and the right to use it.
 import { execFileSync, spawn } from 'node:child_process'
 import path from 'node:path'
-import { deviceLoad, startSeeded } from '../lib/daemon.mjs'
+import { findLoop } from '../lib/measure.mjs'
 import { runLoad } from '../lib/load.mjs'
-import { stop, track } from '../lib/processes.mjs'
+import { clocks, stop, total, track } from '../lib/processes.mjs'
+import { median } from '../lib/stats.mjs'
+import { loadsOf, startServers } from './connections.mjs'
 
-const TOP = 12
+const ROUNDS = 3
+const CASES = ['hs', 'mosquitto', 'nginx', 'mqtt', 'https']
 
-// [share, name] of each line that perf reports by KEY.
-function report(file, key) {
-  const args = ['report', '-i', file, '--no-children', '-g', 'none', '-F', `overhead,${key}`, '-t', '|', '--stdio']
+// What a shared object is to the reader. The program itself is what none of these names.
+const PLACES = [
+  ['TLS (libssl, libcrypto)', /^lib(crypto|ssl)\./],
+  ['kernel', /^\[(kernel|vdso|guest)/],
+  ['libc', /^libc\.|^ld-linux/],
+  ['SQLite', /^libsqlite3/],
+  ['libuv', /^libuv/],
+]
+const placeOf = (dso) => PLACES.find(([, names]) => names.test(dso))?.[0] ?? 'the program itself'
+
+// place -> share of all samples, 0 to 1, for the loop and for the other threads.
+function sharesOf(file, loop) {
+  const args = ['report', '-i', file, '--no-children', '-g', 'none', '-F', 'overhead,pid,dso', '-t', '|', '--stdio']
   const text = execFileSync('perf', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 1 << 26 })
-  return text
-    .split('\n')
-    .map((line) => /^\s*([\d.]+)%\s*\|(.*)$/.exec(line))
-    .filter((found) => found !== null)
-    .map((found) => ({ share: Number(found[1]), name: found[2].trim() }))
+  const shares = {}
+  for (const line of text.split('\n')) {
+    const found = /^\s*([\d.]+)%\s*\|\s*(\d+):[^|]*\|\s*(\S+)/.exec(line)
+    if (!found) continue
+    const where = `${found[2] === loop ? '' : 'writer: '}${placeOf(found[3])}`
+    shares[where] = (shares[where] ?? 0) + Number(found[1]) / 100
+  }
+  if (total(shares) < 0.9) throw new Error('perf tells too little: is this process allowed to use it (kernel.perf_event_paranoid)?')
+  return shares
 }
 
-async function profileOf(ctx, mix) {
-  const daemon = await startSeeded(ctx, `profile-${mix}`)
-  const file = path.join(ctx.dir, `${mix}.perf`)
-  const load = (prefix) => deviceLoad(daemon, { mix, count: ctx.connections * 4, atOnce: 64, prefix })
-  await runLoad(ctx.program('load'), load('warm'))
-  const perf = track(spawn('perf', ['record', '-q', '-F', '4999', '-o', file, '-p', String(daemon.pid)], { stdio: 'ignore' }))
+async function record(file, pid) {
+  const perf = track(spawn('perf', ['record', '-q', '-F', '4999', '-o', file, '-p', String(pid)], { stdio: 'ignore' }))
   await new Promise((done, failed) => {
     perf.on('spawn', done)
     perf.on('error', () => failed(new Error('perf is not here: it is in the Debian package linux-perf')))
   })
-  await runLoad(ctx.program('load'), load('profiled'))
-  const gone = new Promise((done) => perf.once('exit', done))
-  perf.kill('SIGINT')
-  await gone
-  await stop(daemon)
-  return { libraries: report(file, 'dso'), functions: report(file, 'symbol').slice(0, TOP) }
+  return () => {
+    const gone = new Promise((done) => perf.once('exit', done))
+    perf.kill('SIGINT')
+    return gone
+  }
+}
+
+// place -> microseconds a connection.
+async function profileOf(ctx, name, { server, load }) {
+  const file = path.join(ctx.dir, `${name}.perf`)
+  const count = ctx.connections * 2
+  const end = await record(file, server.pid)
+  const before = total(clocks(server.pid))
+  await runLoad(ctx.program('load'), { ...load(), count })
+  const each = (total(clocks(server.pid)) - before) / 1000 / count
+  await end()
+  return Object.fromEntries(Object.entries(sharesOf(file, server.loop)).map(([where, share]) => [where, share * each]))
 }
 
 export async function run(ctx) {
-  const raw = {}
-  for (const mix of ['mqtt', 'https']) {
-    ctx.note(`profile, ${mix}`)
-    raw[mix] = await profileOf(ctx, mix)
+  const up = await startServers(ctx)
+  const loads = loadsOf(ctx, up)
+  const raw = Object.fromEntries(CASES.map((name) => [name, []]))
+  for (const name of CASES) await findLoop(loads[name].server, () => runLoad(ctx.program('load'), loads[name].load()))
+  for (let round = 0; round < ctx.atMost(ROUNDS); round++) {
+    ctx.note(`profile, round ${round + 1}`)
+    for (const name of CASES) raw[name].push(await profileOf(ctx, name, loads[name]))
   }
-  const rows = Object.entries(raw).flatMap(([mix, p]) =>
-    [...p.libraries.filter((l) => l.share >= 0.5), ...p.functions].map((l) => ({
-      target: 'p',
-      what: `${mix}: ${l.name}`,
-      figure: l.share,
-      unit: '%',
-    })),
-  )
-  return { raw, rows }
+  for (const server of Object.values(up)) await stop(server)
+  return { raw, rows: [], profile: Object.fromEntries(CASES.map((name) => [name, medians(raw[name])])) }
+}
+
+function medians(rounds) {
+  const places = [...new Set(rounds.flatMap(Object.keys))]
+  return Object.fromEntries(places.map((place) => [place, median(rounds.map((round) => round[place] ?? 0))]))
 }

@@ -24,6 +24,7 @@ import {
 import {
   ask,
   fileCount,
+  letGo,
   mqtt,
   openGated,
   openTcp,
@@ -263,12 +264,15 @@ async function slowPeers() {
   const drip = setInterval(() => {
     for (const name of dripping) wires[name].write('a')
   }, 1000)
-  setTimeout(() => wires.reader.socket.on('data', (part) => (read += part.length)).resume(), 45_000)
+  const reading = letGo(daemon.httpsPort, wires.reader, SLOW_MS).then(() =>
+    wires.reader.socket.on('data', (part) => (read += part.length)).resume(),
+  )
   try {
     for (const [name, wire] of Object.entries(wires))
       assert.ok(await wire.closed(SLOW_MS), `the slow ${name} is not ended`)
   } finally {
     clearInterval(drip)
+    await reading
   }
   assert.deepEqual(statuses(wires.header.got), [408])
   assert.deepEqual(statuses(wires.body.got), [408])

@@ -257,3 +257,19 @@ export async function settleFiles(pid, count, ms = WAIT_MS) {
   while (fileCount(pid) > count && Date.now() < end) await sleep(50)
   return fileCount(pid)
 }
+
+// Has a process of this machine still a socket from PORT to PEER_PORT? What the kernel alone still holds has no inode.
+function isHeld(port, peerPort) {
+  const hex = (n) => `:${n.toString(16).toUpperCase().padStart(4, '0')}`
+  return ['tcp', 'tcp6']
+    .flatMap((name) => readFileSync(`/proc/net/${name}`, 'utf8').trim().split('\n').slice(1))
+    .map((line) => line.trim().split(/\s+/))
+    .some(([, local, remote, ...rest]) => local.endsWith(hex(port)) && remote.endsWith(hex(peerPort)) && rest[6] !== '0')
+}
+
+// Waits, without reading from WIRE, until the daemon behind PORT has closed its end; false when it did not in time.
+export async function letGo(port, wire, ms = WAIT_MS) {
+  const end = Date.now() + ms
+  while (isHeld(port, wire.under.localPort) && Date.now() < end) await sleep(500)
+  return !isHeld(port, wire.under.localPort)
+}

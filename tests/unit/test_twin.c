@@ -140,15 +140,15 @@ static void test_longest_path(void **state)
 {
     (void)state;
     for (size_t n = BERTH_TWIN_STEP_MAX; n <= BERTH_TWIN_STEP_MAX + 1; n++) {
-        char json[2048] = "", want[1024] = "properties.reported", name[80] = "";
+        char json[2048] = "", want[1024] = "properties.reported", name[80] = "", told[80] = "";
         struct berth_hub_device d;
         struct berth_refusal why;
 
         memset(name, 'n', n);
+        memset(told, 'n', BERTH_TWIN_STEP_MAX);
         for (int i = 0; i <= BERTH_TWIN_DEPTH_MAX; i++) {
             strcat(strcat(strcat(json, "{\""), name), "\":");
-            strcat(strncat(strcat(want, "."), name, BERTH_TWIN_STEP_MAX),
-                   n > BERTH_TWIN_STEP_MAX ? "..." : "");
+            strcat(strcat(strcat(want, "."), told), n > BERTH_TWIN_STEP_MAX ? "..." : "");
         }
         strcat(json, "4503599627370496}}}}}}}}}}}");
         strcat(want, ": an integer must lie between -4503599627370496 and 4503599627370495");
