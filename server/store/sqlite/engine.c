@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "store/sqlite/gather.h"
+#include "store/sqlite/wal_write.h"
 
 /* How long another program (a backup, a curious sqlite3) is waited for; on a loop's thread
  * patience.h has the last word. */
@@ -39,7 +39,7 @@ int engine_use_wal(sqlite3 *db)
 int engine_open_writer(const char *path, uint32_t max_pages, sqlite3 **db)
 {
     char limit[64];
-    int rc = open_file(path, gather_vfs(), db);
+    int rc = open_file(path, wal_write_vfs(), db);
 
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(*db,

@@ -1,4 +1,4 @@
-#include "store/sqlite/gather.h"
+#include "store/sqlite/wal_write.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -193,7 +193,7 @@ static void make(void)
     made = sqlite3_vfs_register(&vfs, 0) == SQLITE_OK;
 }
 
-const char *gather_vfs(void)
+const char *wal_write_vfs(void)
 {
     (void)pthread_once(&once, make);
     return made ? NAME : NULL;

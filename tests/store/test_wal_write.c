@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "store/sqlite/engine.h"
-#include "store/sqlite/gather.h"
+#include "store/sqlite/wal_write.h"
 #include "tests/store/door.h"
 #include "tests/store/scratch.h"
 #include "tests/unit/check.h"
@@ -69,8 +69,8 @@ static void test_spilled(void **state)
     (void)state;
     scratch_make(&dir);
     const char *path = scratch_file(&dir, "t.db");
-    MUST(gather_vfs() != NULL);
-    sqlite3 *db = open_by(path, gather_vfs());
+    MUST(wal_write_vfs() != NULL);
+    sqlite3 *db = open_by(path, wal_write_vfs());
     run(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA cache_size=4;"
             "CREATE TABLE t (x, y); CREATE INDEX tx ON t (x)");
     sqlite3 *other = open_by(path, NULL);
