@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import { disturbance, timesRepeated } from './lib/measure.mjs'
 import { peerVersions } from './lib/peers.mjs'
 import { stopAll } from './lib/processes.mjs'
-import { drifted, plotsOf, publish } from './lib/publish.mjs'
+import { drifted, joined, plotsOf, publish, savedBeside } from './lib/publish.mjs'
 import { judge, profileOf, tableOf } from './lib/table.mjs'
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..')
@@ -25,7 +25,8 @@ By name, and with --save: ${EXTRA.join(', ')} (where the server's time goes, by 
   --rounds N          of the connections (15: many short rounds, so that what disturbs one is soon over); of the rest at most
   --connections N     of each round (1000)
   --json              the results as JSON
-  --save              write docs/performance/ and what docs/performance.md and README.md quote
+  --save              write docs/performance/ and what docs/performance.md and README.md quote; with parts named, these are measured
+                      again and the rest stays, if it is of the same machine
   --check             nothing is measured: do the pages say what the saved results say?
   --quick             tiny counts: does every part still work? Its figures say nothing
   --build DIRECTORY   of the programs (build/release)
@@ -88,14 +89,13 @@ async function measureParts(ctx, parts) {
     const began = performance.now()
     const { run } = await import(`./targets/${part}.mjs`)
     const { rows, raw, growth, profile } = await run(ctx)
-    results.rows.push(...rows)
+    results.rows.push(...rows.map((r) => ({ part, ...r, ...judge(r) })))
     results.rounds[part] = growth ? undefined : raw
     if (growth) results.growth = growth
     if (profile) results.profile = profile
     results.seconds[part] = Math.round((performance.now() - began) / 1000)
     note(`${part}: ${results.seconds[part]} s`)
   }
-  results.rows = results.rows.map((r) => ({ ...r, ...judge(r) }))
   return { ...results, repeated: timesRepeated(), disturbance: disturbance() }
 }
 
@@ -140,10 +140,11 @@ async function main() {
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
   const all = [...PARTS, ...EXTRA]
   const parts = positionals.length > 0 ? all.filter((name) => positionals.includes(name)) : opt.save ? all : PARTS
-  if (opt.save && parts.length < all.length) throw new Error('--save wants all parts: the pages quote one run')
-  const results = await measureParts(contextOf(opt, dir), parts)
+  const ctx = contextOf(opt, dir)
+  const kept = opt.save && parts.length < all.length ? savedBeside(root, parts, machine(ctx)) : undefined // before minutes of work
+  const results = await measureParts(ctx, parts)
   if (opt.quick) checkFigures(results)
-  if (opt.save) publish(root, results)
+  if (opt.save) publish(root, kept ? joined(kept, results, all) : results)
   print(results, opt.json)
 }
 

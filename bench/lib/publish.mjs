@@ -61,9 +61,15 @@ export function plotsOf(results) {
 
 // ---- what the pages quote ----
 
+const minute = (date) => date.slice(0, 16).replace('T', ' ')
 const about = (m) =>
-  `${m.date.slice(0, 10)}, ${m.cores} cores ${m.cpu}, Linux ${m.kernel}, ${m.openssl}, nginx ${m.nginx}, mosquitto ${m.mosquitto}; ` +
+  `${minute(m.date)}, ${m.cores} cores ${m.cpu}, Linux ${m.kernel}, ${m.openssl}, nginx ${m.nginx}, mosquitto ${m.mosquitto}; ` +
   `${m.rounds} rounds of ${m.connections} connections.`
+
+const again = (r) =>
+  Object.entries(r.again ?? {})
+    .map(([part, date]) => ` Measured again: ${part}, ${minute(date)}.`)
+    .join('')
 
 const fenced = (text) => `\`\`\`\n${text}\n\`\`\``
 
@@ -92,7 +98,7 @@ const plotLinks = (results, prefix) =>
     .join('')
 
 const BLOCKS = {
-  'results: machine': (r) => about(r.machine) + (r.disturbance ? `\n\n${r.disturbance}` : ''),
+  'results: machine': (r) => about(r.machine) + again(r) + (r.disturbance ? `\n\n${r.disturbance}` : ''),
   'results: targets': (r) => fenced(tableOf(r.rows.filter((row) => row.target !== 'g'))) + plotLinks(r, 'targets'),
   'results: growth': (r) => fenced(tableOf(r.rows.filter((row) => row.target === 'g'))) + plotLinks(r, 'growth'),
   'results: profile': (r) => (r.profile ? fenced(profileOf(r.profile)) : ''),
@@ -108,6 +114,31 @@ export function filled(page, results) {
 }
 
 // ---- files ----
+
+// The saved results without those of PARTS, which are about to be measured again on MACHINE.
+export function savedBeside(root, parts, machine) {
+  const saved = JSON.parse(fs.readFileSync(path.join(root, RESULTS), 'utf8'))
+  for (const name of ['cpu', 'cores', 'kernel', 'openssl', 'nginx', 'mosquitto', 'rounds', 'connections'])
+    if (saved.machine[name] !== machine[name])
+      throw new Error(`the saved run had ${name} ${saved.machine[name]}, this one has ${machine[name]}: measure all parts`)
+  return { ...saved, rows: saved.rows.filter((r) => !parts.includes(r.part)) }
+}
+
+// KEPT, and RESULTS of other parts, in the order of ALL.
+export function joined(kept, results, all) {
+  const { growth = kept.growth, profile = kept.profile } = results
+  const place = (r) => all.indexOf(r.part)
+  const dates = Object.fromEntries(Object.keys(results.seconds).map((part) => [part, results.machine.date]))
+  return {
+    ...kept,
+    rows: [...kept.rows, ...results.rows].sort((a, b) => place(a) - place(b)),
+    seconds: { ...kept.seconds, ...results.seconds },
+    rounds: { ...kept.rounds, ...results.rounds },
+    ...{ growth, profile },
+    again: { ...kept.again, ...dates },
+    disturbance: [...new Set([kept.disturbance, results.disturbance])].filter(Boolean).join('\n\n'),
+  }
+}
 
 export function publish(root, results) {
   const file = (name) => path.join(root, name)

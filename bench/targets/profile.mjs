@@ -1,14 +1,16 @@
 // Where the time of a server goes in a connection: perf over it under load, by library, in microseconds a connection and beside what it
 // is held against. It explains what misses its bound. Wants perf, and the right to use it.
 import { execFileSync, spawn } from 'node:child_process'
+import fs from 'node:fs'
 import path from 'node:path'
 import { findLoop } from '../lib/measure.mjs'
 import { runLoad } from '../lib/load.mjs'
-import { clocks, stop, total, track } from '../lib/processes.mjs'
+import { clocks, sleep, stop, total, track } from '../lib/processes.mjs'
 import { median } from '../lib/stats.mjs'
 import { loadsOf, startServers } from './connections.mjs'
 
 const ROUNDS = 3
+const ATTACH_MS = 500 // until perf looks at the process; a server that rests meanwhile gives no samples
 const CASES = ['hs', 'mosquitto', 'nginx', 'mqtt', 'https']
 
 // What a shared object is to the reader. The program itself is what none of these names.
@@ -42,6 +44,7 @@ async function record(file, pid) {
     perf.on('spawn', done)
     perf.on('error', () => failed(new Error('perf is not here: it is in the Debian package linux-perf')))
   })
+  await sleep(ATTACH_MS)
   return () => {
     const gone = new Promise((done) => perf.once('exit', done))
     perf.kill('SIGINT')
@@ -61,7 +64,8 @@ async function profileOf(ctx, name, { server, load }) {
   return Object.fromEntries(Object.entries(sharesOf(file, server.loop)).map(([where, share]) => [where, share * each]))
 }
 
-export async function run(ctx) {
+export async function run(whole) {
+  const ctx = { ...whole, dir: fs.mkdtempSync(path.join(whole.dir, 'profile-')) } // its servers are none of another part's
   const up = await startServers(ctx)
   const loads = loadsOf(ctx, up)
   const raw = Object.fromEntries(CASES.map((name) => [name, []]))
