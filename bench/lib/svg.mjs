@@ -84,7 +84,7 @@ export function bars({ title, x, rows }) {
   const ROW = 30
   const H = TOP + rows.length * ROW + 50
   const bottom = H - 50
-  const left = 250
+  const left = 320 // of a name of 44 characters
   const top = Math.max(...rows.flatMap((r) => [r.spread?.[1] ?? r.value, r.bound ?? 0])) * 1.1 || 1
   const px = (v) => left + (v / top) * (W - left - RIGHT - 40)
   const step = stepOf(top)
