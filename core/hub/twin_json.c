@@ -30,8 +30,10 @@ static void put_times(struct berth_json_out *j, struct berth_json object, int64_
 static void put_section(struct berth_json_out *j, const char *name,
                         const struct berth_twin_section *s, bool with_metadata)
 {
-    struct berth_json values = { BERTH_JSON_OBJECT, s->values };
+    struct berth_json values = { BERTH_JSON_OBJECT, s->values }, value;
     struct berth__twin_times times;
+    struct berth_json_iter it = { 0 };
+    berth_str first;
 
     berth_json_name(j, berth_str_of(name));
     berth_json_open(j, '{');
@@ -40,7 +42,7 @@ static void put_section(struct berth_json_out *j, const char *name,
         berth_json_name(j, BERTH_STR("$metadata"));
         put_times(j, values, s->updated_ms, &times);
     }
-    if (s->values.n > 2) /* more than {} */
+    if (berth_json_next(values, &it, &first, &value)) /* what others wrote may be {} with blanks */
         berth_json_put_raw(j, berth_str_sub(s->values, 1, s->values.n - 2));
     berth_json_member_i64(j, "$version", s->version);
     berth_json_close(j, '}');

@@ -254,6 +254,23 @@ static void test_documents(void **state)
                   "\"$version\":3},\"reported\":{\"$version\":1}}"));
 }
 
+/* As another program may have written it into the database. */
+static void test_empty_with_blanks(void **state)
+{
+    struct berth_hub_device d;
+    struct berth_buf b;
+    char text[256];
+
+    (void)state;
+    fresh(&d);
+    d.desired.values = BERTH_STR("{ \t}");
+    berth_buf_init(&b, text, sizeof text);
+    berth_twin_device_put(&b, &d);
+    CHECK(
+        "no property, no comma",
+        is_text(berth_buf_str(&b), "{\"desired\":{\"$version\":1},\"reported\":{\"$version\":1}}"));
+}
+
 static const struct {
     const char *name, *patch;
     bool replace;
@@ -791,25 +808,16 @@ static void test_against_jansson(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_merge),
-        cmocka_unit_test(test_longest_path),
-        cmocka_unit_test(test_versions),
-        cmocka_unit_test(test_report_removes),
-        cmocka_unit_test(test_documents),
-        cmocka_unit_test(test_times),
-        cmocka_unit_test(test_times_text),
-        cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_reported_bound),
-        cmocka_unit_test(test_names_bound),
-        cmocka_unit_test(test_names_beside),
-        cmocka_unit_test(test_put_back),
-        cmocka_unit_test(test_put_back_full),
-        cmocka_unit_test(test_reset),
-        cmocka_unit_test(test_small_arenas),
-        cmocka_unit_test(test_arena_use),
-        cmocka_unit_test(test_refusal_without_room),
-        cmocka_unit_test(test_prefixes),
-        cmocka_unit_test(test_against_jansson),
+        cmocka_unit_test(test_merge),       cmocka_unit_test(test_longest_path),
+        cmocka_unit_test(test_versions),    cmocka_unit_test(test_report_removes),
+        cmocka_unit_test(test_documents),   cmocka_unit_test(test_empty_with_blanks),
+        cmocka_unit_test(test_times),       cmocka_unit_test(test_times_text),
+        cmocka_unit_test(test_rules),       cmocka_unit_test(test_reported_bound),
+        cmocka_unit_test(test_names_bound), cmocka_unit_test(test_names_beside),
+        cmocka_unit_test(test_put_back),    cmocka_unit_test(test_put_back_full),
+        cmocka_unit_test(test_reset),       cmocka_unit_test(test_small_arenas),
+        cmocka_unit_test(test_arena_use),   cmocka_unit_test(test_refusal_without_room),
+        cmocka_unit_test(test_prefixes),    cmocka_unit_test(test_against_jansson),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
