@@ -51,7 +51,7 @@ static void fuzz_seed(void)
     (void)snprintf(c.hosts[0], sizeof c.hosts[0], "127.77.1.1");
     c.host_count = 1;
     if (seed_open(&s, path, &c, &crypto, problem, sizeof problem) == BERTH_OK)
-        require(s.count > 0 && s.count <= SEED_RECORDS_MAX);
+        require(s.count <= SEED_RECORDS_MAX && (s.count > 0 || s.group_id[0] == '\0'));
     else
         require(problem[0] != '\0');
     seed_close(&s, &crypto);
