@@ -282,7 +282,7 @@ typed() {
     exec 9<>"$WORK/typed"
     script -qefc "$3" /dev/null <"$WORK/typed" >"$WORK/out" 2>&1 &
     local terminal=$!
-    for _ in $(seq 100); do grep -qF "$1" "$WORK/out" && break; sleep 0.1; done
+    for _ in $(seq 600); do grep -qF "$1" "$WORK/out" && break; sleep 0.1; done
     printf '%s\n' "$2" >&9
     wait $terminal
     TYPED_CODE=$?
@@ -314,7 +314,7 @@ interrupted() {
     BERTH_KEY=$GROUP_KEY env --default-signal=INT "$BERTH" key derive --list "$WORK/slow" -o "$WORK/o/keys.csv" \
         >"$WORK/out" 2>"$WORK/err" &
     local program=$!
-    for _ in $(seq 100); do ls "$WORK/o" | grep -q 'keys.csv\.' && break; sleep 0.05; done
+    for _ in $(seq 600); do ls "$WORK/o" | grep -q 'keys.csv\.' && break; sleep 0.05; done
     sleep 0.2
     kill -"$2" $program
     wait $program

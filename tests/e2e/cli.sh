@@ -103,7 +103,7 @@ on_terminal() {
     exec 9<>"$WORK/typed" # both ways: neither end waits for the other, nor is cut off by it
     script -qefc "'$BERTH' $*" /dev/null <"$WORK/typed" >"$WORK/out" 2>&1 &
     local terminal=$!
-    for _ in $(seq 100); do grep -qF "$question" "$WORK/out" && break; sleep 0.1; done
+    for _ in $(seq 600); do grep -qF "$question" "$WORK/out" && break; sleep 0.1; done
     printf '%s\n' "$answer" >&9
     wait $terminal
     exec 9>&-
@@ -310,7 +310,7 @@ node -e 'const tls = require("tls"), fs = require("fs"), [dir, ready] = process.
                  fs.writeFileSync(ready, `${mqtt.address().port} ${https.address().port}\n`)); });
     ' "$WORK/data/tls" "$WORK/busy" &
 BUSY=$!
-for _ in $(seq 100); do [ -s "$WORK/busy" ] && break; sleep 0.1; done
+for _ in $(seq 600); do [ -s "$WORK/busy" ] && break; sleep 0.1; done
 read -r BUSY_MQTT BUSY_HTTPS <"$WORK/busy"
 run "a service that is not available" 6 device provision --registration-id dev-2 --key-file "$WORK/dev-2.key" \
     --port "$BUSY_MQTT"
@@ -327,12 +327,12 @@ if [ "$(id -u)" -eq 0 ] && unshare --mount true 2>/dev/null; then
              require("dgram").createSocket("udp4").on("message", () => fs.writeFileSync(asked, "1"))
                  .bind(53, "127.0.0.1", () => fs.writeFileSync(ready, "1"));' "$WORK/dns" "$WORK/asked" &
     BUSY=$!
-    for _ in $(seq 100); do [ -e "$WORK/dns" ] && break; sleep 0.1; done
+    for _ in $(seq 600); do [ -e "$WORK/dns" ] && break; sleep 0.1; done
     NAME="a second signal ends it at once"
     unshare --mount sh -c 'mount --bind "$0" /etc/resolv.conf && exec "$@"' "$WORK/resolv.conf" "$BERTH" device provision \
         --registration-id dev-2 --key-file "$WORK/dev-2.key" --id-scope 0ne1 --host slow.example >"$WORK/out" 2>"$WORK/err" &
     WATCH=$!
-    for _ in $(seq 100); do [ -e "$WORK/asked" ] && break; sleep 0.1; done
+    for _ in $(seq 600); do [ -e "$WORK/asked" ] && break; sleep 0.1; done
     kill -TERM $WATCH # a shell has its background jobs ignore SIGINT
     sleep 0.2
     SECONDS=0
@@ -406,7 +406,7 @@ watch() {
     before=$(grep -c 'hubs/localhost/events' "$WORK/serve.err")
     "$BERTH" hub monitor "$@" >"$WORK/out" 2>"$WORK/err" &
     WATCH=$!
-    for _ in $(seq 100); do
+    for _ in $(seq 600); do
         [ "$(grep -c 'hubs/localhost/events' "$WORK/serve.err")" -gt "$before" ] && return
         sleep 0.1
     done
@@ -581,11 +581,11 @@ run "the MQTT port" 6 service show --ca-file "$CA" \
 node -e 'require("net").createServer(() => {}).listen(0, "127.0.0.1", function () {
              console.log(this.address().port); })' >"$WORK/silent.port" &
 SILENT=$!
-for _ in $(seq 100); do [ -s "$WORK/silent.port" ] && break; sleep 0.1; done
+for _ in $(seq 600); do [ -s "$WORK/silent.port" ] && break; sleep 0.1; done
 "$BERTH" device provision --registration-id a --key "$GROUP_KEY" --port "$(cat "$WORK/silent.port")" \
     >"$WORK/out" 2>"$WORK/err" &
 DEVICE_PID=$!
-for _ in $(seq 100); do grep -q Registering "$WORK/out" && break; sleep 0.1; done
+for _ in $(seq 600); do grep -q Registering "$WORK/out" && break; sleep 0.1; done
 NAME="a key leaves the process list"
 if grep -qF "$GROUP_KEY" "/proc/$DEVICE_PID/cmdline"; then not_ok "it is there"; else ok; fi
 kill -TERM $DEVICE_PID

@@ -45,7 +45,7 @@ remaining() { # process IDs
     done 2>/dev/null
 }
 leaves_nothing() { # a moment may pass when the watching process itself was killed
-    for _ in $(seq 200); do
+    for _ in $(seq 1200); do
         [ -z "$(ls -A "$dir/tmp")" ] && [ -z "$(remaining)" ] && return 0
         sleep 0.05
     done

@@ -25,7 +25,7 @@ import { find, keyForms, needlesOf } from './needles.mjs'
 import { mqtt, openTls, packets } from './raw.mjs'
 
 const REGION_MAX = 2 ** 28 // larger ones are a sanitizer's shadow
-const SETTLE_MS = 10_000 // forensics run behind the answers, a session ends behind its client
+const SETTLE_MS = 60_000 // forensics run behind the answers, a session ends behind its client
 const API = 'api-version=2021-10-01'
 const BERTH = resolve(process.env.BERTH)
 const newKey = (size = 64) => randomBytes(size).toString('base64')

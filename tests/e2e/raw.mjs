@@ -7,7 +7,7 @@ import { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import tls from 'node:tls'
 
-const WAIT_MS = 20_000 // for an answer; sanitizers and a busy machine included
+const WAIT_MS = 60_000 // for an answer; sanitizers and a busy machine included
 
 // A connection whose bytes are written and read as they are. Errors end it quietly: whoever
 // attacks is often cut off.

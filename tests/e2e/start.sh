@@ -33,7 +33,7 @@ serve() { # ARGUMENTS.. - starts and waits until it serves or ends
     "$berth" serve --hostname localhost --listen 127.0.0.1 --https-port "$https" --mqtts-port "$mqtts" \
         --ops-port "$ops" "$@" >"$dir/out" 2>"$dir/err" &
     pid=$!
-    for _ in $(seq 200); do
+    for _ in $(seq 1200); do
         grep -q '^berth serves' "$dir/out" && return 0
         kill -0 "$pid" 2>/dev/null || break
         sleep 0.05

@@ -32,7 +32,7 @@ json() { # EXPRESSION - of the first refusal, as e
 
 "$berth" serve --data-dir "$dir/data" --hostname localhost --listen 127.0.0.1 --ops-port 0 >"$dir/out" 2>"$dir/err" &
 pid=$!
-for _ in $(seq 200); do
+for _ in $(seq 1200); do
     grep -q '^berth serves' "$dir/out" && break
     sleep 0.05
 done
@@ -177,7 +177,7 @@ connection() { # NAME REASON PORT COMMAND..: the command's output does not matte
     local name=$1 want=$2 port=$3 got
     shift 3
     "$@" </dev/null >"$dir/client" 2>&1
-    for _ in $(seq 40); do
+    for _ in $(seq 400); do
         explain --last
         got=$(json 'e.kind + " " + e.reason + " " + e.transport' <"$dir/explained")
         [ "$got" = "connection $want $port" ] && break
@@ -186,11 +186,11 @@ connection() { # NAME REASON PORT COMMAND..: the command's output does not matte
     check "$name" [ "$got" = "connection $want $port" ]
     check "$name: in words" grep -q '"remedy": "..' "$dir/explained"
 }
-tls() { timeout 5 openssl s_client -connect "localhost:$1" "${@:2}"; }
+tls() { timeout 30 openssl s_client -connect "localhost:$1" "${@:2}"; }
 tell() { # PORT BYTES - without TLS, reads the answer
     exec 7<>"/dev/tcp/127.0.0.1/$1"
     printf '%b' "$2" >&7
-    timeout 5 cat <&7
+    timeout 30 cat <&7
     exec 7<&-
 }
 mqtt_connect='\x10\x14\x00\x04MQTT\x04\x02\x00\x3c\x00\x08device-1'
@@ -215,11 +215,11 @@ connection "HTTP without TLS to the MQTT port" PLAIN_HTTP mqtts curl http://loca
 connection "MQTT without TLS" PLAIN_MQTT mqtts tell 8883 "$mqtt_connect"
 connection "MQTT without TLS to the HTTPS port" PLAIN_MQTT https tell 443 "$mqtt_connect"
 connection "something else without TLS" PLAIN_BYTES https tell 443 'hello\n'
-connection "HTTP to the MQTT port" HTTP_ON_MQTT_PORT mqtts curl --max-time 5 --cacert "$ca" https://localhost:8883/
-mqtt_over_tls() { { printf '%b' "$mqtt_connect"; sleep 1; } | timeout 5 openssl s_client -quiet -connect localhost:443; }
+connection "HTTP to the MQTT port" HTTP_ON_MQTT_PORT mqtts curl --max-time 30 --cacert "$ca" https://localhost:8883/
+mqtt_over_tls() { { printf '%b' "$mqtt_connect"; sleep 1; } | timeout 30 openssl s_client -quiet -connect localhost:443; }
 connection "MQTT to the HTTPS port" MQTT_ON_HTTPS_PORT https mqtt_over_tls
 connection "no WebSocket at its path" WEBSOCKET_EXPECTED mqtt-ws curl --cacert "$ca" "https://localhost/\$iothub/websocket"
-publish=(timeout 5 mosquitto_pub -t t -m m -i device-1)
+publish=(timeout 30 mosquitto_pub -t t -m m -i device-1)
 connection "mosquitto_pub with another CA" TLS_CA_UNKNOWN mqtts \
     "${publish[@]}" -h localhost -p 8883 --cafile "$dir/another.pem"
 connection "mosquitto_pub without TLS" PLAIN_MQTT https "${publish[@]}" -h localhost -p 443

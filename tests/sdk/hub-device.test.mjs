@@ -14,7 +14,7 @@ import { call, deriveKey, hubConnectionString, sasToken } from './rest.mjs'
 import { Sdk } from './sdk.mjs'
 
 const mqtt = createRequire(import.meta.url)('mqtt-packet')
-const WAIT_MS = 15_000
+const WAIT_MS = 60_000 // a busy machine included
 const EVENTS_LOGGED = '"path":"/berth/v1/hubs/localhost/events"'
 const newKey = () => randomBytes(64).toString('base64')
 

@@ -11,7 +11,7 @@ import { Daemon } from './daemon.mjs'
 import { call, hubConnectionString } from './rest.mjs'
 import { Sdk } from './sdk.mjs'
 
-const WAIT_MS = 15_000
+const WAIT_MS = 60_000 // a busy machine included
 const newKey = () => randomBytes(64).toString('base64')
 const keys = { 'board-a': newKey(), 'board-b': newKey() }
 

@@ -8,7 +8,7 @@ import WebSocket from 'ws'
 import { Daemon } from './daemon.mjs'
 
 const PATH = '/$iothub/websocket'
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 60_000 // a busy machine included
 
 // A string as MQTT has it: its length first.
 const text = (string) => {

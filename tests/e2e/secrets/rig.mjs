@@ -14,7 +14,7 @@ export const GROUP = 'line'
 export const SINGLE = 'single'
 export const OTHER_HUB = 'line2.plant.example'
 export const OPS_PORT = 9464
-const WAIT_MS = 20_000
+const WAIT_MS = 60_000 // a busy machine included
 export const newKey = (size = 64) => randomBytes(size).toString('base64')
 
 export let passed = 0
