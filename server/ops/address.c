@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -49,4 +50,24 @@ bool address_is_free(const struct sockaddr_storage *addr)
     (void)close(fd);
     errno = error;
     return result == 0;
+}
+
+static const char *remedy_of(int error, bool is_dev)
+{
+    if (error == EACCES)
+        return "ports under 1024 need the right to bind them: give the service "
+               "CAP_NET_BIND_SERVICE, lower the sysctl net.ipv4.ip_unprivileged_port_start, or "
+               "choose others with --https-port and --mqtts-port (official SDKs know 443 and 8883 "
+               "only)";
+    if (error == EADDRINUSE)
+        return "another program listens there: stop it, or choose another port or address";
+    return is_dev ? "see --bind, --https-port and --mqtts-port"
+                  : "see --listen, --https-port and --mqtts-port";
+}
+
+void address_explain(const char *text, unsigned short port, int error, bool is_dev, char *problem,
+                     size_t problem_size)
+{
+    (void)snprintf(problem, problem_size, "cannot listen on %s port %u: %s; %s", text,
+                   (unsigned)port, strerror(error), remedy_of(error, is_dev));
 }

@@ -18,7 +18,7 @@
 static int give_up(struct daemon *d)
 {
     (void)fprintf(stderr, "berth: %s\n", d->problem);
-    return DAEMON_FAILED;
+    return d->is_second ? DAEMON_SECOND : DAEMON_FAILED;
 }
 
 /* ---- signals ---- */
@@ -88,7 +88,7 @@ static void tell_first_start(const struct daemon *d)
 {
     const struct setup *s = &d->setup;
 
-    if (!s->first_start)
+    if (!s->first_start || s->owner[0] == '\0')
         return;
     (void)printf("berth " BERTH_VERSION ": first start in %s\n\n"
                  "  ID scope        %s\n"

@@ -9,6 +9,7 @@
 enum daemon_exit {
     DAEMON_OK = 0,
     DAEMON_FAILED = 1, /* could not start, or failed while serving; standard error says why */
+    DAEMON_SECOND = 4, /* another one holds the data directory: EXIT_CODE_CONFLICT of the CLI */
 };
 
 /* What `berth dev` hands in. */

@@ -35,10 +35,11 @@ struct daemon {
     struct http_options http;
     uv_signal_t signals[DAEMON_SIGNALS];
     bool stopping;
+    bool is_second; /* another daemon holds the data directory */
     char problem[512];
 };
 
-/* Store, certificates, health port, workers, profile, in the order that they need; on an error
+/* Ports, store, certificates, workers, profile, in the order that they need; on an error
  * D->problem has cause and remedy. */
 BERTH_MUST_USE berth_err daemon_start(struct daemon *d);
 /* Any thread: a worker has ended after having served. USER is the daemon. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "front/forensics.h"
 #include "front/refusals.h"
@@ -10,6 +11,7 @@
 #include "ops/log.h"
 #include "ops/secure.h"
 #include "ops/trust.h"
+#include "store/sqlite/snapshot.h"
 #include "store/sqlite/sqlite_store.h"
 
 static berth_err open_store(struct daemon *d)
@@ -30,22 +32,42 @@ static berth_err open_store(struct daemon *d)
     return e;
 }
 
-/* All loops listen on the same port, so only the first start can notice that another program has
- * it. */
+/* A second start: that the daemon runs already says more than that its ports are taken. A directory
+ * without a lock file is left as it is. */
+static berth_err check_not_held(struct daemon *d)
+{
+    struct sqlite_store_problem problem = { "" };
+    char path[FILE_PATH_MAX];
+    int fd = -1;
+
+    if (file_path(path, d->config->data_dir, SQLITE_STORE_LOCK) != BERTH_OK ||
+        access(path, F_OK) != 0)
+        return BERTH_OK;
+    if (sqlite_directory_lock(d->config->data_dir, &fd, &problem) == BERTH_E_MISMATCH) {
+        (void)snprintf(d->problem, sizeof d->problem, "%s", problem.text);
+        d->is_second = true;
+        return BERTH_E_MISMATCH;
+    }
+    if (fd >= 0)
+        (void)close(fd);
+    return BERTH_OK;
+}
+
+/* All loops listen on the same port, so only this can notice that another program has it. Before
+ * anything is made: the first start's names and texts are those of one that serves. */
 static berth_err check_ports(struct daemon *d)
 {
     const struct config *c = d->config;
     const uint16_t ports[] = { c->https_port, c->mqtts_port };
 
     for (size_t i = 0; i < 2 * c->listen_count; i++) {
+        const char *text = c->listen[i / 2];
+        uint16_t port = ports[i % 2];
         struct sockaddr_storage a;
-        if (ports[i % 2] == 0 || address_parse(c->listen[i / 2], ports[i % 2], &a) != BERTH_OK ||
-            address_is_free(&a) || errno != EADDRINUSE)
+
+        if (address_parse(text, port, &a) == BERTH_OK && address_is_free(&a))
             continue;
-        (void)snprintf(d->problem, sizeof d->problem,
-                       "cannot listen on %s port %u: another program listens there; stop it, or "
-                       "choose another port or --listen address",
-                       c->listen[i / 2], (unsigned)ports[i % 2]);
+        address_explain(text, port, errno, d->dev != NULL, d->problem, sizeof d->problem);
         return BERTH_E_IO;
     }
     return BERTH_OK;
@@ -128,8 +150,12 @@ static berth_err start_forensics(struct daemon *d)
 
 berth_err daemon_start(struct daemon *d)
 {
-    berth_err e = check_ports(d);
+    berth_err e = check_not_held(d);
 
+    if (e == BERTH_OK)
+        e = check_ports(d);
+    if (e == BERTH_OK)
+        e = daemon_open_health(d); /* asked only once the main loop runs */
     if (e == BERTH_OK)
         e = first_start_directory(d->config->data_dir, d->problem, sizeof d->problem);
     if (e == BERTH_OK)
@@ -142,14 +168,14 @@ berth_err daemon_start(struct daemon *d)
     if (e == BERTH_OK)
         e = common_init(&d->common);
     if (e == BERTH_OK)
-        e = daemon_open_health(d);
-    if (e == BERTH_OK)
         e = start_forensics(d);
     if (e == BERTH_OK)
         e = start_workers(d);
     if (e == BERTH_OK)
         e = setup_write_profile(d->config, &d->setup, worker_https_port(d->workers[0]),
                                 worker_mqtts_port(d->workers[0]), d->problem, sizeof d->problem);
+    if (e == BERTH_OK && d->setup.made_ca && !d->setup.first_start)
+        trust_tell_new_ca();
     d->crypto.wipe(d->crypto.ctx, &d->setup.owner_key, sizeof d->setup.owner_key);
     return e;
 }

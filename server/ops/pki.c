@@ -52,6 +52,14 @@ static bool issuer_will_do(const struct pki_job *j, X509 *issuer)
            X509_verify(issuer, X509_get0_pubkey(j->other)) == 1;
 }
 
+/* Made while the clock was ahead. With a CA that is of the future too it is the clock that is
+ * behind, as of a machine without a battery that has not asked for the time yet: what was made by
+ * it would have expired as soon as it has. */
+static bool is_of_the_future(const struct pki_job *j, const X509 *x)
+{
+    return pki_begin_s(x) > j->now_s && pki_begin_s(j->ca) <= j->now_s;
+}
+
 static bool leaf_will_do(const struct pki_job *j, const struct leaf *l)
 {
     EVP_PKEY *signer = X509_get0_pubkey(j->ca);
@@ -60,14 +68,14 @@ static bool leaf_will_do(const struct pki_job *j, const struct leaf *l)
         return false;
     return X509_check_private_key(l->x, l->key) == 1 && issuer_will_do(j, l->issuer) &&
            X509_verify(l->x, signer) == 1 && pki_lacks(l->x, j->names, j->count) == NULL &&
-           pki_days_left(l->x, j->now_s) >= PKI_RENEW_DAYS;
+           pki_days_left(l->x, j->now_s) >= PKI_RENEW_DAYS && !is_of_the_future(j, l->x);
 }
 
 static berth_err can_issue(struct pki_job *j, const struct leaf *l)
 {
     if (j->ca_key == NULL)
         return pki_complain(j, BERTH_E_NOT_FOUND, l->chain_name,
-                            "must be made anew (names or expiry), and ca.key is not there; put it "
+                            "must be made anew (names or validity), and ca.key is not there; put it "
                             "back for this start");
     if (pki_days_left(j->ca, j->now_s) < 0)
         return pki_complain(j, BERTH_E_MISMATCH, "ca.pem",

@@ -13,6 +13,16 @@
 #define NEXT_KEY "ca-next.key"
 #define CA       "ca.pem"
 
+/* A CA of this directory: it has the key that is here, or one that is kept elsewhere. Whoever moves
+ * an expired one away, with its key, wants another. */
+static bool is_the_lost_one(const struct pki_job *j, X509 *ca)
+{
+    if (X509_self_signed(ca, 0) != 1)
+        return false;
+    return j->ca_key != NULL ? X509_check_private_key(ca, j->ca_key) == 1
+                             : pki_is_ours(ca) && pki_days_left(ca, j->now_s) >= 0;
+}
+
 /* A lost ca.pem also stands behind each server certificate; a new one in its place would be
  * another CA to all who trust it. */
 static X509 *ca_behind(struct pki_job *j, const char *chain_name)
@@ -20,7 +30,7 @@ static X509 *ca_behind(struct pki_job *j, const char *chain_name)
     X509 *leaf = NULL, *issuer = NULL;
 
     if (pki_job_load_chain(j, chain_name, &leaf, &issuer) == BERTH_OK && issuer != NULL &&
-        (X509_check_private_key(issuer, j->ca_key) != 1 || X509_self_signed(issuer, 0) != 1)) {
+        !is_the_lost_one(j, issuer)) {
         X509_free(issuer);
         issuer = NULL;
     }
@@ -28,26 +38,27 @@ static X509 *ca_behind(struct pki_job *j, const char *chain_name)
     return issuer;
 }
 
+static berth_err make_ca_key(struct pki_job *j)
+{
+    j->ca_key = pki_make_ec_key();
+    return j->ca_key != NULL ? pki_job_save_key(j, KEY, j->ca_key) : pki_complain_crypto(j, KEY);
+}
+
 static berth_err make_ca(struct pki_job *j)
 {
-    berth_err e;
+    berth_err e = j->ca_key == NULL ? make_ca_key(j) : BERTH_OK;
 
-    if (j->ca_key == NULL) {
-        j->ca_key = pki_make_ec_key();
-        if (j->ca_key == NULL)
-            return pki_complain_crypto(j, KEY);
-        e = pki_job_save_key(j, KEY, j->ca_key);
-        if (e != BERTH_OK)
-            return e;
-    }
+    if (e != BERTH_OK)
+        return e;
+    j->ca = pki_make_ca(j->ca_key, j->now_s);
+    j->report->made_ca = true;
+    return j->ca != NULL ? pki_job_save_chain(j, CA, j->ca, NULL) : pki_complain_crypto(j, CA);
+}
+
+static berth_err find_or_make_ca(struct pki_job *j)
+{
     j->ca = ca_behind(j, "server.pem");
-    if (j->ca == NULL) {
-        j->ca = pki_make_ca(j->ca_key, j->now_s);
-        j->report->made_ca = true;
-    }
-    if (j->ca == NULL)
-        return pki_complain_crypto(j, CA);
-    return pki_job_save_chain(j, CA, j->ca, NULL);
+    return j->ca != NULL ? pki_job_save_chain(j, CA, j->ca, NULL) : make_ca(j);
 }
 
 static bool is_key_of(const X509 *ca, const EVP_PKEY *key)
@@ -124,7 +135,7 @@ berth_err pki_ensure_ca(struct pki_job *j)
 {
     berth_err e = pki_load_ca(j);
 
-    return e == BERTH_OK && j->ca == NULL ? make_ca(j) : e;
+    return e == BERTH_OK && j->ca == NULL ? find_or_make_ca(j) : e;
 }
 
 /* ---- steps ---- */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "front/catalog.h"
 #include "ops/first_start.h"
@@ -197,15 +198,16 @@ static void find_owner(const struct catalog *catalog, struct setup *out)
 static berth_err set_up(struct work *w)
 {
     struct setup *out = w->out;
+    bool is_empty;
     berth_str scope;
     berth_err e = BERTH_OK;
 
     catalog_fill(w->catalog, w->port, on_filled, w->pump);
     pump_wait(w->pump, w->port);
-    out->first_start = catalog_view(w->catalog)->id_scope.n == 0;
-    if (out->first_start)
+    is_empty = catalog_view(w->catalog)->id_scope.n == 0;
+    if (is_empty)
         e = commit_first(w);
-    if (e == BERTH_OK && out->first_start)
+    if (e == BERTH_OK && is_empty)
         e = commit_seed(w);
     if (e != BERTH_OK)
         return e;
@@ -245,6 +247,7 @@ static berth_err name_files(const struct config *c, struct setup *out)
 
     if (e == BERTH_OK)
         e = file_path(out->profile, dir, FIRST_START_PROFILE);
+    out->first_start = e == BERTH_OK && access(out->profile, F_OK) != 0;
     return e == BERTH_OK ? name_ca_file(c, out) : e;
 }
 

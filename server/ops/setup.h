@@ -10,7 +10,7 @@
 #include "ops/worker.h"
 
 struct setup {
-    bool first_start; /* the registry was empty */
+    bool first_start; /* none has served from here yet: there is no profile */
     bool made_ca, made_leaf;
     char id_scope[64];
     char tls_dir[FILE_PATH_MAX];

@@ -143,6 +143,8 @@ static berth_err keep_own(struct trust *t, struct trust_job *j, int64_t now_s)
         return e;
     e = pki_ensure(t->o.tls_dir, t->name_list, t->name_count, now_s, &report, a->problem,
                    sizeof a->problem);
+    if (report.made_ca)
+        trust_tell_new_ca();
     return e;
 }
 

@@ -20,6 +20,9 @@ struct trust_options {
     const char *tls_dir; /* borrowed */
 };
 
+/* A CA was made where one had been. Any thread. */
+void trust_tell_new_ca(void);
+
 /* All on the main thread but trust_ask. */
 BERTH_MUST_USE berth_err trust_new(const struct trust_options *o, struct trust **out);
 /* What workers start with; valid as long as T. */

@@ -71,6 +71,23 @@ static void warn_of_expiry(const struct pki_item *item, int64_t now_s)
                                  : BERTH_STR("put a new one in its place and send SIGHUP")));
 }
 
+static void warn_of_begin(const struct pki_item *item, int64_t now_s)
+{
+    bool is_ca = strncmp(item->name, "ca", 2) == 0;
+
+    if (item->from_s <= now_s)
+        return;
+    log_event(LOG_WARNING, "a certificate is not valid yet",
+              LOG_TEXT("certificate", berth_str_of(item->name)),
+              LOG_NUM("seconds_until", item->from_s - now_s),
+              LOG_TEXT("remedy",
+                       is_ca ? BERTH_STR("set this machine's clock; if it is right, the CA was made "
+                                         "while it was ahead: berth ca rollover, and give devices "
+                                         "the new ca.pem")
+                             : BERTH_STR("set this machine's clock; if it is right, put another "
+                                         "certificate in its place and send SIGHUP")));
+}
+
 static void warn_of_name(const struct trust *t, const char *path)
 {
     const char *lacks = path == NULL ? NULL : pki_file_lacks(path, t->name_list, t->name_count);
@@ -85,10 +102,19 @@ static void warn_of_name(const struct trust *t, const char *path)
 
 void trust_warn(const struct trust *t, int64_t now_s)
 {
-    for (size_t i = 0; i < t->item_count; i++)
+    for (size_t i = 0; i < t->item_count; i++) {
         warn_of_expiry(&t->items[i], now_s);
+        warn_of_begin(&t->items[i], now_s);
+    }
     warn_of_name(t, t->files.chain_file);
     warn_of_name(t, t->files.rsa_chain_file);
+}
+
+void trust_tell_new_ca(void)
+{
+    log_event(LOG_WARNING, "a new CA was made: the old one's files are gone",
+              LOG_TEXT("remedy", BERTH_STR("every device and tool must trust the new tls/ca.pem; or "
+                                           "stop, put the old ca.pem and ca.key back, and start")));
 }
 
 static const char *reason_of(const struct trust_job *j)
@@ -97,7 +123,7 @@ static const char *reason_of(const struct trust_job *j)
         return "reload";
     return j->wish.verb == TRUST_COVER  ? "a hub's name"
            : j->wish.verb == TRUST_ROLL ? "roll-over of the CA"
-                                        : "expiry or names";
+                                        : "validity or names";
 }
 
 void trust_tell(const struct trust_job *j)

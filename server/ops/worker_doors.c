@@ -130,24 +130,6 @@ static void on_http(void *user, struct http_exchange *x)
     router_http(&w->front, x);
 }
 
-static void explain_bind(struct worker *w, const char *address, uint16_t port, int error)
-{
-    bool is_dev = w->o.dev != NULL; /* whose option has another name */
-    const char *remedy =
-        error == EACCES
-            ? "ports under 1024 need the right to bind them: give the service "
-              "CAP_NET_BIND_SERVICE, lower the sysctl net.ipv4.ip_unprivileged_port_start, or "
-              "choose others with --https-port and --mqtts-port (official SDKs know 443 and 8883 "
-              "only)"
-        : error == EADDRINUSE
-            ? "another program listens there: stop it, or choose another port or address"
-        : is_dev ? "see --bind, --https-port and --mqtts-port"
-                 : "see --listen, --https-port and --mqtts-port";
-
-    (void)snprintf(w->problem, sizeof w->problem, "cannot listen on %s port %u: %s; %s", address,
-                   (unsigned)port, strerror(error), remedy);
-}
-
 static berth_err open_door(struct worker *w, enum protocol protocol, uint16_t port)
 {
     const struct config *c = w->o.config;
@@ -171,7 +153,8 @@ static berth_err open_door(struct worker *w, enum protocol protocol, uint16_t po
         if (e == BERTH_OK)
             e = listener_start(w->loop, &o, &d->listeners[d->count]);
         if (e != BERTH_OK) {
-            explain_bind(w, c->listen[d->count], d->port, errno);
+            address_explain(c->listen[d->count], d->port, errno, w->o.dev != NULL, w->problem,
+                            sizeof w->problem);
             return e;
         }
         d->port = listener_port(d->listeners[d->count]);

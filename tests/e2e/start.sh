@@ -89,6 +89,15 @@ second_daemon() {
     return $result
 }
 check "a second daemon on the directory" second_daemon
+twice() { # the same command line: its ports are taken too
+    local mine=$pid
+    pid=
+    refuses "another berth serve \(pid $mine\)" --data-dir "$data" && [ "$code" -eq 4 ]
+    local result=$?
+    pid=$mine
+    return $result
+}
+check "the same start again" twice
 same_port() {
     local mine=$pid
     pid=
@@ -98,9 +107,22 @@ same_port() {
     return $result
 }
 check "a second daemon on the port" same_port
+check "which makes nothing" [ ! -e "$dir/other" ]
 check "the first one still serves" curl -fsS -o /dev/null "http://127.0.0.1:$ops/healthz"
 stop
 check "graceful stop" [ "$code" -eq 0 ]
+
+makes_nothing() { # TEXT ARGUMENTS..
+    refuses "$1" --data-dir "$dir/none" "${@:2}" && [ ! -e "$dir/none" ]
+}
+check "an address that is not this machine's" makes_nothing "192.0.2.9 port $https: Cannot assign" --listen 192.0.2.9
+perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1", LocalPort => $ARGV[0]) or die $!;
+    print "up\n"; close STDOUT; sleep 60' "$ops" >"$dir/busy" &
+busy=$!
+until [ -s "$dir/busy" ]; do sleep 0.05; done
+check "a health port that is taken" makes_nothing "ops-port"
+kill "$busy"
+wait "$busy" 2>/dev/null
 
 check "second start" serve --data-dir "$data"
 check "second start says nothing of a first" bash -c '! grep -q "first start" "$1"' - "$dir/out"
@@ -114,6 +136,24 @@ check "the profile names them" [ "$told" = "$(sed -n 's/^\(https\|mqtts\)-port =
 check "and leads there" bash -c '"$1" service show --profile "$2" >"$3" 2>&1' - "$berth" "$data/profile.ini" "$dir/err"
 stop
 https=$base mqtts=$((base + 1))
+
+# A start that failed after it had made its records is none: the next one tells what the first would have told.
+rm "$data/profile.ini"
+check "none has served yet" serve --data-dir "$data"
+check "it says where things are" grep -q 'CA certificate' "$dir/out"
+stop
+cp -r "$data/tls" "$dir/tls.good"
+rm "$data/tls/ca.pem" "$data/tls/ca.key"
+check "a lost CA, its key elsewhere" serve --data-dir "$data"
+check "it is the same one" cmp "$data/tls/ca.pem" "$dir/tls.good/ca.pem"
+check "and nothing is told" bash -c '! grep -q "new CA" "$1"' - "$dir/err"
+stop
+rm -r "$data/tls"
+check "all certificates are lost" serve --data-dir "$data"
+check "the new CA is told" grep -q 'a new CA was made' "$dir/err"
+stop
+rm -r "$data/tls"
+cp -r "$dir/tls.good" "$data/tls"
 
 cp "$data/store.key" "$dir/store.key.good"
 head -c 32 /dev/urandom >"$data/store.key"

@@ -251,6 +251,37 @@ static void test_expiry(void **state)
     check_all_verify();
 }
 
+#define AHEAD_S (400 * (int64_t)86400)
+
+/* A start while the clock was ahead, then one with the right time. */
+static void test_clock_was_ahead(void **state)
+{
+    (void)state;
+    assert_int_equal(ensure(), BERTH_OK);
+    now_s += AHEAD_S;
+    assert_int_equal(ensure(), BERTH_OK);
+    assert_true(report.made_leaf);
+    now_s -= AHEAD_S;
+    assert_int_equal(ensure(), BERTH_OK);
+    assert_true(report.made_leaf && !report.made_ca);
+    check_all_verify();
+}
+
+/* A clock that is behind the CA itself says nothing of the certificates. */
+static void test_clock_is_behind(void **state)
+{
+    static struct snapshot first, second;
+
+    (void)state;
+    assert_int_equal(ensure(), BERTH_OK);
+    look(&first);
+    now_s -= AHEAD_S;
+    assert_int_equal(ensure(), BERTH_OK);
+    look(&second);
+    for (size_t i = 0; i < FILES; i++)
+        CHECK(all_files[i], same(&first, &second, i));
+}
+
 /* Each state that a crash of the first start, or the loss of a file, leaves behind. */
 static const struct {
     const char *name;
@@ -266,7 +297,9 @@ static const struct {
     { "the server's key is lost", 1u << KEY, false, true },
     { "the CA's certificate is lost", 1u << CA, false, false },
     { "the CA's key is kept elsewhere", 1u << CA_KEY, false, false },
-    { "the CA is moved away for a new one", 1u << CA | 1u << CA_KEY, true, true },
+    { "the CA's certificate is lost, its key kept elsewhere", 1u << CA | 1u << CA_KEY, false,
+      false },
+    { "all of the CA is lost", 1u << CA | 1u << CA_KEY | 1u << CHAIN, true, true },
 };
 
 static void test_losses(void **state)
@@ -510,6 +543,8 @@ int main(void)
         PKI_TEST(test_ca_is_never_replaced),
         PKI_TEST(test_operators_certificate),
         PKI_TEST(test_expired_ca),
+        PKI_TEST(test_clock_was_ahead),
+        PKI_TEST(test_clock_is_behind),
         PKI_TEST(test_long_and_odd_names),
         PKI_TEST(test_common_name),
         PKI_TEST(test_largest_file),
