@@ -1,4 +1,5 @@
 /* berth serve: the daemon. */
+#include <signal.h>
 #include <stdio.h>
 
 #include "cli/command.h"
@@ -25,6 +26,7 @@ int serve_run(int argc, char **argv)
     struct configure given = { 0 };
     char problem[CONFIGURE_PROBLEM_MAX] = "";
 
+    (void)signal(SIGHUP, SIG_IGN); /* until it can be obeyed; what it would load is loaded anyway */
     configure_options(options, NULL);
     options_parse_alone(&argp, &given, argc, argv);
     if (configure(&given, &config, problem) != BERTH_OK) {

@@ -82,6 +82,19 @@ static berth_err change_part(struct berth_twin_section *section, struct berth_js
     return e != BERTH_OK ? e : berth__twin_merge(section, &how, a, changed, why);
 }
 
+static bool is_object_or_none(struct berth_json value)
+{
+    return value.type == BERTH_JSON_OBJECT || value.type == BERTH_JSON_ABSENT ||
+           value.type == BERTH_JSON_NULL;
+}
+
+static berth_err refuse_properties(struct berth_arena *a, struct berth_refusal *why)
+{
+    berth__refuse(a, why, BERTH_WHY_REQUEST_INVALID,
+                  (berth_str[]){ BERTH_STR("properties must be an object") }, 1);
+    return BERTH_E_SYNTAX;
+}
+
 /* Tags have neither times nor a version of their own. */
 static berth_err change_tags(berth_str *tags, struct berth_json value, bool replace,
                              struct berth_arena *a, bool *changed, struct berth_refusal *why)
@@ -105,6 +118,8 @@ static berth_err change_service_parts(struct berth_hub_device *d, struct berth_j
     bool tags_differ, desired_differ;
     berth_err e;
 
+    if (!is_object_or_none(properties))
+        return refuse_properties(a, why);
     e = change_tags(&tags, berth_json_get(document, BERTH_STR("tags")), replace, a, &tags_differ,
                     why);
     if (e == BERTH_OK)

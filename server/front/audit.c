@@ -12,7 +12,7 @@
 #define SHOWN_MAX (1024 + 6 * (4 * (AUDIT_TEXT_MAX + 1) + 2 * PEER_TEXT_SIZE))
 
 struct audit_record {
-    uint64_t sequence; /* from 1 */
+    uint64_t sequence;
     int64_t time_ms;
     enum audit_event event;
     char hub[AUDIT_TEXT_MAX + 1];
@@ -26,6 +26,7 @@ struct audit_record {
 struct audit {
     struct hub_events *events;
     pthread_mutex_t lock;
+    uint64_t begin; /* before the first sequence */
     uint64_t count; /* ever */
     struct audit_record ring[AUDIT_MAX];
 };
@@ -42,12 +43,13 @@ static const struct {
                                               "only the latest has its keys" },
 };
 
-berth_err audit_new(struct hub_events *events, struct audit **out)
+berth_err audit_new(struct hub_events *events, uint64_t begin, struct audit **out)
 {
     *out = calloc(1, sizeof **out);
     if (*out == NULL)
         return BERTH_E_MEMORY;
     (*out)->events = events;
+    (*out)->begin = begin;
     pthread_mutex_init(&(*out)->lock, NULL);
     return BERTH_OK;
 }
@@ -139,7 +141,7 @@ void audit_add(struct audit *a, const struct audit_note *note)
     struct audit_record r;
 
     pthread_mutex_lock(&a->lock);
-    fill(&r, ++a->count, note);
+    fill(&r, a->begin + ++a->count, note);
     a->ring[(a->count - 1) % AUDIT_MAX] = r;
     pthread_mutex_unlock(&a->lock);
     show(a, &r);
@@ -149,13 +151,14 @@ void audit_add(struct audit *a, const struct audit_note *note)
 uint64_t audit_put(struct audit *a, uint64_t after, struct berth_buf *b)
 {
     struct berth_json_out j;
-    uint64_t next, last = after;
+    uint64_t seen, next;
 
     berth_json_begin(&j, b);
     berth_json_open(&j, '[');
     pthread_mutex_lock(&a->lock);
+    seen = after >= a->begin && after - a->begin <= a->count ? after - a->begin : 0;
     next = a->count > AUDIT_MAX ? a->count - AUDIT_MAX : 0;
-    for (next = next > after ? next : after; next < a->count; next++) {
+    for (next = next > seen ? next : seen; next < a->count; next++) {
         struct berth_json_out before = j;
         size_t n = b->n;
         put(&j, &a->ring[next % AUDIT_MAX]);
@@ -165,9 +168,9 @@ uint64_t audit_put(struct audit *a, uint64_t after, struct berth_buf *b)
             j = before;
             break;
         }
-        last = next + 1;
+        seen = next + 1;
     }
     pthread_mutex_unlock(&a->lock);
     berth_json_close(&j, ']');
-    return last;
+    return a->begin + seen;
 }

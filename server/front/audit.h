@@ -30,14 +30,15 @@ struct audit_note {
 
 struct audit;
 
-/* Those who watch a hub in EVENTS are shown its audit too; EVENTS may be NULL. */
-BERTH_MUST_USE berth_err audit_new(struct hub_events *events, struct audit **out);
+/* Those who watch a hub in EVENTS are shown its audit too; EVENTS may be NULL. Sequences begin
+ * behind BEGIN, as those of hub_events_new do. */
+BERTH_MUST_USE berth_err audit_new(struct hub_events *events, uint64_t begin, struct audit **out);
 void audit_free(struct audit *a);
 
 void audit_add(struct audit *a, const struct audit_note *note);
 
-/* Appends a JSON array of the records after sequence AFTER, oldest first, as many as fit; the last
- * one's sequence, or AFTER. */
+/* Appends a JSON array of the records after sequence AFTER, oldest first, as many as fit. AFTER of a
+ * process before counts as the beginning. Returns what to ask for as AFTER from now on. */
 uint64_t audit_put(struct audit *a, uint64_t after, struct berth_buf *b);
 
 #endif

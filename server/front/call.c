@@ -12,6 +12,8 @@ static void on_abandoned(struct http_exchange *x)
     struct call *c = x->user;
 
     c->x = NULL;
+    if (c->gone != NULL)
+        c->gone(c);
 }
 
 static bool copy(struct call *c, berth_str from, berth_str *to)

@@ -42,6 +42,8 @@ struct call {
     size_t mark;            /* where a decision taken again starts in the arena */
     int tries;
     void *state; /* the handler's, in the arena below MARK */
+    /* The client went away; the handler may end the call. NULL: it goes on as if nothing was. */
+    void (*gone)(struct call *c);
     unsigned char memory[];
 };
 

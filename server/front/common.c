@@ -1,15 +1,15 @@
 #include "front/common.h"
 
-berth_err common_init(struct common *c)
+berth_err common_init(struct common *c, uint64_t begin)
 {
     berth_err e;
 
     *c = (struct common){ 0 };
     e = sessions_new(&c->sessions);
     if (e == BERTH_OK)
-        e = hub_events_new(&c->events);
+        e = hub_events_new(begin, &c->events);
     if (e == BERTH_OK)
-        e = audit_new(c->events, &c->audit);
+        e = audit_new(c->events, begin, &c->audit);
     return e;
 }
 

@@ -13,7 +13,8 @@ struct common {
     struct audit *audit;
 };
 
-BERTH_MUST_USE berth_err common_init(struct common *c);
+/* BEGIN: of the sequences of events, see hub_events_new. */
+BERTH_MUST_USE berth_err common_init(struct common *c, uint64_t begin);
 /* After the last loop has gone; safe twice, and after an error. */
 void common_deinit(struct common *c);
 

@@ -16,6 +16,7 @@ struct hub_ring {
     pthread_mutex_t lock;
     struct kept *first, **last;
     size_t count, bytes;
+    uint64_t begin;    /* before the first event */
     uint64_t sequence; /* of the last event */
     struct hub_watch *watches;
     size_t users; /* under the list's lock: calls at work in it, and watches not yet ended */
@@ -24,15 +25,17 @@ struct hub_ring {
 };
 
 struct hub_events {
-    pthread_mutex_t lock;   /* over the list and the rings' users */
+    pthread_mutex_t lock;   /* over the list, the rings' users and BEGIN */
     struct hub_ring *rings; /* of hubs that have events or watches */
+    uint64_t begin;         /* beyond what any reader has seen of a ring that is no more */
 };
 
-berth_err hub_events_new(struct hub_events **out)
+berth_err hub_events_new(uint64_t begin, struct hub_events **out)
 {
     *out = calloc(1, sizeof **out);
     if (*out == NULL)
         return BERTH_E_MEMORY;
+    (*out)->begin = begin;
     pthread_mutex_init(&(*out)->lock, NULL);
     return BERTH_OK;
 }
@@ -84,6 +87,7 @@ static struct hub_ring *make_ring(struct hub_events *e, berth_str hub)
     memcpy(r->text, hub.p, hub.n);
     r->hub = (berth_str){ r->text, hub.n };
     r->last = &r->first;
+    r->begin = r->sequence = e->begin;
     pthread_mutex_init(&r->lock, NULL);
     r->next = e->rings;
     e->rings = r;
@@ -127,9 +131,19 @@ static void give_back(struct hub_events *e, struct hub_ring *r)
         at = &(*at)->next;
     if (goes)
         *at = r->next;
+    if (goes && r->sequence > e->begin)
+        e->begin = r->sequence;
     pthread_mutex_unlock(&e->lock);
     if (goes)
         free_ring(r);
+}
+
+static uint64_t begin_of(struct hub_events *e)
+{
+    pthread_mutex_lock(&e->lock);
+    uint64_t begin = e->begin;
+    pthread_mutex_unlock(&e->lock);
+    return begin;
 }
 
 /* ---- adding ---- */
@@ -226,10 +240,10 @@ void hub_events_count(struct hub_events *e, struct hub_events_counts *out)
 uint64_t hub_events_last(struct hub_events *e, berth_str hub)
 {
     struct hub_ring *r = take_ring(e, hub, false);
-    uint64_t last = 0;
+    uint64_t last;
 
     if (r == NULL)
-        return 0;
+        return begin_of(e);
     pthread_mutex_lock(&r->lock);
     last = r->sequence;
     pthread_mutex_unlock(&r->lock);
@@ -302,14 +316,14 @@ size_t hub_events_put(struct hub_events *e, const struct hub_events_query *q, st
     uint64_t after = q->after; /* Q may hold NEXT */
     size_t count;
 
-    *next = 0;
     *missed = 0;
-    if (r == NULL)
+    if (r == NULL) {
+        *next = begin_of(e);
         return 0;
+    }
     pthread_mutex_lock(&r->lock);
-    if (after <= r->sequence)
-        *next = after;
-    if (r->first != NULL && *next > 0 && r->first->event.sequence > *next + 1)
+    *next = after >= r->begin && after <= r->sequence ? after : r->begin;
+    if (r->first != NULL && after > 0 && r->first->event.sequence > *next + 1)
         *missed = r->first->event.sequence - *next - 1;
     count = put_wanted(r, q, b, memory, next, missed);
     bool waits = w != NULL && count == 0;

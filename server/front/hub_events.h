@@ -26,11 +26,13 @@ struct hub_events_query {
     berth_str hub;
     berth_str device_id; /* absent: all */
     bool audit;          /* audit events too, not messages alone */
-    uint64_t after;      /* sequence of the last one seen; one beyond the last there is, as it may
-                            stem from a process before, counts as 0 */
+    uint64_t after;      /* sequence of the last one seen; one of a process before, or beyond the
+                            last there is, counts as the beginning; 0: all there is */
 };
 
-BERTH_MUST_USE berth_err hub_events_new(struct hub_events **out);
+/* Sequences begin behind BEGIN. They must not begin where those of a process before, which readers
+ * may still hold, went: microseconds since 1970 are beyond them, and below 2^53. */
+BERTH_MUST_USE berth_err hub_events_new(uint64_t begin, struct hub_events **out);
 /* After the last watch ended. */
 void hub_events_free(struct hub_events *e);
 
@@ -45,7 +47,7 @@ struct hub_events_counts {
 /* What is kept now: hubs with events or watches, their events, the memory these take. */
 void hub_events_count(struct hub_events *e, struct hub_events_counts *out);
 
-/* Sequence of the last event of HUB; 0 when there was none. */
+/* Sequence of the last event of HUB; the beginning when there was none. */
 uint64_t hub_events_last(struct hub_events *e, berth_str hub);
 
 /* Appends what fits of the events that Q asks for to the JSON array under way in B (with commas).

@@ -189,7 +189,6 @@ static bool keep_desired(struct hub_session *s, const struct berth_twin_section 
     free(s->desired);
     s->desired = copy;
     s->desired_n = desired->values.n;
-    s->desired_version = desired->version;
     return true;
 }
 
@@ -319,10 +318,9 @@ static void tell_desired(struct hub_session *s, const struct berth_hub_device *d
     struct berth_buf b;
     char *text;
 
-    if (d->desired.version == s->desired_version || berth_str_eq(before, d->desired.values)) {
-        s->desired_version = d->desired.version;
+    /* The version says nothing: a twin that begins anew has had that one before. */
+    if (berth_str_eq(before, d->desired.values))
         return;
-    }
     text = malloc(DESIRED_MEMORY);
     if (text == NULL)
         return;

@@ -36,7 +36,6 @@ struct hub_session {
     unsigned told;                  /* bits of what was told */
     char *desired;                  /* the values that the last patch led to, or the login found */
     size_t desired_n;
-    int64_t desired_version;
     struct deadline beat;   /* writes the last activity now and then */
     struct deadline expiry; /* of the token */
     bool ended;             /* by berth, for a reason */

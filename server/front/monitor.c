@@ -95,13 +95,22 @@ static void on_woken(void *user)
     go_on(m);
 }
 
-static void on_late(struct deadline *d)
+static void wait_no_longer(struct monitor *m)
 {
-    struct monitor *m = (struct monitor *)(void *)((char *)d - offsetof(struct monitor, deadline));
-
     m->until_ms = 0;
     if (hub_watch_end(&m->watch)) /* else it is being woken, and looks at the time itself */
         go_on(m);
+}
+
+static void on_late(struct deadline *d)
+{
+    wait_no_longer((struct monitor *)(void *)((char *)d - offsetof(struct monitor, deadline)));
+}
+
+/* Who waits for nobody would keep the place from somebody. */
+static void on_client_gone(struct call *c)
+{
+    wait_no_longer(c->state);
 }
 
 void monitors_stop(struct front *f)
@@ -204,6 +213,7 @@ void api_hub_events(struct call *c)
         return;
     m->mark = c->arena.n;
     m->watch = (struct hub_watch){ .loop = f->loop, .woken = on_woken, .user = m };
+    c->gone = on_client_gone;
     enlist(m);
     if (m->until_ms > loop_mono_ms(f->loop))
         deadline_set(f->loop, &m->deadline, m->until_ms - loop_mono_ms(f->loop), on_late);

@@ -166,7 +166,7 @@ berth_err daemon_start(struct daemon *d)
     if (e == BERTH_OK)
         e = open_trust(d);
     if (e == BERTH_OK)
-        e = common_init(&d->common);
+        e = common_init(&d->common, (uint64_t)loop_now_ms(d->loop) * 1000);
     if (e == BERTH_OK)
         e = start_forensics(d);
     if (e == BERTH_OK)

@@ -248,9 +248,20 @@ static void check(struct trust *t, bool reload)
     enqueue(j);
 }
 
+/* One that waits will load what stands there then. */
+static bool reload_waits(const struct trust *t)
+{
+    const struct trust_job *j = t->first;
+
+    while (j != NULL && !j->reload)
+        j = j->next;
+    return j != NULL;
+}
+
 void trust_reload(struct trust *t)
 {
-    check(t, true);
+    if (!reload_waits(t))
+        check(t, true);
 }
 
 static void on_timer(uv_timer_t *timer)

@@ -294,7 +294,7 @@ void front_rig_open(struct front_rig *r, const struct fake_options *o, struct li
     log_setup(0, false); /* no lines */
     config_defaults(&r->config);
     CHECK("crypto", berth_openssl_init(&r->crypto) == BERTH_OK);
-    CHECK("common", common_init(&r->common) == BERTH_OK);
+    CHECK("common", common_init(&r->common, 0) == BERTH_OK);
     r->front = (struct front){
         .crypto = &r->crypto, .config = &r->config, .metrics = &r->metrics, .common = &r->common
     };

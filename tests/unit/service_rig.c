@@ -375,7 +375,7 @@ struct rig *rig_new_over(const struct rig_store *s)
     strcpy(r->config.hosts[1], RIG_ALIAS);
     r->config.host_count = 2;
     CHECK("crypto", berth_openssl_init(&r->crypto) == BERTH_OK);
-    CHECK("common", common_init(&r->common) == BERTH_OK);
+    CHECK("common", common_init(&r->common, 0) == BERTH_OK);
     r->front = (struct front){ .crypto = &r->crypto,
                                .config = &r->config,
                                .metrics = &r->metrics,

@@ -20,7 +20,7 @@ static int set_up(void **state)
 {
     (void)state;
     log_setup(0, false); /* no lines */
-    assert_int_equal(hub_events_new(&events), BERTH_OK);
+    assert_int_equal(hub_events_new(0, &events), BERTH_OK);
     assert_int_equal(loop_new(0, &loop), BERTH_OK);
     return 0;
 }
@@ -267,7 +267,7 @@ static void test_forget(void **state)
     assert_int_equal(kept().events, 1);
     assert_int_equal(ask(0, NULL).count, 0);
     add(HUB, "dev", BERTH_STR("x")); /* a hub of the same name */
-    assert_int_equal(first_sequence(ask(3, NULL)), 1);
+    assert_int_equal(first_sequence(ask(3, NULL)), 4);
 }
 
 static void test_forget_watched(void **state)
@@ -294,6 +294,42 @@ static void test_forget_watched(void **state)
     assert_int_equal(kept().hubs, 0);
 }
 
+/* ---- what a reader has seen of a process, or of a hub, that is no more ---- */
+
+static void test_cursor_of_a_process_before(void **state)
+{
+    struct page p;
+
+    (void)state;
+    hub_events_free(events);
+    assert_int_equal(hub_events_new(1000, &events), BERTH_OK);
+    assert_int_equal(hub_events_last(events, HUB), 1000);
+    assert_int_equal(ask(5, NULL).next, 1000);
+    add(HUB, "dev", BERTH_STR("x"));
+    add(HUB, "dev", BERTH_STR("y"));
+    p = ask(1, NULL);
+    assert_true(p.count == 2 && p.missed == 0 && p.next == 1002);
+    assert_int_equal(first_sequence(p), 1001);
+    assert_int_equal(ask(5000, NULL).count, 2); /* the clock was set back */
+    assert_int_equal(ask(1001, NULL).count, 1);
+    for (int i = 0; i < HUB_EVENTS_MAX; i++)
+        add(HUB, "dev", BERTH_STR("z"));
+    assert_int_equal(ask(1, NULL).missed, 2);
+}
+
+static void test_cursor_of_a_hub_before(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        add(HUB, "dev", BERTH_STR("x"));
+    hub_events_forget(events, HUB);
+    for (int i = 0; i < 3; i++)
+        add(HUB, "dev", BERTH_STR("y"));
+    assert_int_equal(ask(1, NULL).count, 3);
+    assert_int_equal(ask(3, NULL).count, 3);
+    assert_int_equal(ask(4, NULL).count, 2);
+}
+
 /* ---- audit ---- */
 
 static size_t audit_ask(struct audit *a, uint64_t after, size_t room, uint64_t *last,
@@ -308,6 +344,29 @@ static size_t audit_ask(struct audit *a, uint64_t after, size_t room, uint64_t *
     return berth_json_count(*list);
 }
 
+static void test_audit_cursor_of_a_process_before(void **state)
+{
+    static const struct audit_note note = { .event = AUDIT_PEERS_IN_TURN,
+                                            .hub = BERTH_STR_INIT("h"),
+                                            .device_id = BERTH_STR_INIT("dev"),
+                                            .peer = "10.0.0.1:1" };
+    struct berth_json list;
+    struct audit *a;
+    uint64_t last;
+
+    (void)state;
+    assert_int_equal(audit_new(NULL, 1000, &a), BERTH_OK);
+    assert_int_equal(audit_ask(a, 5, sizeof text, &last, &list), 0);
+    assert_int_equal(last, 1000);
+    for (int i = 0; i < 3; i++)
+        audit_add(a, &note);
+    assert_int_equal(audit_ask(a, 5, sizeof text, &last, &list), 3);
+    assert_int_equal(last, 1003);
+    assert_int_equal(audit_ask(a, 1001, sizeof text, &last, &list), 2);
+    assert_int_equal(audit_ask(a, 5000, sizeof text, &last, &list), 3); /* the clock was set back */
+    audit_free(a);
+}
+
 static void test_audit(void **state)
 {
     struct berth_json_iter it = { 0 };
@@ -316,7 +375,7 @@ static void test_audit(void **state)
     uint64_t last;
 
     (void)state;
-    assert_int_equal(audit_new(NULL, &a), BERTH_OK);
+    assert_int_equal(audit_new(NULL, 0, &a), BERTH_OK);
     assert_int_equal(audit_ask(a, 0, sizeof text, &last, &list), 0);
     audit_add(a, &(struct audit_note){ .event = AUDIT_PEERS_IN_TURN,
                                        .time_ms = 1,
@@ -357,7 +416,7 @@ static void test_long_names(void **state)
 
     (void)state;
     memset(name, 'n', sizeof name);
-    assert_int_equal(audit_new(NULL, &a), BERTH_OK);
+    assert_int_equal(audit_new(NULL, 0, &a), BERTH_OK);
     for (size_t n = AUDIT_TEXT_MAX; n <= sizeof name; n++) {
         berth_str long_name = { name, n }, kept = { name, AUDIT_TEXT_MAX };
         audit_add(a, &(struct audit_note){ .hub = long_name,
@@ -396,7 +455,7 @@ static void test_audit_is_shown(void **state)
 
     (void)state;
     berth_arena_init(&shown, memory, sizeof memory);
-    assert_int_equal(audit_new(events, &a), BERTH_OK);
+    assert_int_equal(audit_new(events, 0, &a), BERTH_OK);
     audit_add(a, &n);
     berth_buf_init(&b, text, sizeof text);
     assert_int_equal(hub_events_put(events, &q, &b, &shown, NULL, &next, &missed), 1);
@@ -437,6 +496,9 @@ int main(void)
         ROW(test_bytes_bound), ROW(test_watch),          ROW(test_watches),
         ROW(test_forget),      ROW(test_forget_watched), ROW(test_audit),
         ROW(test_long_names),  ROW(test_audit_is_shown), ROW(test_one_that_never_fits),
+        ROW(test_cursor_of_a_process_before),
+        ROW(test_cursor_of_a_hub_before),
+        ROW(test_audit_cursor_of_a_process_before),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

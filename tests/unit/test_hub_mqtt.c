@@ -879,6 +879,7 @@ static void test_desired(void **state)
         { "and on from there", "{\"b\":3}", 2, "{\"b\":3,\"$version\":2}" },
         { "begun anew, with the same", "{\"b\":3}", 1, NULL },
         { "and on from there", "{\"b\":4}", 2, "{\"b\":4,\"$version\":2}" },
+        { "begun anew at the version that it had", "{\"b\":5}", 2, "{\"b\":5,\"$version\":2}" },
     };
     struct dev l;
     char topic[80];

@@ -212,9 +212,22 @@ static void test_client_goes(void **state)
 
     (void)state;
     begin(r, "GET " EVENTS "?wait=20");
-    rig_hang_up(r);
     assert_int_equal(rig_front(r)->monitor_count, 1);
+    rig_hang_up(r);
+    assert_int_equal(rig_front(r)->monitor_count, 0);
+    assert_null(rig_front(r)->calls);
+    rig_free(r);
+}
+
+/* It is being woken when its client goes. */
+static void test_client_goes_while_woken(void **state)
+{
+    struct rig *r = rig_new();
+
+    (void)state;
+    begin(r, "GET " EVENTS "?wait=20");
     add(r, "dev", "x");
+    rig_hang_up(r);
     turn(r);
     assert_int_equal(rig_front(r)->monitor_count, 0);
     assert_null(rig_front(r)->calls);
@@ -367,6 +380,7 @@ int main(void)
         cmocka_unit_test(test_late_and_woken),
         cmocka_unit_test(test_hub_goes),
         cmocka_unit_test(test_client_goes),
+        cmocka_unit_test(test_client_goes_while_woken),
         cmocka_unit_test(test_daemon_stops),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_bound_of_monitors),
