@@ -4,6 +4,8 @@
 #include "prov/enrollment.h"
 #include "prov/enrollment_json.h"
 
+#define TOO_DEEP "the JSON nests too deep or has too many names"
+
 struct parse {
     struct berth_arena *a;
     struct berth_refusal *why;
@@ -296,19 +298,27 @@ static berth_err check_twin(struct parse *p)
     return e;
 }
 
-static berth_err check_size(struct parse *p)
+/* What is written must be read again: from its record, whose members stand in another order, and
+ * out of a list, a level deeper. */
+static berth_err check_written(struct parse *p)
 {
     struct berth_json_out j;
+    struct berth_json list;
     struct berth_buf b;
 
     berth_arena_lend(p->a, &b); /* and not kept */
     berth_json_begin(&j, &b);
+    berth_json_open(&j, '[');
     berth_json_open(&j, '{');
     berth__enrollment_put_members(&j, p->e, false);
     berth_json_close(&j, '}');
+    berth_json_close(&j, ']');
     if (b.over)
         return BERTH_E_FULL;
-    return b.n <= BERTH_ENROLLMENT_MAX ? BERTH_OK : refuse(p, BERTH_WHY_BODY_TOO_LARGE, NULL);
+    if (b.n - 2 > BERTH_ENROLLMENT_MAX) /* without the list's brackets */
+        return refuse(p, BERTH_WHY_BODY_TOO_LARGE, NULL);
+    return berth_json_check(berth_buf_str(&b), &list, NULL) == BERTH_OK ? BERTH_OK
+                                                                        : invalid(p, TOO_DEEP);
 }
 
 berth_err berth_enrollment_parse(bool is_group, berth_str id, berth_str json, struct berth_arena *a,
@@ -321,10 +331,11 @@ berth_err berth_enrollment_parse(bool is_group, berth_str id, berth_str json, st
     *out = (struct berth_enrollment){ 0 };
     if (json.n > BERTH_ENROLLMENT_BODY_MAX)
         return refuse(&p, BERTH_WHY_BODY_TOO_LARGE, NULL);
-    if (berth_json_check(json, &doc, NULL) != BERTH_OK)
-        return invalid(&p, "the body is not valid JSON");
+    e = berth_json_check(json, &doc, NULL);
+    if (e != BERTH_OK)
+        return invalid(&p, e == BERTH_E_RANGE ? TOO_DEEP : "the body is not valid JSON");
     e = berth__enrollment_read(is_group, id, doc, a, out, why);
     if (e == BERTH_OK)
-        e = check_size(&p);
+        e = check_written(&p);
     return e == BERTH_OK ? check_twin(&p) : e;
 }

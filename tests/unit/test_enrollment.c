@@ -1,6 +1,7 @@
 /* Enrollments and groups: their documents taken apart, written, kept. */
 #include "prov/enrollment.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -500,6 +501,77 @@ static void test_bound_of_what_is_kept(void **state)
     end(&p);
 }
 
+/* A document with HEAD, COUNT names in objects one in another, and TAIL. */
+static void put_names(struct berth_buf *b, const char *head, size_t depth, size_t count)
+{
+    char name[24];
+
+    berth_buf_put(b, berth_str_of(head));
+    for (size_t level = 0; level < depth; level++) {
+        for (size_t i = 0; i < count; i++) {
+            (void)snprintf(name, sizeof name, "\"%zu\":", i);
+            berth_buf_put(b, berth_str_of(name));
+            if (i + 1 < count)
+                berth_buf_put(b, BERTH_STR("0,"));
+        }
+        berth_buf_put_char(b, '{');
+    }
+    for (size_t level = 0; level <= depth; level++)
+        berth_buf_put_char(b, '}');
+}
+
+/* Whether an enrollment with that is taken; if so it is read again, as its record and in a list. */
+static bool is_taken(const char *member, size_t depth, size_t count)
+{
+    static char json[65536], list[65536];
+    struct berth_enrollment again;
+    struct berth_record rec;
+    struct berth_json doc;
+    struct berth_buf b;
+    struct parsed p;
+    bool taken;
+
+    berth_buf_init(&b, json, sizeof json);
+    berth_buf_put(&b, BERTH_STR("{\""));
+    berth_buf_put(&b, berth_str_of(member));
+    put_names(&b, "\":{", depth, count);
+    berth_buf_put(&b, BERTH_STR("," ONE_ID "," SYMMETRIC "}"));
+    assert_false(b.over);
+    parse_n(&p, false, "dev-1", b.p, b.n);
+    taken = p.err == BERTH_OK;
+    if (taken) {
+        assert_int_equal(berth_enrollment_encode(&p.e, &p.arena, &rec), BERTH_OK);
+        assert_int_equal(berth_enrollment_decode(&rec, &p.arena, &again), BERTH_OK);
+        berth_buf_init(&b, list, sizeof list);
+        berth_buf_put_char(&b, '[');
+        berth_enrollment_put(&b, &p.e, true, (berth_str){ 0 });
+        berth_buf_put_char(&b, ']');
+        assert_int_equal(berth_json_check(berth_buf_str(&b), &doc, NULL), BERTH_OK);
+    } else {
+        assert_true(is(p.why.message, "the JSON nests too deep or has too many names"));
+    }
+    end(&p);
+    return taken;
+}
+
+static void test_what_is_taken_can_be_read(void **state)
+{
+    static const char *const members[] = { "initialTwin", "optionalDeviceInformation", "later" };
+
+    (void)state;
+    for (size_t m = 0; m < ARRAY_LEN(members); m++) {
+        bool is_kept = m < 2; /* an unknown member is read and left out */
+
+        for (size_t depth = 25; depth <= BERTH_JSON_DEPTH_MAX; depth++)
+            CHECK(members[m], is_taken(members[m], depth, 1) ==
+                                  (depth < BERTH_JSON_DEPTH_MAX - 1 - (is_kept ? 1 : 0)));
+        for (size_t count = 750; count <= 770; count++)
+            (void)is_taken(members[m], 2, count);
+        CHECK("few enough", is_taken(members[m], 2, 750));
+        CHECK("too many", !is_taken(members[m], 2, 770));
+    }
+}
+
 /* ---- damage ---- */
 
 #define FULL                                                                                       \
@@ -772,6 +844,7 @@ int main(void)
         cmocka_unit_test(test_hub_count_bound),
         cmocka_unit_test(test_body_bound),
         cmocka_unit_test(test_bound_of_what_is_kept),
+        cmocka_unit_test(test_what_is_taken_can_be_read),
         cmocka_unit_test(test_every_prefix),
         cmocka_unit_test(test_small_arenas),
         cmocka_unit_test(test_bad_id_in_small_arenas),
