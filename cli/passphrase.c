@@ -57,6 +57,8 @@ static int read_file(struct passphrase *p, const char *file)
     struct stat st;
     berth_err e = is_stdin ? prompt_read_line(STDIN_FILENO, &p->text) : file_read(file, &p->text);
 
+    if (e == BERTH_E_NOT_FOUND && !is_stdin)
+        return tell_failure(EXIT_CODE_USAGE, "%s: no such file", file);
     if (e != BERTH_OK && e != BERTH_E_FULL)
         return say(is_stdin ? "standard input" : file, e);
     if (!is_stdin && stat(file, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 007) != 0)

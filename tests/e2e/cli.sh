@@ -61,6 +61,9 @@ tells "is missing"
 run "a device's connection string" 2 service show --login "HostName=a;DeviceId=b;SharedAccessKey=c"
 tells "a device's connection string"
 
+run "a passphrase file that is not there" 2 backup -o "$WORK/backup" --passphrase-file "$WORK/nopass"
+tells "^berth: $WORK/nopass: no such file$"
+
 # ---- keys need no daemon ----
 
 printf '%s\n' "$GROUP_KEY" >"$WORK/group.key"
