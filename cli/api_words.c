@@ -107,7 +107,7 @@ static const char *conflict_remedy(int64_t code)
     return "what is there already stays as it is: take another name";
 }
 
-/* The command that lists what PATH is one of. */
+/* Which command lists what PATH is one of. */
 static void put_list(const struct api_refusal *r, char *out, size_t size)
 {
     static const struct {
@@ -126,26 +126,28 @@ static void put_list(const struct api_refusal *r, char *out, size_t size)
 
     if (berth_str_skip(&hub, BERTH_STR("/berth/v1/hubs/")) && strstr(r->path, policies) != NULL) {
         hub = berth_str_cut(&hub, '/');
-        (void)snprintf(out, size, "`berth policy list --hub %.*s`", BERTH_STR_ARG(hub));
+        (void)snprintf(out, size, "`berth policy list --hub %.*s` shows what there is",
+                       BERTH_STR_ARG(hub));
         return;
     }
-    if (strncmp(r->path, "/devices/", 9) == 0) {
-        (void)snprintf(out, size, "`berth device list --hub %s`", r->host);
+    if (strncmp(r->path, "/devices/", 9) == 0 || strncmp(r->path, "/twins/", 7) == 0) {
+        (void)snprintf(out, size, "`berth device list --hub %s` shows the devices there are",
+                       r->host);
         return;
     }
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (strncmp(r->path, rows[i].head, strlen(rows[i].head)) == 0) {
-            (void)snprintf(out, size, "`berth %s list`", rows[i].list);
+            (void)snprintf(out, size, "`berth %s list` shows what there is", rows[i].list);
             return;
         }
-    (void)snprintf(out, size, "`berth hub list`, `berth enrollment list` and the other lists");
+    (void)snprintf(out, size,
+                   "`berth hub list`, `berth enrollment list` and the other lists show what there "
+                   "is");
 }
 
 static void put_remedy(const struct api_refusal *r, int64_t code, const char *policy, char *out,
                        size_t size)
 {
-    char list[LOGIN_HOST_MAX + 64];
-
     switch (r->status) {
     case 401:
     case 403:
@@ -155,8 +157,7 @@ static void put_remedy(const struct api_refusal *r, int64_t code, const char *po
                        policy, r->tracking[0] != '\0' ? r->tracking : "--last");
         return;
     case 404:
-        put_list(r, list, sizeof list);
-        (void)snprintf(out, size, "%s shows what there is", list);
+        put_list(r, out, size);
         return;
     case 409:
         (void)snprintf(out, size, "%s", conflict_remedy(code));

@@ -378,6 +378,8 @@ run "a twin as JSON" 0 device show $DEVICE --twin --json
 json 'd.properties.desired.$version === 1'
 run "no such device" 3 device show none
 tells "device \"none\" in hub localhost"
+run "no such device's twin" 3 device show none --hub localhost --twin
+tells '`berth device list --hub localhost` shows the devices'
 run "keys of a twin" 2 device show $DEVICE --twin --show-keys
 
 # ---- what devices send ----
