@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/id_check.h"
 #include "cli/device.h"
 #include "cli/list.h"
 #include "cli/output.h"
@@ -19,13 +20,9 @@ struct show_input {
 
 void device_check_id(struct argp_state *state, const char *id)
 {
-    struct berth_id_check check;
-
     if (id == NULL)
         argp_error(state, "the device ID is missing");
-    check = berth_device_id_check(berth_str_of(id));
-    if (check.fault != BERTH_ID_FINE)
-        argp_error(state, "\"%s\": an ID that %s", id, berth_id_fault_text(check.fault));
+    id_check_device(state, NULL, id);
 }
 
 const char *device_what(const char *id, const struct login *hub, char out[DEVICE_WHAT_MAX])

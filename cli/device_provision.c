@@ -7,11 +7,11 @@
 #include "berth/derive.h"
 #include "berth/device.h"
 #include "berth/openssl.h"
-#include "berth/registration_id.h"
 #include "berth/version.h"
 #include "cli/command.h"
 #include "cli/enrollment.h"
 #include "cli/group_key.h"
+#include "cli/id_check.h"
 #include "cli/output.h"
 #include "cli/reach.h"
 #include "cli/secret.h"
@@ -50,14 +50,9 @@ static void stop(int number)
 
 static void check(struct argp_state *state, const struct input *in)
 {
-    struct berth_id_check fault;
-
     if (in->id == NULL)
         argp_error(state, "--registration-id is missing");
-    fault = berth_registration_id_check(berth_str_of(in->id));
-    if (fault.fault != BERTH_ID_FINE)
-        argp_error(state, "--registration-id %s: an ID that %s", in->id,
-                   berth_id_fault_text(fault.fault));
+    id_check_registration(state, "--registration-id", in->id);
     if (in->group == NULL)
         return;
     enrollment_check_id(state, in->group);

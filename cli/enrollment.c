@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "berth/registration_id.h"
 #include "cli/command.h"
+#include "cli/id_check.h"
 #include "cli/list.h"
 #include "cli/output.h"
 #include "cli/tell.h"
@@ -29,13 +29,9 @@ const struct enrollment_kind enrollment_group = {
 
 void enrollment_check_id(struct argp_state *state, const char *id)
 {
-    struct berth_id_check check;
-
     if (id == NULL)
         argp_error(state, "the ID is missing");
-    check = berth_registration_id_check(berth_str_of(id));
-    if (check.fault != BERTH_ID_FINE)
-        argp_error(state, "\"%s\": an ID that %s", id, berth_id_fault_text(check.fault));
+    id_check_registration(state, NULL, id);
 }
 
 const char *enrollment_what(const struct enrollment_kind *k, const char *id,

@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "berth/registration_id.h"
 #include "cli/change.h"
 #include "cli/command.h"
 #include "cli/enrollment.h"
 #include "cli/enrollment_body.h"
+#include "cli/id_check.h"
 #include "cli/key_pair_option.h"
 #include "cli/tell.h"
 
@@ -58,15 +58,6 @@ static bool yes_or_no(struct argp_state *state, const char *option, const char *
     static const char *const words[] = { "true", "false", NULL };
 
     return value == NULL || one_of(state, option, value, words) == words[0];
-}
-
-static const char *check_device_id(struct argp_state *state, const char *id)
-{
-    struct berth_id_check check = berth_device_id_check(berth_str_of(id));
-
-    if (check.fault != BERTH_ID_FINE)
-        argp_error(state, "--device-id %s: an ID that %s", id, berth_id_fault_text(check.fault));
-    return id;
 }
 
 static error_t take_policy(int key, char *arg, struct argp_state *state)
@@ -155,7 +146,8 @@ static error_t take_own(int key, char *arg, struct argp_state *state)
         in->set.information = arg;
         return 0;
     case KEY_DEVICE_ID:
-        in->set.device_id = check_device_id(state, arg);
+        in->set.device_id = arg;
+        id_check_device(state, "--device-id", arg);
         return 0;
     case ARGP_KEY_END:
         check(state, in);

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "berth/registration_id.h"
 #include "cli/api.h"
 #include "cli/command.h"
+#include "cli/id_check.h"
 #include "cli/list.h"
 #include "cli/output.h"
 #include "cli/tell.h"
@@ -58,8 +58,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_DEVICE:
         in->device_id = arg;
-        if (berth_device_id_check(berth_str_of(arg)).fault != BERTH_ID_FINE)
-            argp_error(state, "\"%s\" is not a device ID", arg);
+        id_check_device(state, "--device-id", arg);
         return 0;
     case KEY_TIMEOUT:
         in->timeout_s = options_number(state, "--timeout", arg, 1, NUMBERS_MAX);

@@ -4,10 +4,10 @@
 
 #include "berth/derive.h"
 #include "berth/openssl.h"
-#include "berth/registration_id.h"
 #include "cli/command.h"
 #include "cli/enrollment.h"
 #include "cli/group_key.h"
+#include "cli/id_check.h"
 #include "cli/key_bulk.h"
 #include "cli/output.h"
 #include "cli/secret.h"
@@ -46,14 +46,9 @@ static void check_many(struct argp_state *state, const struct input *in)
 
 static void check_id(struct argp_state *state, const char *id)
 {
-    struct berth_id_check fault;
-
     if (id == NULL)
         argp_error(state, "--registration-id is missing, or --csv or --list for many");
-    fault = berth_registration_id_check(berth_str_of(id));
-    if (fault.fault != BERTH_ID_FINE)
-        argp_error(state, "--registration-id %s: an ID that %s", id,
-                   berth_id_fault_text(fault.fault));
+    id_check_registration(state, "--registration-id", id);
 }
 
 static void check(struct argp_state *state, struct input *in)

@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/enrollment.h"
+#include "cli/id_check.h"
 #include "cli/list.h"
 #include "cli/output.h"
 #include "cli/provisioned.h"
@@ -29,7 +30,8 @@ static int ask(struct api *a, const char *const *values, struct list_question *o
     if (group == NULL)
         return EXIT_CODE_OK;
     if (berth_registration_id_check(berth_str_of(group)).fault != BERTH_ID_FINE)
-        return tell_failure(EXIT_CODE_USAGE, "--enrollment-group %s: no group can have this ID",
+        return tell_failure(EXIT_CODE_USAGE,
+                            "--enrollment-group %s: no group can have this ID\n  " ID_CHECK_RULES,
                             group);
     api_path(out->path, "/registrations/", group, "/query" API_DPS);
     out->request = (struct api_request){ .method = "POST",

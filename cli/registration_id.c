@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "cli/bulk.h"
 #include "cli/command.h"
+#include "cli/id_check.h"
 #include "cli/id_set.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -143,7 +144,7 @@ static const char *id_remedy(const struct berth_id_check *c, berth_str serial)
         return "a spreadsheet has made the serial number a number: " AS_TEXT;
     if (c->fault == BERTH_ID_TOO_LONG)
         return "a shorter --template may help";
-    return "an ID has letters, digits and - . _ : and ends in a letter, a digit or -";
+    return ID_CHECK_RULES;
 }
 
 /* D->serial and D->mac_text to D->id, or false and D->problem. */

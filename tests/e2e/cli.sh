@@ -61,6 +61,16 @@ tells "is missing"
 run "a device's connection string" 2 service show --login "HostName=a;DeviceId=b;SharedAccessKey=c"
 tells "a device's connection string"
 
+run "an ID with an umlaut" 2 enrollment show grüppe
+tells 'grüppe": an ID that has a character that is not allowed (character 3)' "an ID has letters (a-z, A-Z), digits and - \. _ : "
+run "a group's" 2 enrollment-group create grüppe
+tells "letters (a-z, A-Z), digits and - \. _ : "
+run "a device's" 2 device show gerät
+tells "a device ID has letters (a-z, A-Z), digits and - : \. + % _ # "
+run "one of an option" 2 device provision --registration-id gerät
+tells "registration-id gerät: .*(character 4)" "letters (a-z, A-Z), digits and - \. _ : "
+run "a filter of a list" 2 registration list --enrollment-group grüppe --login "HostName=a;SharedAccessKeyName=b;SharedAccessKey=$GROUP_KEY"
+tells "letters (a-z, A-Z), digits and - \. _ : "
 run "a passphrase file that is not there" 2 backup -o "$WORK/backup" --passphrase-file "$WORK/nopass"
 tells "^berth: $WORK/nopass: no such file$"
 
