@@ -12,6 +12,7 @@
 #include "cli/enrollment.h"
 #include "cli/group_key.h"
 #include "cli/id_check.h"
+#include "cli/json_option.h"
 #include "cli/output.h"
 #include "cli/reach.h"
 #include "cli/secret.h"
@@ -33,7 +34,8 @@ enum {
 };
 
 struct input {
-    const char *id, *scope, *host, *group, *payload;
+    const char *id, *scope, *host, *group, *payload_text;
+    struct json_option payload;
     uint16_t port;
     enum berth_transport transport;
     struct secret_source source;
@@ -95,7 +97,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
         in->derive = true;
         return 0;
     case KEY_PAYLOAD:
-        in->payload = arg;
+        in->payload_text = arg;
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "\"%s\" is not expected here", arg);
@@ -321,7 +323,7 @@ static void provision(const struct input *in, const struct target *t, const stru
                   .id_scope = berth_str_of(t->scope),
                   .registration_id = berth_str_of(in->id),
                   .key = *key,
-                  .payload = berth_str_of(in->payload) },
+                  .payload = in->payload.v.text },
         .port = t->port,
         .connect_to = in->host == NULL ? t->reach : NULL,
         .ca_file = t->place.ca_file[0] != '\0' ? t->place.ca_file : NULL,
@@ -365,6 +367,19 @@ static int run(const struct input *in, const struct options *o)
     return code;
 }
 
+static int read_payload(struct input *in)
+{
+    int code;
+
+    if (in->payload_text == NULL)
+        return EXIT_CODE_OK;
+    code = json_option_read(&in->payload, "--payload", in->payload_text);
+    if (code == EXIT_CODE_OK && in->payload.v.text.n > BERTH_PROV_PAYLOAD_MAX)
+        return tell_failure(EXIT_CODE_USAGE, "--payload: longer than %d bytes",
+                            BERTH_PROV_PAYLOAD_MAX);
+    return code;
+}
+
 int device_provision_run(int argc, char **argv)
 {
     static const struct argp_option own[] = {
@@ -380,7 +395,7 @@ int device_provision_run(int argc, char **argv)
         { "host", KEY_HOST, "HOST", 0,
           "the service, as its certificate names it; else the profile's", 0 },
         { "port", KEY_PORT, "PORT", 0, "else the profile's, else 8883 or 443", 0 },
-        { "payload", KEY_PAYLOAD, "JSON", 0, "sent with the registration", 0 },
+        { "payload", KEY_PAYLOAD, "JSON", 0, "sent with the registration; @FILE reads it", 0 },
         { 0 }
     };
     const struct argp argp = {
@@ -393,7 +408,12 @@ int device_provision_run(int argc, char **argv)
                                     .variable = "BERTH_KEY",
                                     .ask = true } };
     struct options o;
+    int code;
 
     options_parse(&argp, &in, &o, argc, argv);
-    return run(&in, &o);
+    code = read_payload(&in);
+    if (code == EXIT_CODE_OK)
+        code = run(&in, &o);
+    json_option_free(&in.payload);
+    return code;
 }

@@ -271,6 +271,20 @@ run "an individual enrollment names its device" 0 device provision --registratio
     --key-file - < <(echo "$DEVICE_KEY")
 prints "deviceId: pump-1"
 run "with a payload" 0 device provision --registration-id dev-2 --key-file "$WORK/dev-2.key" --payload '{"a":1}'
+echo ' [1.10] ' >"$WORK/payload.json"
+run "a payload from a file" 0 device provision --registration-id dev-2 --key-file "$WORK/dev-2.key" --payload "@$WORK/payload.json"
+run "a payload from no file" 2 device provision --registration-id dev-2 --key-file "$WORK/dev-2.key" --payload "@$WORK/none.json"
+tells "payload @$WORK/none.json: "
+quiet
+run "a payload that is no JSON" 2 device provision --registration-id dev-2 --key-file "$WORK/dev-2.key" --payload '{"a":}'
+tells "payload: not JSON from character 6 on"
+quiet
+run "no payload at all" 2 device provision --registration-id dev-2 --key-file "$WORK/dev-2.key" --payload ''
+tells "payload: not JSON from character 1 on"
+run "a payload at its bound" 0 device provision --registration-id dev-2 --key-file "$WORK/dev-2.key" --payload "\"$(printf 'a%.0s' $(seq 2046))\""
+run "a payload over its bound" 2 device provision --registration-id dev-2 --key-file "$WORK/dev-2.key" --payload "\"$(printf 'a%.0s' $(seq 2047))\""
+tells "payload: longer than 2048 bytes"
+quiet
 openssl rand -base64 32 >"$WORK/slow.key"
 "$BERTH" enrollment-group create slow --assigning-first --primary-key-file "$WORK/slow.key" >/dev/null 2>&1
 run "the group's key with --derive; assigning first" 0 device provision --registration-id dev-3 \
