@@ -51,6 +51,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *user)
     keep_field(line, BERTH_STR("x-ms-continuation"), x->a->continuation, sizeof x->a->continuation);
     keep_field(line, BERTH_STR("x-berth-missed"), x->a->missed, sizeof x->a->missed);
     keep_field(line, BERTH_STR("x-ms-request-id"), x->refusal.tracking, sizeof x->refusal.tracking);
+    keep_field(line, BERTH_STR("date"), x->refusal.date, sizeof x->refusal.date);
     keep_field(line, BERTH_STR("retry-after"), x->refusal.retry_after,
                sizeof x->refusal.retry_after);
     return line.n;

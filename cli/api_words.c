@@ -3,7 +3,9 @@
 #include <curl/curl.h>
 #include <openssl/x509_vfy.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/reason.h"
 #include "cli/command.h"
@@ -12,6 +14,8 @@
 
 #define MESSAGE_MAX 512
 #define REMEDY_MAX  512
+#define CLOCK_MAX   192
+#define CLOCK_OFF_S 300 /* a clock that differs by more is told of */
 
 static int tell_untrusted(const struct profile *place, const char *host, long verified)
 {
@@ -145,16 +149,60 @@ static void put_list(const struct api_refusal *r, char *out, size_t size)
                    "is");
 }
 
+/* "2 h": in the largest unit of which there are two. */
+static void put_span(int64_t s, char *out, size_t size)
+{
+    static const struct {
+        const char *name;
+        int64_t s;
+    } units[] = { { "days", 86400 }, { "h", 3600 }, { "min", 60 } };
+    size_t i = 0;
+
+    while (i < 2 && s + 60 < 2 * units[i].s)
+        i++;
+    (void)snprintf(out, size, "%lld %s", (long long)((s + units[i].s / 2) / units[i].s),
+                   units[i].name);
+}
+
+static void put_time(time_t t, char *out, size_t size)
+{
+    struct tm tm = { 0 };
+
+    (void)gmtime_r(&t, &tm);
+    if (strftime(out, size, "%Y-%m-%d %H:%M:%SZ", &tm) == 0)
+        out[0] = '\0';
+}
+
+/* A token that was signed by a clock that is behind has ended: a line about it, or "". */
+static void put_clock(const struct api_refusal *r, char *out, size_t size)
+{
+    time_t now = time(NULL), theirs = curl_getdate(r->date, NULL);
+    char span[32], mine_text[32], their_text[32];
+
+    out[0] = '\0';
+    if (r->status != 401 || theirs == -1 || llabs((long long)now - theirs) <= CLOCK_OFF_S)
+        return;
+    put_span(llabs((long long)now - theirs), span, sizeof span);
+    put_time(now, mine_text, sizeof mine_text);
+    put_time(theirs, their_text, sizeof their_text);
+    (void)snprintf(out, size,
+                   "this machine's clock is %s %s the service's (%s against %s): set it\n  ", span,
+                   now < theirs ? "behind" : "ahead of", mine_text, their_text);
+}
+
 static void put_remedy(const struct api_refusal *r, int64_t code, const char *policy, char *out,
                        size_t size)
 {
+    char clock[CLOCK_MAX];
+
     switch (r->status) {
     case 401:
     case 403:
+        put_clock(r, clock, sizeof clock);
         (void)snprintf(out, size,
-                       "policy \"%s\": its key is wrong, or it lacks the right; which, says "
+                       "%spolicy \"%s\": its key is wrong, or it lacks the right; which, says "
                        "`berth explain %s`, asked with a policy that may",
-                       policy, r->tracking[0] != '\0' ? r->tracking : "--last");
+                       clock, policy, r->tracking[0] != '\0' ? r->tracking : "--last");
         return;
     case 404:
         put_list(r, out, size);

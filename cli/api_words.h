@@ -10,6 +10,7 @@ struct api_refusal {
     long status;
     char tracking[80];
     char retry_after[16];
+    char date[40];           /* by the service's clock; "" when it does not say */
     const char *path, *host; /* that were asked */
 };
 

@@ -593,6 +593,36 @@ quiet
 never "$GROUP_KEY"
 run "as a policy that is not there" 5 service show --ca-file "$CA" \
     --login "HostName=localhost:$HTTPS;SharedAccessKeyName=nobody;SharedAccessKey=$GROUP_KEY"
+# A 401 by a service whose clock is as many seconds ahead as the policy's name says.
+node -e 'const https = require("https"), fs = require("fs"), [dir, ready] = process.argv.slice(1);
+         const own = { key: fs.readFileSync(`${dir}/server.key`), cert: fs.readFileSync(`${dir}/server.pem`) };
+         const server = https.createServer(own, (request, answer) => {
+             const ahead = /skn=(-?[0-9]+)/.exec(request.headers.authorization);
+             answer.sendDate = false;
+             answer.writeHead(401, ahead && { Date: new Date(Date.now() + ahead[1] * 1000).toUTCString() });
+             answer.end(JSON.stringify({ errorCode: 401002, message: "Unauthorized" })); });
+         server.listen(0, "127.0.0.1", () => fs.writeFileSync(ready, `${server.address().port}\n`));
+    ' "$WORK/data/tls" "$WORK/clock.port" &
+CLOCK=$!
+for _ in $(seq 600); do [ -s "$WORK/clock.port" ] && break; sleep 0.1; done
+by_clock() { # NAME SECONDS: what is told when the service's clock is ahead by SECONDS
+    run "$1" 5 service show --ca-file "$CA" \
+        --login "HostName=localhost:$(cat "$WORK/clock.port");SharedAccessKeyName=$2;SharedAccessKey=$GROUP_KEY"
+}
+TIME='20[0-9-]* [0-9:]*Z'
+by_clock "a clock that is 2 h behind" 7200
+tells "^  this machine's clock is 2 h behind the service's ($TIME against $TIME): set it$" 'policy "7200": its key is wrong'
+by_clock "a clock that is ahead" -1200
+tells "clock is 20 min ahead of the service's"
+by_clock "one of another year" -40000000
+tells "clock is 463 days ahead of the service's"
+by_clock "a clock that is nearly right" 290
+never "clock"
+by_clock "a service without a clock" none
+tells 'policy "none": its key is wrong'
+never "clock"
+kill $CLOCK
+wait $CLOCK 2>/dev/null
 run "under a name that is not in the certificate" 6 service show --ca-file "$CA" \
     --login "HostName=127.0.0.2:$HTTPS;SharedAccessKeyName=x;SharedAccessKey=$GROUP_KEY"
 tells "does not name \"127.0.0.2\""
