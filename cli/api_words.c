@@ -50,6 +50,25 @@ static int tell_unknown_name(const struct profile *place)
         place->login.host);
 }
 
+static int tell_no_listener(const struct profile *place, const char *reach)
+{
+    char directory[FILE_PATH_MAX];
+
+    if (profile_data_dir(place, directory))
+        return tell_failure(
+            EXIT_CODE_UNREACHABLE,
+            "nothing answers at %s:%u: the daemon of %s does not run\n  start it: `berth "
+            "serve --data-dir %s`, or `systemctl start berth` where systemd runs it\n  if it does "
+            "run, %s must lead to the address it listens on, by DNS or /etc/hosts",
+            reach, place->https_port, directory, directory, place->login.host);
+    if (strcmp(reach, place->login.host) != 0)
+        return tell_unknown_name(place);
+    return tell_failure(EXIT_CODE_UNREACHABLE,
+                        "nothing answers at %s:%u\n  is `berth serve` running there, and the "
+                        "port open?",
+                        reach, place->https_port);
+}
+
 int api_tell_unreachable(const struct profile *place, const char *reach, const char *host,
                          int result, long verified)
 {
@@ -59,12 +78,7 @@ int api_tell_unreachable(const struct profile *place, const char *reach, const c
     case CURLE_COULDNT_RESOLVE_HOST:
         return tell_unknown_name(place);
     case CURLE_COULDNT_CONNECT:
-        if (strcmp(reach, place->login.host) != 0)
-            return tell_unknown_name(place);
-        return tell_failure(EXIT_CODE_UNREACHABLE,
-                            "nothing answers at %s:%u\n  is `berth serve` running there, and the "
-                            "port open?",
-                            reach, port);
+        return tell_no_listener(place, reach);
     case CURLE_PEER_FAILED_VERIFICATION:
         return tell_untrusted(place, host, verified);
     case CURLE_SSL_CACERT_BADFILE:

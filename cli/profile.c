@@ -1,9 +1,11 @@
 #include "cli/profile.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/profiles.h"
@@ -104,6 +106,17 @@ static void use_login(struct profile *p)
 bool profile_is_local(const struct profile *p)
 {
     return p->path[0] != '\0' && !p->remote;
+}
+
+bool profile_data_dir(const struct profile *p, char out[FILE_PATH_MAX])
+{
+    char path[FILE_PATH_MAX], tls[FILE_PATH_MAX];
+
+    if (!profile_is_local(p))
+        return false;
+    memcpy(path, p->path, sizeof path);
+    (void)snprintf(out, FILE_PATH_MAX, "%s", dirname(path));
+    return file_path(tls, out, FIRST_START_TLS_DIR) == BERTH_OK && access(tls, F_OK) == 0;
 }
 
 berth_err profile_parse(berth_str text, struct profile *out, char *problem, size_t problem_size)

@@ -23,6 +23,8 @@ struct profile {
 
 /* Whether the daemon that wrote it runs on this machine. */
 bool profile_is_local(const struct profile *p);
+/* The data directory of that daemon, in which P stands; false when it was copied from there. */
+bool profile_data_dir(const struct profile *p, char out[FILE_PATH_MAX]);
 
 /* The text of a profile.ini. Keys it does not know are skipped: the daemon may be newer. On error
  * PROBLEM gets "line 3: .." or what is missing, never a key, and *OUT is wiped. */

@@ -766,7 +766,16 @@ stop_daemon
 NAME="the daemon ended well"
 if [ "$SERVE_CODE" -eq 0 ]; then ok; else cp "$WORK/serve.err" "$WORK/err"; not_ok "exit code $SERVE_CODE"; fi
 run "the daemon is down" 6 service show
-tells "nothing answers at localhost:$HTTPS" "berth serve"
+tells "nothing answers at localhost:$HTTPS: the daemon of $WORK/data does not run" "berth serve --data-dir $WORK/data"
+sed -i "s/localhost/dps.plant.invalid/" "$BERTH_PROFILE"
+run "and has a name without DNS" 6 device list --data-dir "$WORK/data"
+tells "the daemon of $WORK/data does not run" "berth serve --data-dir $WORK/data" "if it does run, dps.plant.invalid"
+never "is not known"
+(cd "$WORK/data" && "$BERTH" service show --profile ./profile.ini >"$WORK/out" 2>"$WORK/err")
+NAME="the profile where it stands"
+tells "the daemon of \. does not run"
+run "a profile without its daemon's data" 6 device list --profile "$WORK/nodns.ini"
+tells "dps.plant.invalid is not known to this machine"
 run "the daemon is down, for a device" 6 device provision --registration-id a --key-file "$WORK/group.key"
 "$BERTH" --version >/dev/full 2>"$WORK/err"
 CODE=$?
