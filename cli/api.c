@@ -218,7 +218,8 @@ static int judge(struct api *a, const struct api_request *r, const struct login 
     }
     (void)curl_easy_getinfo(a->curl, CURLINFO_RESPONSE_CODE, &x->refusal.status);
     note_address(a);
-    if (r->pardoned != 0 && x->refusal.status == r->pardoned)
+    if (x->refusal.status / 100 != 2 &&
+        (r->pardoned == API_REFUSED || r->pardoned == x->refusal.status))
         return EXIT_CODE_OK;
     if (x->refusal.status / 100 != 2)
         return api_tell_refusal(&x->refusal, text_str(&a->body), who->policy, r->what);

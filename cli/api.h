@@ -17,6 +17,7 @@
 #define API_DPS        "?api-version=2021-10-01"
 #define API_HUB        "?api-version=2021-04-12"
 #define API_SERVICE    "/berth/v1/service"
+#define API_REFUSED    (-1L) /* as pardoned: any status but 2xx */
 
 struct api {
     struct profile place;

@@ -3,12 +3,12 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/id_check.h"
 #include "cli/device.h"
+#include "cli/id_check.h"
 #include "cli/list.h"
 #include "cli/output.h"
 #include "cli/provisioned.h"
-#include "cli/verb.h"
+#include "cli/tell.h"
 
 enum { KEY_TWIN = 0x100 };
 enum { FILTER_HUB };
@@ -35,6 +35,36 @@ struct berth_json device_keys_of(struct berth_json device)
 {
     return berth_json_get(berth_json_get(device, BERTH_STR("authentication")),
                           BERTH_STR("symmetricKey"));
+}
+
+/* Where its registration has put the device ID; "" when that is not known, or not to be told. */
+static void ask_assigned_hub(struct api *a, const char *id, char hub[LOGIN_HOST_MAX + 1])
+{
+    char path[API_PATH_MAX], device_id[BERTH_ID_MAX + 1];
+    int code;
+
+    hub[0] = '\0';
+    api_path(path, "/registrations/", id, API_DPS);
+    code = api_call(
+        a, &(struct api_request){ .method = "GET", .path = path, .pardoned = API_REFUSED });
+    if (code == EXIT_CODE_OK && api_string(a->json, "deviceId", device_id, sizeof device_id) &&
+        strcmp(device_id, id) == 0)
+        (void)api_string(a->json, "assignedHub", hub, LOGIN_HOST_MAX + 1);
+}
+
+int device_say_where(struct api *a, const struct verb_input *in, const struct login *hub, int code)
+{
+    char other[LOGIN_HOST_MAX + 1];
+    struct provisioned p;
+
+    if (code != EXIT_CODE_NOT_FOUND || in->hub != NULL)
+        return code;
+    ask_assigned_hub(a, in->id, other);
+    /* The registration may be older than the device's end. */
+    if (other[0] != '\0' && strcmp(other, hub->host) != 0 &&
+        provisioned_ask(a, other, in->id, &p) == EXIT_CODE_OK && p.registration[0] != '\0')
+        tell_note("  it is in hub %s: give --hub %s", other, other);
+    return code;
 }
 
 /* ---- list ---- */
@@ -185,7 +215,7 @@ static int show_one(struct api *a, const struct options *o, void *input)
         a, in->verb.hub, in->twin ? BERTH_RIGHT_SERVICE_CONNECT : BERTH_RIGHT_REGISTRY_READ, &hub);
 
     if (code == EXIT_CODE_OK)
-        code = show_in(a, in, &hub, o->json);
+        code = device_say_where(a, &in->verb, &hub, show_in(a, in, &hub, o->json));
     explicit_bzero(&hub, sizeof hub);
     return code;
 }

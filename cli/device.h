@@ -3,7 +3,7 @@
 #define CLI_DEVICE_H
 
 #include "berth/registration_id.h"
-#include "cli/api.h"
+#include "cli/verb.h"
 
 #define DEVICE_WHAT_MAX (BERTH_ID_MAX + LOGIN_HOST_MAX + 32)
 
@@ -11,6 +11,9 @@
 void device_check_id(struct argp_state *state, const char *id);
 /* "device \"a\" in hub b" */
 const char *device_what(const char *id, const struct login *hub, char out[DEVICE_WHAT_MAX]);
+/* When CODE is that a device was not found, and no hub was named, says in which hub it is as far as
+ * its registration tells. Returns CODE. */
+int device_say_where(struct api *a, const struct verb_input *in, const struct login *hub, int code);
 /* The keys in an identity: what is hidden unless asked for. */
 struct berth_json device_keys_of(struct berth_json device);
 

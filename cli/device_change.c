@@ -6,7 +6,6 @@
 #include "cli/command.h"
 #include "cli/device.h"
 #include "cli/output.h"
-#include "cli/verb.h"
 
 static int put_status(struct berth_json_out *j, struct berth_json doc, const void *user)
 {
@@ -51,7 +50,7 @@ static int set_status(struct api *a, const struct options *o, void *input)
     int code = api_hub_login(a, in->verb.hub, BERTH_RIGHT_REGISTRY_WRITE, &hub);
 
     if (code == EXIT_CODE_OK)
-        code = put_in(a, in, &hub, o->json);
+        code = device_say_where(a, &in->verb, &hub, put_in(a, in, &hub, o->json));
     explicit_bzero(&hub, sizeof hub);
     return code;
 }
@@ -89,12 +88,14 @@ static int delete_one(struct api *a, const struct options *o, void *input)
 
     api_path(path, "/devices/", in->id, API_HUB);
     if (code == EXIT_CODE_OK)
-        code = verb_delete(a, o,
-                           &(struct api_request){ .path = path,
-                                                  .hub = &hub,
-                                                  .what = device_what(in->id, &hub, what),
-                                                  .etag = in->etag },
-                           in->yes);
+        code = device_say_where(
+            a, in, &hub,
+            verb_delete(a, o,
+                        &(struct api_request){ .path = path,
+                                               .hub = &hub,
+                                               .what = device_what(in->id, &hub, what),
+                                               .etag = in->etag },
+                        in->yes));
     explicit_bzero(&hub, sizeof hub);
     return code;
 }

@@ -553,7 +553,31 @@ run "a device of it" 0 device provision --registration-id line2-pump --key-file 
 prints "service: line2.plant.example"
 run "it stands in that hub" 0 device show line2-pump --hub line2.plant.example --json
 json 'd.deviceId === "line2-pump"'
+ELSEWHERE="^  it is in hub line2.plant.example: give --hub line2.plant.example$"
 run "and not in the other" 3 device show line2-pump
+tells "device \"line2-pump\" in hub localhost: " "$ELSEWHERE"
+run "nor is its twin" 3 device show line2-pump --twin
+tells "$ELSEWHERE"
+for verb in enable disable "delete --yes"; do
+    run "device $verb: of another hub" 3 device $verb line2-pump
+    tells "$ELSEWHERE"
+done
+run "a hub that was named is meant" 3 device show line2-pump --hub localhost
+never "it is in hub"
+run "a device that nobody has" 3 device show line3-pump
+never "it is in hub"
+"$BERTH" policy create config --rights ServiceConfig >"$WORK/out" 2>"$WORK/err"
+BERTH_LOGIN=$("$BERTH" connection-string show --policy-name config)
+(unset BERTH_PROFILE && BERTH_LOGIN=$BERTH_LOGIN "$BERTH" device show line2-pump --ca-file "$WORK/data/tls/ca.pem" \
+    >"$WORK/out" 2>"$WORK/err")
+unset BERTH_LOGIN
+NAME="who may not read registrations is told as before"
+tells 'device "line2-pump" in hub localhost: ' "HTTP 404"
+never "it is in hub" "401"
+run "the device goes" 0 device delete line2-pump --hub line2.plant.example --yes
+run "its registration alone says nothing" 3 device show line2-pump
+never "it is in hub"
+run "it comes back" 0 device provision --registration-id line2-pump --key-file "$WORK/group.key"
 
 # ---- connection strings, and other ways in ----
 
