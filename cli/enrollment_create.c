@@ -216,6 +216,7 @@ static bool names(struct berth_json hubs, berth_str name)
 /* Likewise. One who may not list the hubs is not told. */
 static int warn_of_hubs(struct api *a, const struct input *in)
 {
+    const char *device = in->kind->is_group ? "each device of the group" : "the device";
     berth_str rest = berth_str_of(in->set.hubs != NULL ? in->set.hubs : "");
     int code;
 
@@ -227,9 +228,10 @@ static int warn_of_hubs(struct api *a, const struct input *in)
         berth_str name = berth_str_cut(&rest, ' ');
 
         if (name.n > 0 && !names(a->json, name))
-            tell_warning("there is no hub %.*s: no device is assigned to it until `berth hub "
-                         "create %.*s` makes it",
-                         BERTH_STR_ARG(name), BERTH_STR_ARG(name));
+            tell_warning("there is no hub %.*s: %s is refused when it registers, whatever other "
+                         "hubs are named, until `berth hub create %.*s` makes it or it is taken "
+                         "out of --iot-hubs",
+                         BERTH_STR_ARG(name), device, BERTH_STR_ARG(name));
     }
     return code;
 }

@@ -46,7 +46,7 @@
       "link a hub with `berth hub create`, or let one take part in allocation")                    \
     X(HUB_NOT_LINKED, 200, 400208, "failed", "", "The IoT hub of the enrollment is not linked.",   \
       "the enrollment names a hub that is not linked",                                             \
-      "create the hub, or change the enrollment's iotHubs")                                        \
+      "create the hub that the detail names, or take it out of the enrollment's iotHubs")          \
     X(STATIC_WITHOUT_HUB, 200, 400208, "failed", "",                                               \
       "Static allocation needs exactly one IoT hub.",                                              \
       "static allocation needs exactly one hub in the enrollment", "set iotHubs to that one hub")  \

@@ -123,3 +123,14 @@ berth_err berth_allocate(const struct berth_crypto *c, const struct berth_enroll
     }
     return hashed(c, e, catalog, registration_key, hub, why);
 }
+
+berth_str berth_allocate_unlinked(const struct berth_enrollment *e,
+                                  const struct berth_catalog *catalog)
+{
+    for (size_t i = 0; i < e->hub_count; i++)
+        if (berth_catalog_hub(catalog, e->hubs[i]) == NULL)
+            return e->hubs[i];
+    if (e->legacy_hub.n > 0 && berth_catalog_hub(catalog, e->legacy_hub) == NULL)
+        return e->legacy_hub;
+    return BERTH_STR("");
+}

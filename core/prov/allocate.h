@@ -14,4 +14,8 @@ BERTH_MUST_USE berth_err berth_allocate(const struct berth_crypto *c,
                                         berth_str registration_key, const struct berth_hub **hub,
                                         enum berth_reason *why);
 
+/* The first hub that E names and CATALOG has not; empty when it has all of them. */
+berth_str berth_allocate_unlinked(const struct berth_enrollment *e,
+                                  const struct berth_catalog *catalog);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "front/dev.h"
 #include "front/registration_log.h"
+#include "prov/allocate.h"
 
 #define FREE_MAX 64 /* operations kept for reuse: their memory is warm */
 
@@ -98,6 +99,16 @@ void registrar_forget(struct registration *g)
     g->answer = NULL;
 }
 
+/* What the enrollment names and the service has not; empty unless it was refused for that. */
+static berth_str unlinked_hub(const struct registration *g, enum berth_reason why)
+{
+    const struct berth_enrollment *e = g->op.attested.enrollment;
+
+    if (why != BERTH_WHY_HUB_NOT_LINKED || e == NULL)
+        return BERTH_STR("");
+    return berth_allocate_unlinked(e, catalog_view(g->r->f->catalog));
+}
+
 static void tell(struct registration *g, const struct berth_answer *a)
 {
     struct front *f = g->r->f;
@@ -110,6 +121,7 @@ static void tell(struct registration *g, const struct berth_answer *a)
         .transport = g->transport,
         .ms = loop_mono_ms(f->loop) - g->started_ms,
         .answer = a,
+        .unlinked_hub = unlinked_hub(g, a->reason),
     };
     struct refusal_handle refusal = registration_log(f, &line);
 

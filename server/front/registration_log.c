@@ -1,6 +1,7 @@
 #include "front/registration_log.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "front/common.h"
 #include "ops/log.h"
@@ -25,7 +26,11 @@ static void count(struct metrics *m, const struct berth_answer *a)
 static struct refusal_handle keep(struct front *f, const struct registration_line *l)
 {
     const struct berth_answer *a = l->answer;
+    char detail[REFUSAL_TEXT_SIZE] = "";
 
+    if (l->unlinked_hub.n > 0)
+        (void)snprintf(detail, sizeof detail, "there is no hub %.*s",
+                       BERTH_STR_ARG(l->unlinked_hub));
     return refusals_add(
         f->refusals,
         &(struct refusal_note){ .kind = REFUSAL_DEVICE,
@@ -33,6 +38,7 @@ static struct refusal_handle keep(struct front *f, const struct registration_lin
                                 .tracking = l->tracking,
                                 .peer = l->peer->text,
                                 .registration_id = l->registration_id,
+                                .detail = berth_str_of(detail),
                                 .enrollment = a->enrollment_id,
                                 .transport = l->transport,
                                 .pending = f->forensics != NULL && forensics_can_help(a->reason) },
@@ -81,6 +87,8 @@ struct refusal_handle registration_log(struct front *f, const struct registratio
         fields[n++] = LOG_TEXT("cause", berth_str_of(row->text));
         fields[n++] = LOG_TEXT("remedy", berth_str_of(row->remedy));
     }
+    if (l->unlinked_hub.n > 0)
+        fields[n++] = LOG_TEXT("unlinked_hub", l->unlinked_hub);
     fields[n++] = LOG_NUM("ms", l->ms);
     assert(n <= sizeof fields / sizeof fields[0]);
     log_write(refused ? LOG_WARNING : LOG_INFO, "registration", fields, n);

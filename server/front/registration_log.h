@@ -15,6 +15,7 @@ struct registration_line {
     const char *transport;
     int64_t ms; /* that it took */
     const struct berth_answer *answer;
+    berth_str unlinked_hub; /* with HUB_NOT_LINKED: its name, or empty */
 };
 
 /* The handle of what is kept of a refusal. */

@@ -193,7 +193,7 @@ json 'd.length === 0'
 run "a policy that is not served" 2 enrollment-group list --allocation-policy foo
 tells "not one of hashed, static$"
 run "a hub that is not there yet" 0 enrollment create early --iot-hubs "localhost later.example" --json
-tells "there is no hub later.example"
+tells "there is no hub later.example: the device is refused" "whatever other hubs are named" "taken out of --iot-hubs"
 json 'd.iotHubs.length === 2'
 NAME="those that are there are not told"
 if grep -q "no hub localhost" "$WORK/err"; then not_ok "it is"; else ok; fi

@@ -230,6 +230,18 @@ connection "mosquitto_pub with a user name of its own" MQTT_LOGIN_MALFORMED mqtt
 connection "mosquitto_pub with MQTT 5" MQTT_VERSION mqtts \
     "${publish[@]}" -h localhost -p 8883 --cafile "$ca" -V mqttv5 -u me -P secret
 
+# ---- a hub that is not there refuses all ----
+
+"$berth" enrollment-group create twohubs --iot-hubs "localhost line2.plant.example" \
+    >"$dir/made" 2>"$dir/explained"
+check "a hub that is not there: the warning" grep -q 'no hub line2.plant.example: each device of the group is refused' "$dir/explained"
+"$berth" device provision --enrollment-group twohubs --registration-id pump-9 >/dev/null 2>&1
+check "it is refused" [ $? -ne 0 ]
+explain pump-9
+check "explained" [ "$(json 'e.reason + " " + e.detail' <"$dir/explained")" = "HUB_NOT_LINKED there is no hub line2.plant.example" ]
+check "in words" bash -c '"$1" explain pump-9 | grep -q "^detail *there is no hub line2.plant.example"' - "$berth"
+check "in the log" grep -q '"unlinked_hub":"line2.plant.example"' "$dir/err"
+
 # ---- the service's clients, and what explain says of nothing ----
 
 curl -s -i --cacert "$ca" https://localhost/enrollments/x?api-version=2021-10-01 | tr -d '\r' >"$dir/answer"

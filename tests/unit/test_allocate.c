@@ -297,6 +297,34 @@ static void test_policies(void **state)
     }
 }
 
+static void test_unlinked_hub_has_a_name(void **state)
+{
+    static const struct {
+        const char *name;
+        berth_str hubs[2], legacy;
+        size_t hub_count;
+        const char *want;
+    } cases[] = {
+        { "all are there", { HOST("a"), HOST("B") }, { 0 }, 2, "" },
+        { "one of two", { HOST("a"), HOST("z") }, { 0 }, 2, "z.example" },
+        { "the first of two", { HOST("y"), HOST("z") }, { 0 }, 2, "y.example" },
+        { "none is named", { { 0 } }, { 0 }, 0, "" },
+        { "an old host name", { { 0 } }, HOST("z"), 0, "z.example" },
+        { "an old host name that is there", { { 0 } }, HOST("a"), 0, "" },
+    };
+    static const struct berth_hub hubs[] = { HUB("a", 1), HUB("b", 1) };
+    struct berth_catalog c = catalog_of(hubs, 2);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct berth_enrollment e = { .hub_count = cases[i].hub_count,
+                                      .legacy_hub = cases[i].legacy };
+        memcpy(e.hubs, cases[i].hubs, sizeof cases[i].hubs);
+        CHECK(cases[i].name,
+              berth_str_eq(berth_allocate_unlinked(&e, &c), berth_str_of(cases[i].want)));
+    }
+}
+
 static void test_no_hub_at_all(void **state)
 {
     struct berth_enrollment e = { .allocation = BERTH_ALLOCATE_HASHED };
@@ -367,6 +395,7 @@ int main(void)
         cmocka_unit_test(test_few_devices_move),
         cmocka_unit_test(test_candidates),
         cmocka_unit_test(test_policies),
+        cmocka_unit_test(test_unlinked_hub_has_a_name),
         cmocka_unit_test(test_no_hub_at_all),
         cmocka_unit_test(test_failing_crypto),
         cmocka_unit_test(test_hub_kept_or_left),
