@@ -1,5 +1,6 @@
 #include "cli/columns.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/ascii.h"
@@ -51,14 +52,20 @@ static bool is_number(const char *given)
     return given[strspn(given, "0123456789")] == '\0';
 }
 
-static int find_by_number(struct column *c, const char *file)
+static int find_by_number(struct column *c, const struct berth_csv_row *first, const char *file)
 {
+    char shown[SHOWN_MAX];
     uint64_t number = 0;
 
     if (berth_str_to_u64(berth_str_of(c->given), &number) != BERTH_OK || number < 1 ||
         number > BERTH_CSV_FIELDS_MAX)
         return tell_failure(EXIT_CODE_USAGE, "%s %.64s: %s has columns 1 to 1024 at most",
                             c->option, c->given, file);
+    if (number > first->count)
+        return tell_failure(
+            EXIT_CODE_USAGE,
+            "%s %.64s: there is no column %" PRIu64 ", %s has %zu\n  its first row is: %.*s",
+            c->option, c->given, number, file, first->count, BERTH_STR_ARG(names_of(first, shown)));
     c->at = (size_t)number - 1;
     return EXIT_CODE_OK;
 }
@@ -96,8 +103,8 @@ static int find_one(struct column *c, const struct berth_csv_row *first, const c
     int code;
 
     if (c->given != NULL && is_number(c->given)) {
-        code = find_by_number(c, file);
-        if (code == EXIT_CODE_OK && c->at < first->count && is_known(c, first->fields[c->at]))
+        code = find_by_number(c, first, file);
+        if (code == EXIT_CODE_OK && is_known(c, first->fields[c->at]))
             *is_header = true;
         return code;
     }

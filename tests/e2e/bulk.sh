@@ -189,6 +189,14 @@ run "no such column" 2 registration-id build --csv "$WORK/plain.csv" --mac-colum
 tells 'has no column "hw"' "serial, mac"
 run "no column 0" 2 registration-id build --csv "$WORK/plain.csv" --mac-column 0
 tells "columns 1 to 1024"
+for option in serial mac; do
+    run "no column 9 for the $option" 2 registration-id build --csv "$WORK/plain.csv" --$option-column 9
+    tells "--$option-column 9: there is no column 9" "plain.csv has 2" "its first row is: serial, mac"
+    holds "told once" [ "$(wc -l <"$WORK/err")" = 2 ]
+done
+run "a short line among wide ones" 1 registration-id build --csv - --serial-column 1 --mac-column 2 \
+    < <(printf 'sn-1,a1:b2:c3:d4:e5:f6\nsn-2\n')
+tells "line 2: the MAC address is empty" "lines refused: 1, good ones: 1"
 run "a name and --no-header" 2 registration-id build --csv "$WORK/plain.csv" --mac-column hw --no-header
 tells "by its number"
 run "a separator of two characters" 2 registration-id build --csv x --separator ab
@@ -248,6 +256,8 @@ run "a CSV without names" 0 key derive --csv "$WORK/ids.txt"
 outputs registrationId,deviceKey "$DEVICE,$DEVICE_KEY" "$NINE"
 run "a CSV" 0 key derive --csv - < <(printf 'note;Registration ID\n"a;b";%s\nc; sn-9 \n' $DEVICE)
 outputs registrationId,deviceKey "$DEVICE,$DEVICE_KEY" "$NINE"
+run "no such column of it" 2 key derive --csv - --id-column 3 < <(printf 'a,%s\nb,sn-9\n' $DEVICE)
+tells "there is no column 3" "has 2"
 run "its column" 0 key derive --csv - --id-column 2 < <(printf 'a,%s\nb,sn-9\n' $DEVICE)
 outputs registrationId,deviceKey "$DEVICE,$DEVICE_KEY" "$NINE"
 NAME="from labels to keys"
