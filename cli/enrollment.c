@@ -164,11 +164,28 @@ static void put_lists(struct table *t, struct berth_json doc)
     table_pair(t, "initial properties", berth_json_get(properties, BERTH_STR("desired")));
 }
 
+/* Without one of its own the device is called as it registers. */
+static void put_device_id(struct table *t, struct berth_json doc)
+{
+    char id[BERTH_ID_MAX + 1], text[BERTH_ID_MAX + 32];
+
+    if (api_string(doc, "deviceId", id, sizeof id) ||
+        !api_string(doc, "registrationId", id, sizeof id)) {
+        table_pair(t, "device ID", berth_json_get(doc, BERTH_STR("deviceId")));
+        return;
+    }
+    (void)snprintf(text, sizeof text, "%s (the registration ID)", id);
+    table_pair_text(t, "device ID", berth_str_of(text));
+}
+
 static void put_state(struct table *t, struct berth_json doc)
 {
     struct berth_json state = berth_json_get(doc, BERTH_STR("registrationState"));
+    struct berth_json information = berth_json_get(doc, BERTH_STR("optionalDeviceInformation"));
 
-    table_pair(t, "device ID", berth_json_get(doc, BERTH_STR("deviceId")));
+    put_device_id(t, doc);
+    if (information.type == BERTH_JSON_OBJECT)
+        table_pair(t, "device information", information);
     if (state.type != BERTH_JSON_OBJECT)
         return;
     table_pair(t, "registration", berth_json_get(state, BERTH_STR("status")));

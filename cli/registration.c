@@ -1,4 +1,6 @@
 /* berth registration: what devices have registered, and as what. */
+#include "cli/registration.h"
+
 #include <stdio.h>
 
 #include "cli/command.h"
@@ -97,8 +99,10 @@ static int list(int argc, char **argv)
     return list_verb(&form, argc, argv);
 }
 
-static void print(struct berth_json doc)
+void registration_print(struct berth_json doc)
 {
+    struct berth_json group = berth_json_get(berth_json_get(doc, BERTH_STR("symmetricKey")),
+                                             BERTH_STR("enrollmentGroupId"));
     struct table t;
 
     table_init(&t, stdout, NULL, 2);
@@ -107,6 +111,8 @@ static void print(struct berth_json doc)
     table_pair(&t, "substatus", berth_json_get(doc, BERTH_STR("substatus")));
     table_pair(&t, "hub", berth_json_get(doc, BERTH_STR("assignedHub")));
     table_pair(&t, "device ID", berth_json_get(doc, BERTH_STR("deviceId")));
+    if (group.type == BERTH_JSON_STRING)
+        table_pair(&t, "enrollment group", group);
     if (berth_json_get(doc, BERTH_STR("errorCode")).type == BERTH_JSON_NUMBER) {
         table_pair(&t, "error", berth_json_get(doc, BERTH_STR("errorCode")));
         table_pair(&t, "error message", berth_json_get(doc, BERTH_STR("errorMessage")));
@@ -150,7 +156,7 @@ static int show_one(struct api *a, const struct options *o, void *input)
     if (o->json)
         output_json(stdout, a->json, (struct berth_json){ 0 });
     else
-        print(a->json);
+        registration_print(a->json);
     if (!api_string(a->json, "assignedHub", hub, sizeof hub) ||
         !api_string(a->json, "deviceId", device_id, sizeof device_id))
         return EXIT_CODE_OK;

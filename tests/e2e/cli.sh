@@ -230,7 +230,11 @@ tells "too long\|longer"
 run "list enrollments" 0 enrollment list
 prints "^single *enabled"
 run "show an enrollment" 0 enrollment show single
-prints "device ID *pump-1"
+prints "^device ID *pump-1\$" '^device information *{"bay":4}'
+run "an enrollment without a device ID" 0 enrollment create plain
+prints "^device ID *plain (the registration ID)\$"
+never "device information"
+run "without it again" 0 enrollment delete plain --yes
 run "show its keys" 0 enrollment show single --show-keys
 prints "primary key *$DEVICE_KEY" "secondary key"
 for i in $(seq 104); do echo "bulk-$i"; done | xargs -P 2 -I{} "$BERTH" enrollment create {} --json >/dev/null 2>&1
@@ -295,6 +299,12 @@ tells "not assigned: Unauthorized (401002)" "tracking ID" "berth explain"
 never "$GROUP_KEY"
 run "a wrong key, as JSON" 5 device provision --registration-id dev-4 --key-file "$WORK/group.key" --json
 json 'd.errorCode === 401002' 'd.trackingId.length > 8' 'd.status !== "assigned"'
+
+run "a registration names its group" 0 registration show $DEVICE
+prints "^enrollment group *mylegacydevices"
+run "that of an individual enrollment has none" 0 registration show single
+prints "^device ID *pump-1"
+never "enrollment group"
 
 # ---- why ----
 
