@@ -5,11 +5,13 @@
 
 #include "base/ascii.h"
 #include "base/reason.h"
+#include "berth/registration_id.h"
 #include "cli/api.h"
 #include "cli/command.h"
 #include "cli/list.h"
 #include "cli/nearest.h"
 #include "cli/output.h"
+#include "cli/registration.h"
 #include "cli/table.h"
 #include "cli/tell.h"
 #include "wire/percent.h"
@@ -346,15 +348,54 @@ static int ask(struct api *a, const struct input *in)
     }
 }
 
-static int tell_nothing(const struct input *in)
+/* A->json is absent when there is none. */
+static int ask_registration(struct api *a, const char *id)
 {
-    if (in->about == NULL)
-        return tell_failure(EXIT_CODE_NOT_FOUND, "nothing%s has been refused lately",
-                            is_filtered(in) ? " that fits" : "");
+    char path[API_PATH_MAX];
+
+    a->json = (struct berth_json){ 0 };
+    if (berth_registration_id_check(berth_str_of(id)).fault != BERTH_ID_FINE)
+        return EXIT_CODE_OK;
+    api_path(path, "/registrations/", id, API_DPS);
+    return api_call(a, &(struct api_request){ .method = "GET", .path = path, .pardoned = 404 });
+}
+
+static void print_unrefused(const char *id, struct berth_json registration, bool json)
+{
+    if (json) {
+        (void)printf("[]\n");
+        return;
+    }
+    (void)printf("\"%s\" was not refused since the daemon's start, in the last week at most; its "
+                 "registration:\n\n",
+                 id);
+    registration_print(registration);
+}
+
+/* None of the refusals is about it: it may be well. */
+static int tell_unrefused(struct api *a, const struct input *in, bool json)
+{
+    int code = ask_registration(a, in->about);
+
+    if (code == EXIT_CODE_OK && a->json.type == BERTH_JSON_OBJECT) {
+        print_unrefused(in->about, a->json, json);
+        return EXIT_CODE_OK;
+    }
+    if (code != EXIT_CODE_OK)
+        return code;
     return tell_failure(EXIT_CODE_NOT_FOUND,
-                        "nothing is known of \"%s\"\n  the daemon remembers what it refused since "
-                        "its start, for a week at most; its log goes back further",
+                        "nothing is known of \"%s\": no refusal, no registration\n  the daemon "
+                        "remembers what it refused since its start, for a week at most; its log "
+                        "goes back further",
                         in->about);
+}
+
+static int tell_nothing(struct api *a, const struct input *in, bool json)
+{
+    if (in->about != NULL && !is_filtered(in))
+        return tell_unrefused(a, in, json);
+    return tell_failure(EXIT_CODE_NOT_FOUND, "nothing%s has been refused lately",
+                        is_filtered(in) ? " that fits" : "");
 }
 
 int explain_run(int argc, char **argv)
@@ -368,14 +409,17 @@ int explain_run(int argc, char **argv)
         { "since", KEY_SINCE, "TIME", 0, "those since then alone: a time, or 7d, 12h, 30m", 0 },
         { 0 }
     };
-    const struct argp argp = { own,
-                               take,
-                               "[TRACKING-ID | REGISTRATION-ID | ADDRESS]",
-                               "Explain why a device, a client or a connection was refused: the "
-                               "cause, then the remedy. An ADDRESS may have a port.",
-                               NULL,
-                               NULL,
-                               NULL };
+    const struct argp argp = {
+        own,
+        take,
+        "[TRACKING-ID | REGISTRATION-ID | ADDRESS]",
+        "Explain why a device, a client or a connection was refused: the "
+        "cause, then the remedy. Of a device that was not, how its registration "
+        "stands. An ADDRESS may have a port.",
+        NULL,
+        NULL,
+        NULL
+    };
     struct input in = { 0 };
     struct options o;
     struct api a;
@@ -386,7 +430,7 @@ int explain_run(int argc, char **argv)
     if (code == EXIT_CODE_OK)
         code = ask(&a, &in);
     if (code == EXIT_CODE_OK && print(a.json, &in, o.json) == 0)
-        code = tell_nothing(&in);
+        code = tell_nothing(&a, &in, o.json);
     api_close(&a);
     return code;
 }

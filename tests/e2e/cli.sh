@@ -316,7 +316,14 @@ json 'd.length === 2' 'd[0].registrationId === "dev-4"' 'd[0].mistakes[0].name =
 run "the latest of all" 0 explain --last
 prints "dev-4"
 run "why not what was never refused" 3 explain no-such-device
-tells 'nothing is known of "no-such-device"'
+tells 'nothing is known of "no-such-device": no refusal, no registration'
+run "a device that is well" 0 explain $DEVICE
+prints "^\"$DEVICE\" was not refused since the daemon's start" '^status *assigned' '^hub *localhost' \
+    '^enrollment group *mylegacydevices' '^last change *20'
+run "the same, as JSON" 0 explain $DEVICE --json
+json 'Array.isArray(d) && d.length === 0'
+run "what of it fits is another question" 3 explain $DEVICE --kind device
+tells "nothing that fits"
 run "explain nothing" 2 explain
 tells "or --last"
 run "explain too much" 2 explain a b
