@@ -107,6 +107,7 @@ __attribute__((noreturn)) static void be_command(const struct watch *w, pid_t pa
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody would be left to end it */
     (void)signal(SIGPIPE, w->pipe_before);
+    (void)signal(SIGXFSZ, SIG_DFL); /* main has it ignored */
     (void)sigprocmask(SIG_SETMASK, &w->run->before, NULL);
     if (getppid() != parent)
         _exit(DEV_EXIT_FAILED);

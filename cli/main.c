@@ -1,6 +1,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@ int main(int argc, char **argv)
 {
     int code;
 
+    /* write() says EFBIG instead, and whoever wrote tells it. */
+    (void)signal(SIGXFSZ, SIG_IGN);
     /* For the width of characters in tables; everything else speaks plain C. */
     (void)setlocale(LC_CTYPE, "C.UTF-8");
     argp_err_exit_status = EXIT_CODE_USAGE;

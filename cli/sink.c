@@ -11,7 +11,7 @@
 
 #include "cli/tell.h"
 
-static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGXFSZ };
+static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE };
 enum { ENDS = sizeof ends / sizeof ends[0] };
 
 /* What the handler must know; set while the draft is there. */
@@ -144,8 +144,10 @@ int sink_commit(struct sink *s)
         failure = errno;
     if (failure != 0) {
         sink_abandon(s);
-        return tell_failure(EXIT_CODE_FAILED, "cannot write %s: %s",
-                            s->path != NULL ? s->path : "the output", strerror(failure));
+        return tell_failure(EXIT_CODE_FAILED, "cannot write %s: %s%s",
+                            s->path != NULL ? s->path : "the output", strerror(failure),
+                            failure == EFBIG ? "\n  raise the limit of file sizes (ulimit -f)"
+                                             : "");
     }
     s->open = false;
     if (s->path == NULL)

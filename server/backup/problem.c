@@ -23,6 +23,9 @@ static const char *words(int error)
     case ENOSPC:
     case EDQUOT:
         return "the disk is full; free space there";
+    case EFBIG:
+        return "a file would be larger than is allowed; raise the limit of file sizes (ulimit "
+               "-f), or use a file system that takes larger files";
     case EACCES:
     case EPERM:
         return "permission denied; run it as root, or as the user that berth runs as";

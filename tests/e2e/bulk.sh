@@ -242,6 +242,14 @@ NAME="a full disk"
 holds "exit code" [ $? -eq 1 ]
 tells "No space left"
 
+NAME="a limit of file sizes"
+seq -f 'sn-%.0f,00-00-00-00-00-09' 400 >"$WORK/many.csv"
+(ulimit -f 8 && exec "$BERTH" registration-id build --csv "$WORK/many.csv" --serial-column 1 --mac-column 2 -o "$WORK/o/limited.csv") \
+    >"$WORK/out" 2>"$WORK/err"
+holds "exit code" [ $? -eq 1 ]
+tells "File too large" "ulimit -f"
+left ids.csv
+
 # ---- keys ----
 
 export BERTH_KEY=$GROUP_KEY

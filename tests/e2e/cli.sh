@@ -824,5 +824,35 @@ NAME="a full disk shows"
 if [ $CODE -eq 1 ]; then ok; else not_ok "exit code $CODE"; fi
 tells "cannot write the output"
 
+# ---- a limit of file sizes ----
+
+# limited KIB NAME EXIT-CODE ARGUMENT..: as run
+limited() {
+    local before
+    before=$(ulimit -Sf)
+    ulimit -Sf "$1"
+    run "${@:2}"
+    ulimit -Sf "$before"
+}
+printf 'a passphrase' >"$WORK/passphrase"
+chmod 600 "$WORK/passphrase"
+for kib in 40 80; do
+    limited $kib "a backup over $kib KiB" 1 backup --data-dir "$WORK/data" --output "$WORK/limited.berth" \
+        --passphrase-file "$WORK/passphrase"
+    tells "ulimit -f"
+    NAME="it leaves no files"
+    if compgen -G "$WORK/limited.berth*" || compgen -G "$WORK/data/*.copy*"; then not_ok "it does"; else ok; fi
+done
+run "a backup without limit" 0 backup --data-dir "$WORK/data" --output "$WORK/whole.berth" \
+    --passphrase-file "$WORK/passphrase"
+for kib in 16 64; do
+    limited $kib "a first start over $kib KiB" 1 serve --data-dir "$WORK/limited" --hostname localhost \
+        --https-port 0 --mqtts-port 0 --ops-port 0
+    tells "raise the limit of file sizes (LimitFSIZE=, ulimit -f)"
+done
+run "a command of berth dev" 0 dev --https-port 0 --mqtts-port 0 -- sh -c 'sed -n "s/^SigIgn:[[:blank:]]*//p" /proc/$$/status'
+NAME="it does not inherit that SIGXFSZ is ignored"
+if [ $((0x$(cat "$WORK/out") >> 24 & 1)) -eq 0 ]; then ok; else not_ok "it does"; fi
+
 echo "$PASSED passed, $FAILED failed"
 [ $FAILED -eq 0 ]

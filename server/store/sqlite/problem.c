@@ -4,12 +4,17 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define DISK_FULL                                                                                  \
     "the disk is full; free space on the file system of the data directory, nothing already "      \
     "confirmed is lost"
 #define NOT_WRITABLE                                                                               \
     "not writable; let the user that berth runs as own it, on a file system mounted for writing"
+
+#define FILE_TOO_LARGE                                                                             \
+    "a file would be larger than is allowed; raise the limit of file sizes (LimitFSIZE=, "         \
+    "ulimit -f), or use a file system that takes larger files"
 
 void problem_say(struct sqlite_store_problem *problem, const char *format, ...)
 {
@@ -41,6 +46,8 @@ const char *problem_of_errno(int error)
     case ENOSPC:
     case EDQUOT:
         return DISK_FULL;
+    case EFBIG:
+        return FILE_TOO_LARGE;
     case EACCES:
     case EPERM:
     case EROFS:
@@ -53,6 +60,23 @@ const char *problem_of_errno(int error)
     default:
         return strerrordesc_np(error);
     }
+}
+
+static bool file_sizes_are_limited(void)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
+/* The engine does not always keep the error of the call that failed. */
+static const char *failed_somehow(void)
+{
+    if (file_sizes_are_limited())
+        return "reading or writing the database failed; raise the limit of file sizes "
+               "(LimitFSIZE=, ulimit -f), or look for errors of the disk in the kernel's log";
+    return "reading or writing the database failed; look for errors of the disk in the kernel's "
+           "log";
 }
 
 const char *problem_of_engine(sqlite3 *db, int rc)
@@ -81,10 +105,11 @@ const char *problem_of_engine(sqlite3 *db, int rc)
     case SQLITE_IOERR:
         if (error == ENOSPC || error == EDQUOT)
             return DISK_FULL;
+        if (error == EFBIG)
+            return FILE_TOO_LARGE;
         if (error == EACCES || error == EPERM || error == EROFS)
             return "the database is " NOT_WRITABLE;
-        return "reading or writing the database failed; look for errors of the disk in the "
-               "kernel's log";
+        return failed_somehow();
     default:
         return sqlite3_errstr(rc);
     }
