@@ -2,14 +2,16 @@
 # "debian", which a plain `make install` leaves alone. tools/deb builds them.
 set(here ${CMAKE_SOURCE_DIR}/packaging)
 set(debian COMPONENT debian EXCLUDE_FROM_ALL)
+# Messages name docs/errors.md and others.
+file(GLOB pages CONFIGURE_DEPENDS docs/*.md)
+install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/berth/docs)
+install(DIRECTORY docs/json DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/berth/docs)
 install(FILES ${here}/berth.service DESTINATION lib/systemd/system ${debian})
 install(FILES ${here}/berth.conf DESTINATION /etc/berth ${debian})
-file(GLOB pages CONFIGURE_DEPENDS docs/*.md)
 # Laid out as in the repository, so that their links lead somewhere.
 install(FILES README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md ${here}/deb/copyright
     DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/berth ${debian})
-install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/berth/docs ${debian})
-install(DIRECTORY docs/json docs/internals docs/performance DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/berth/docs ${debian})
+install(DIRECTORY docs/internals docs/performance DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/berth/docs ${debian})
 install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/berth ${debian}
     PATTERN node_modules EXCLUDE)
 install(FILES ${here}/deb/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libberth-dev

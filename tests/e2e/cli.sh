@@ -824,6 +824,16 @@ NAME="a full disk shows"
 if [ $CODE -eq 1 ]; then ok; else not_ok "exit code $CODE"; fi
 tells "cannot write the output"
 
+# ---- what make install puts beside the program ----
+
+cmake --install "$(dirname "$BERTH")/.." --component Unspecified --prefix "$WORK/usr" >"$WORK/out" 2>"$WORK/err"
+for page in errors dev trust; do
+    NAME="make install: the page docs/$page.md, which messages name"
+    if [ -s "$WORK/usr/share/doc/berth/docs/$page.md" ]; then ok; else not_ok "it is not installed"; fi
+done
+NAME="make install: no pages for those who build berth"
+if [ ! -e "$WORK/usr/share/doc/berth/docs/internals" ]; then ok; else not_ok "they are installed"; fi
+
 # ---- a limit of file sizes ----
 
 # limited KIB NAME EXIT-CODE ARGUMENT..: as run
