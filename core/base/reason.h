@@ -75,8 +75,8 @@
       "something did not fit where berth keeps it, or memory ran out",                             \
       "look at the memory that is left; else it is a fault of berth: report it")                   \
     X(OVERLOADED, 503, 503001, "", "ServiceUnavailable", "Try again later.",                       \
-      "too many registrations were open, or searched for their group, at once",                    \
-      "add cores or daemons; the client may try again")                                            \
+      "more was under way at once than a loop holds: registrations, monitors, input, memory",      \
+      "the client may try again; add cores when it goes on, end monitors that nobody reads")       \
     X(STOPPING, 503, 503001, "", "ServiceUnavailable", "Try again later.",                         \
       "the daemon is stopping", "the client may try again when it is back")                        \
     X(THROTTLED_DEVICE, 429, 429001, "", "", "Too many requests.",                                 \
@@ -227,8 +227,8 @@
     X(HTTP_MALFORMED, 0, 0, "", "", "", "the HTTP request is malformed, too large or too slow",    \
       "see the detail for what is wrong with it")                                                  \
     X(MQTT_MALFORMED, 0, 0, "", "", "",                                                            \
-      "the client sent what is not MQTT, or a packet that is too large or out of turn",            \
-      "use an MQTT 3.1.1 client that begins with CONNECT")                                         \
+      "the client sent no MQTT, or a packet that is too large, out of turn or not served (QoS 2)", \
+      "use an MQTT 3.1.1 client that begins with CONNECT and publishes with QoS 0 or 1")           \
     X(MQTT_VERSION, 0, 0, "", "", "", "the client speaks another version of MQTT than 3.1.1",      \
       "have the client use MQTT 3.1.1 (protocol level 4)")                                         \
     X(MQTT_LOGIN_MALFORMED, 0, 0, "", "", "",                                                      \

@@ -70,6 +70,9 @@ struct berth_shared {
 
 /* Whether it is told as an error, not as a state. */
 bool berth_answer_is_error(const struct berth_answer *a);
+/* Seconds after which the device may ask again; 0: it need not wait. Embedded C takes 5xx without
+ * them as "at once". */
+int berth_answer_wait_s(const struct berth_answer *a);
 
 struct berth_action {
     enum berth_action_type type;

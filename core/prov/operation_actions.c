@@ -72,3 +72,10 @@ bool berth_answer_is_error(const struct berth_answer *a)
 {
     return a->reason != BERTH_WHY_NONE && berth_reason_row(a->reason)->word[0] == '\0';
 }
+
+int berth_answer_wait_s(const struct berth_answer *a)
+{
+    bool is_ours = berth_answer_is_error(a) && berth_reason_row(a->reason)->status >= 500;
+
+    return a->retry_after_s > 0 || !is_ours ? a->retry_after_s : BERTH_RETRY_AFTER_S;
+}

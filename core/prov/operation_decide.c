@@ -2,8 +2,7 @@
 
 #include "prov/allocate.h"
 
-/* Commits the registration as it now stands, alone; its hub and device stay for when things change.
- */
+/* Commits the registration as it now stands; its hub and device stay for when things change. */
 static void commit_state(struct berth_operation *op, enum berth_registration_status status,
                          enum berth_reason reason, int64_t now_ms, struct berth_actions *out)
 {
@@ -26,13 +25,16 @@ static void commit_state(struct berth_operation *op, enum berth_registration_sta
         err = berth_arena_dup(op->arena, e->id, &op->result.group);
     if (err == BERTH_OK)
         err = berth_registration_encode(&op->result, op->arena, &op->changes[0].rec);
+    op->changes[0].type = BERTH_PUT;
+    op->changes[0].expect = op->has_previous ? op->previous.version : BERTH_ABSENT;
+    op->change_count = 1;
+    if (err == BERTH_OK)
+        err = berth_reprovision_hold(e, op->changes[0].rec.key, op->arena, op->changes,
+                                     &op->change_count);
     if (err != BERTH_OK) {
         berth__op_fail(op, err, out);
         return;
     }
-    op->changes[0].type = BERTH_PUT;
-    op->changes[0].expect = op->has_previous ? op->previous.version : BERTH_ABSENT;
-    op->change_count = 1;
     berth__op_commit(op, reason, out);
 }
 

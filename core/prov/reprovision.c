@@ -160,6 +160,21 @@ static berth_err put_device(const struct berth_move *m, const struct berth_hub_d
     return e;
 }
 
+berth_err berth_reprovision_hold(const struct berth_enrollment *e, berth_str key,
+                                 struct berth_arena *a, struct berth_change *changes, size_t *count)
+{
+    berth_str own;
+    berth_err err = berth_arena_lower(a, e->id, &own);
+
+    if (err != BERTH_OK)
+        return err;
+    changes[(*count)++] =
+        check(e->is_group ? BERTH_KIND_GROUP : BERTH_KIND_ENROLLMENT, own, e->version);
+    if (e->is_group)
+        changes[(*count)++] = check(BERTH_KIND_ENROLLMENT, key, BERTH_ABSENT);
+    return BERTH_OK;
+}
+
 berth_err berth_reprovision(const struct berth_move *m, struct berth_arena *a,
                             struct berth_change changes[BERTH_MOVE_CHANGES_MAX], size_t *count,
                             struct berth_registration *result, struct berth_refusal *why)
@@ -168,7 +183,6 @@ berth_err berth_reprovision(const struct berth_move *m, struct berth_arena *a,
     struct plan plan = plan_of(m);
     /* in the arena, not on the stack: it holds keys, and the arena is wiped */
     struct berth_hub_device *device = berth_arena_alloc(a, sizeof *device);
-    berth_str key;
     bool changed;
     berth_err err;
 
@@ -188,19 +202,18 @@ berth_err berth_reprovision(const struct berth_move *m, struct berth_arena *a,
         return BERTH_E_FULL;
     err = make_device(m, plan, a, device, &changed, why);
     if (err == BERTH_OK)
-        err = berth_arena_lower(a, e->id, &key);
+        err = berth_registration_encode(result, a, &changes[0].rec);
     if (err == BERTH_OK)
-        err = berth_registration_encode(result, a, &changes[1].rec);
-    if (err == BERTH_OK)
-        err = put_device(m, device, changed, a, &changes[2]);
+        err = put_device(m, device, changed, a, &changes[1]);
     if (err != BERTH_OK)
         return err;
-    changes[0] = check(e->is_group ? BERTH_KIND_GROUP : BERTH_KIND_ENROLLMENT, key, e->version);
-    changes[1].type = BERTH_PUT;
-    changes[1].expect = m->previous == NULL ? BERTH_ABSENT : m->previous->version;
+    changes[0].type = BERTH_PUT;
+    changes[0].expect = m->previous == NULL ? BERTH_ABSENT : m->previous->version;
+    changes[2] = check(BERTH_KIND_HUB, m->hub, BERTH_PRESENT);
     *count = 3;
-    if (e->is_group)
-        changes[(*count)++] = check(BERTH_KIND_ENROLLMENT, changes[1].rec.key, BERTH_ABSENT);
+    err = berth_reprovision_hold(e, changes[0].rec.key, a, changes, count);
+    if (err != BERTH_OK)
+        return err;
     if (m->other.key.n > 0)
         changes[(*count)++] = check(BERTH_KIND_REGISTRATION, m->other.key, m->other.version);
     if (m->before != NULL)

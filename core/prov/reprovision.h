@@ -37,14 +37,21 @@ struct berth_move {
     int64_t now_ms;
 };
 
-#define BERTH_MOVE_CHANGES_MAX 6
+#define BERTH_MOVE_CHANGES_MAX 7
 
-/* The changes to commit, each with the version it was decided on: CHECK of the enrollment, PUT of
- * the registration, PUT of the device (CHECK when it stays as it is), with a group CHECK that no
- * individual enrollment has come to stand before it, CHECK of the other registration of a device
- * that may have two, DELETE of the device in the hub it leaves. *RESULT is the new registration.
- * What is written lies in A, keys included: the caller wipes it. Names that are only looked up, and
- * *RESULT, borrow from M. *WHY is set for a twin that breaks a rule, and left alone else. */
+/* Appends what a decision about registration KEY stands on, to be committed with it: CHECK of the
+ * enrollment at its version, and with a group CHECK that no individual enrollment has come to stand
+ * before it; two at most. The enrollment's key goes into A. */
+BERTH_MUST_USE berth_err berth_reprovision_hold(const struct berth_enrollment *e, berth_str key,
+                                                struct berth_arena *a, struct berth_change *changes,
+                                                size_t *count);
+
+/* The changes to commit, each with the version it was decided on: PUT of the registration, PUT of
+ * the device (CHECK when it stays as it is), CHECK of its hub, which may be deleted meanwhile,
+ * those of berth_reprovision_hold, CHECK of the other registration of a device that may have two,
+ * DELETE of the device in the hub it leaves. *RESULT is the new registration. What is written lies
+ * in A, keys included: the caller wipes it. Names that are only looked up, and *RESULT, borrow from
+ * M. *WHY is set for a twin that breaks a rule, and left alone else. */
 BERTH_MUST_USE berth_err berth_reprovision(const struct berth_move *m, struct berth_arena *a,
                                            struct berth_change changes[BERTH_MOVE_CHANGES_MAX],
                                            size_t *count, struct berth_registration *result,

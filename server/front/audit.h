@@ -37,8 +37,8 @@ void audit_free(struct audit *a);
 
 void audit_add(struct audit *a, const struct audit_note *note);
 
-/* Appends a JSON array of the records after sequence AFTER, oldest first, as many as fit. AFTER of a
- * process before counts as the beginning. Returns what to ask for as AFTER from now on. */
+/* Appends a JSON array of the records after sequence AFTER, oldest first, as many as fit. AFTER of
+ * a process before counts as the beginning. Returns what to ask for as AFTER from now on. */
 uint64_t audit_put(struct audit *a, uint64_t after, struct berth_buf *b);
 
 #endif

@@ -21,11 +21,21 @@ struct device_call {
     bool is_poll;
 };
 
+/* RFC 9110 15.5.6: each path of this API has one method. */
+static berth_str method_of(berth_str path)
+{
+    static const berth_str tail = BERTH_STR_INIT("/register");
+    bool ends =
+        path.n >= tail.n && berth_str_ieq(berth_str_sub(path, path.n - tail.n, path.n), tail);
+
+    return ends ? BERTH_STR("PUT") : BERTH_STR("GET");
+}
+
 static void respond(struct http_exchange *x, int status, int code, int retry_after_s,
                     berth_str tracking_id, berth_str body)
 {
     char retry[12], number[12];
-    struct http_header h[4] = {
+    struct http_header h[5] = {
         { BERTH_STR("Content-Type"), BERTH_STR("application/json; charset=utf-8") },
         { BERTH_STR("x-ms-request-id"), tracking_id },
     };
@@ -39,6 +49,8 @@ static void respond(struct http_exchange *x, int status, int code, int retry_aft
         (void)snprintf(number, sizeof number, "%d", code);
         h[n++] = (struct http_header){ BERTH_STR("x-ms-error-code"), berth_str_of(number) };
     }
+    if (status == 405)
+        h[n++] = (struct http_header){ BERTH_STR("Allow"), method_of(x->path) };
     http_respond(x, status, h, n, body);
 }
 
@@ -52,7 +64,7 @@ static void refuse(struct front *f, struct http_exchange *x, const struct berth_
 
     berth_buf_init(&b, text, sizeof text);
     berth_dps_error_put(&b, why, answer->message, tracking_id, loop_now_ms(f->loop));
-    respond(x, row->status, row->code, answer->retry_after_s, tracking_id, berth_buf_str(&b));
+    respond(x, row->status, row->code, berth_answer_wait_s(answer), tracking_id, berth_buf_str(&b));
 }
 
 /* Before a registration exists. */

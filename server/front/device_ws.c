@@ -154,12 +154,15 @@ static void refuse(struct front *f, struct http_exchange *x, enum berth_reason w
     struct http_header h[] = {
         { BERTH_STR("Content-Type"), BERTH_STR("application/json; charset=utf-8") },
         { BERTH_STR("x-ms-request-id"), berth_str_of(tracking) },
-        /* RFC 9110 sections 7.8 and 15.5.22, RFC 6455 section 4.4: what to come back with */
+        /* RFC 9110 sections 7.8, 15.5.6 and 15.5.22, RFC 6455 section 4.4: what to come back with
+         */
+        { BERTH_STR("Allow"), BERTH_STR("GET") },
         { BERTH_STR("Connection"), BERTH_STR("Upgrade") },
         { BERTH_STR("Upgrade"), BERTH_STR("websocket") },
         { BERTH_STR("Sec-WebSocket-Version"), BERTH_STR("13") },
     };
-    http_respond(x, row->status, h, row->status == 426 ? 5 : 2, berth_buf_str(&b));
+    size_t count = row->status == 426 ? 6 : row->status == 405 ? 3 : 2;
+    http_respond(x, row->status, h, count, berth_buf_str(&b));
 }
 
 void device_ws(struct front *f, struct http_exchange *x)

@@ -52,7 +52,7 @@ static void publish_error(struct dps *d, const struct berth_answer *answer, cons
     berth_buf_init(&body, text, sizeof text);
     berth_dps_error_put(&body, answer->reason, answer->message, berth_str_of(tracking_id),
                         loop_now_ms(f->loop));
-    publish(d, berth_reason_row(answer->reason)->status, answer->retry_after_s,
+    publish(d, berth_reason_row(answer->reason)->status, berth_answer_wait_s(answer),
             berth_buf_str(&body));
 }
 

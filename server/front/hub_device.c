@@ -52,12 +52,17 @@ bool device_task_take(struct call *c, const struct store_reply *reply)
 void device_task_commit(struct call *c, uint64_t expect, store_done *done)
 {
     const struct device_task *t = c->state;
-    struct berth_change change = { .type = BERTH_PUT, .expect = expect };
+    struct berth_change changes[] = {
+        { .type = BERTH_PUT, .expect = expect },
+        { .type = BERTH_CHECK, /* the hub may be deleted meanwhile */
+          .expect = BERTH_PRESENT,
+          .rec = { .kind = BERTH_KIND_HUB, .scope = BERTH_STR(""), .key = c->hub } },
+    };
 
-    if (berth_hub_device_encode(&t->d, &c->arena, &change.rec) != BERTH_OK)
+    if (berth_hub_device_encode(&t->d, &c->arena, &changes[0].rec) != BERTH_OK)
         call_fail(c, BERTH_WHY_INTERNAL, "a device does not fit its record");
     else
-        store_commit(c->f->store, &change, 1, loop_now_ms(c->f->loop), done, c);
+        store_commit(c->f->store, changes, 2, loop_now_ms(c->f->loop), done, c);
 }
 
 /* Quoted, as the C# SDK demands of the header; in the document it is not. */

@@ -19,11 +19,22 @@ static bool put_twin(const struct call *c, struct berth_buf *b, const struct ber
     return true;
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static berth_str next_word(berth_str *text)
 {
-    while (text->n > 0 && (text->p[0] == ' ' || text->p[0] == '\t' || text->p[0] == '\n'))
-        *text = berth_str_sub(*text, 1, text->n);
-    return berth_str_cut(text, ' ');
+    size_t from = 0, to;
+
+    while (from < text->n && is_space(text->p[from]))
+        from++;
+    for (to = from; to < text->n && !is_space(text->p[to]);)
+        to++;
+    berth_str word = berth_str_sub(*text, from, to - from);
+    *text = berth_str_sub(*text, to, text->n);
+    return word;
 }
 
 /* "SELECT * FROM devices" in any case and spacing. */

@@ -103,6 +103,14 @@ struct page *page_new(struct call *c, const char *item_type)
     return p;
 }
 
+/* What was written since BEFORE may hold keys, and the call wipes only what it kept. */
+static void take_back(const struct call *c, struct berth_buf *b, size_t before)
+{
+    c->f->crypto->wipe(c->f->crypto->ctx, b->p + before, b->max - before);
+    b->n = before;
+    b->over = false;
+}
+
 /* Appends one document; when it does not fit, B is as before. False: stop here. */
 static bool put_record(const struct call *c, const struct page *p, struct berth_buf *b,
                        const struct berth_record *rec, struct berth_arena *memory, bool first)
@@ -115,14 +123,12 @@ static bool put_record(const struct call *c, const struct page *p, struct berth_
     if (!p->put(c, b, rec, memory)) {
         log_event(LOG_ERROR, "record is damaged", LOG_NUM("kind", rec->kind),
                   LOG_TEXT("key", rec->key));
-        b->n = before; /* the others can be shown all the same */
-        b->over = false;
+        take_back(c, b, before); /* the others can be shown all the same */
         return true;
     }
     if (!b->over && b->n < b->max)
         return true;
-    b->n = before;
-    b->over = false;
+    take_back(c, b, before);
     return false;
 }
 

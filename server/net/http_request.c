@@ -207,13 +207,21 @@ static int check_host(struct http_request *r)
     return HPE_OK;
 }
 
+/* RFC 3986 section 3.1: a scheme's case does not count. */
+static bool skip_scheme(berth_str *rest, berth_str scheme)
+{
+    if (!berth_str_ieq(berth_str_sub(*rest, 0, scheme.n), scheme))
+        return false;
+    *rest = berth_str_sub(*rest, scheme.n, rest->n);
+    return true;
+}
+
 /* Also the absolute form, which RFC 9112 section 3.2.2 wants accepted; its host counts then. */
 static int split_target(struct http_request *r)
 {
     berth_str rest = r->x.target;
 
-    if (berth_str_skip(&rest, BERTH_STR("https://")) ||
-        berth_str_skip(&rest, BERTH_STR("http://"))) {
+    if (skip_scheme(&rest, BERTH_STR("https://")) || skip_scheme(&rest, BERTH_STR("http://"))) {
         size_t end = 0;
         while (end < rest.n && rest.p[end] != '/' && rest.p[end] != '?')
             end++;

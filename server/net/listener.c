@@ -191,6 +191,10 @@ static void stop(struct listener *l)
     if (l->fd < 0)
         return;
     deadline_clear(&l->retry);
+    if (l->paused) {
+        l->paused = false;
+        tell(l, NULL);
+    }
     uv_poll_stop(&l->poll);
     uv_close((uv_handle_t *)&l->poll, on_poll_gone);
     close(l->fd);

@@ -222,14 +222,16 @@ static void hold(struct tcp *t, const uint8_t *p, size_t n)
         tcp_drop(t);
 }
 
-static void offer_again(struct deadline *d)
+static void go_on(struct deadline *d)
 {
     struct tcp *t = (struct tcp *)(void *)((char *)d - offsetof(struct tcp, again));
 
-    t->offering = true;
-    size_t used = layer_input(t->l.above, t->kept.p, t->kept.n);
-    t->offering = false;
-    bytes_drop(&t->kept, t->state == TCP_OPEN ? used : t->kept.n);
+    if (t->kept.n > 0) {
+        t->offering = true;
+        size_t used = layer_input(t->l.above, t->kept.p, t->kept.n);
+        t->offering = false;
+        bytes_drop(&t->kept, t->state == TCP_OPEN ? used : t->kept.n);
+    }
     if (t->state == TCP_OPEN && t->kept.n == 0)
         uv_read_start(stream(t), on_alloc, on_read);
 }
@@ -239,7 +241,7 @@ static void tcp_resume(struct layer *l)
     struct tcp *t = tcp_of(l);
 
     if (t->state == TCP_OPEN && t->kept.n > 0)
-        deadline_set(l->loop, &t->again, 0, offer_again);
+        deadline_set(l->loop, &t->again, 0, go_on);
 }
 
 static void tcp_close(struct layer *l)
@@ -255,6 +257,14 @@ static const struct layer_ops tcp_ops = {
     .resume = tcp_resume,
     .close = tcp_close,
 };
+
+/* Where a buffer was filled more is waiting, and libuv would read on, thirty times: the other
+ * connections have their turn first. */
+static void yield(struct tcp *t)
+{
+    uv_read_stop(stream(t));
+    deadline_set(t->l.loop, &t->again, 0, go_on);
+}
 
 static void on_end(struct tcp *t, bool orderly)
 {
@@ -304,6 +314,8 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
     size_t used = layer_input(t->l.above, p, (size_t)n);
     if (t->state == TCP_OPEN && used < (size_t)n)
         hold(t, p + used, (size_t)n - used);
+    else if (t->state == TCP_OPEN && n == LOOP_SCRATCH_SIZE)
+        yield(t);
     loop_event_done(t->l.loop);
     acknowledge(t);
 }

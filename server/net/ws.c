@@ -36,8 +36,10 @@ struct ws {
     uint8_t begun[BERTH_WS_HEAD_MAX]; /* a head that has not come whole */
     size_t begun_n;
     uint8_t control[BERTH_WS_CONTROL_MAX]; /* of the control frame under way, unmasked */
+    unsigned controls;                     /* control frames of this turn */
     struct bytes unsent;
     struct deadline limit; /* of the closing */
+    struct deadline turn;  /* set: other connections have theirs first */
 };
 
 static struct ws *ws_of(struct layer *l)
@@ -51,6 +53,7 @@ static void close_below(struct ws *w)
 {
     w->state = WS_ENDED;
     deadline_clear(&w->limit);
+    deadline_clear(&w->turn);
     bytes_free(&w->unsent);
     layer_close(w->l.below);
 }
@@ -177,6 +180,7 @@ static void on_control(struct ws *w)
     berth_str payload = { (const char *)w->control, w->head.payload_n };
 
     w->in_payload = false;
+    w->controls++;
     if (w->head.opcode == BERTH_WS_CLOSE)
         on_close_frame(w, payload);
     else if (w->head.opcode == BERTH_WS_PING && w->state == WS_OPEN)
@@ -265,13 +269,26 @@ static size_t take_payload(struct ws *w, const uint8_t *p, size_t n)
     return used;
 }
 
+static void on_turn(struct deadline *d)
+{
+    layer_resume(((struct ws *)(void *)((char *)d - offsetof(struct ws, turn)))->l.below);
+}
+
+static bool goes_on(const struct ws *w)
+{
+    return !w->held && w->unsent.n == 0 && w->state < WS_ENDING;
+}
+
+/* A peer may send ten thousand pings in one flight, each of which is answered: after some of them
+ * the others have their turn. */
 static size_t ws_input(struct layer *l, const uint8_t *p, size_t n)
 {
     struct ws *w = ws_of(l);
     size_t used = 0;
 
     w->held = false;
-    while (used < n && !w->held && w->unsent.n == 0 && w->state < WS_ENDING) {
+    w->controls = 0;
+    while (used < n && goes_on(w) && w->controls < WS_TURN_MAX) {
         if (w->in_payload)
             used += take_payload(w, p + used, n - used);
         else
@@ -280,6 +297,8 @@ static size_t ws_input(struct layer *l, const uint8_t *p, size_t n)
     if (w->state >= WS_ENDING)
         return n;
     w->stalled = used < n && w->unsent.n > 0;
+    if (used < n && goes_on(w))
+        deadline_set(l->loop, &w->turn, 0, on_turn);
     return used;
 }
 
@@ -320,6 +339,7 @@ static void ws_closed(struct layer *l)
     struct ws *w = ws_of(l);
 
     deadline_clear(&w->limit);
+    deadline_clear(&w->turn);
     l->above->ops->closed(l->above);
     bytes_free(&w->unsent);
     free(w);

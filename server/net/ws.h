@@ -9,6 +9,7 @@
 
 #define WS_FRAME_MAX   (1024 * 1024)   /* bytes of a client's frame; it is passed on as it comes */
 #define WS_PIECE_MAX   (16 * 1024 - 4) /* bytes of a frame sent: with its head, one TLS record */
+#define WS_TURN_MAX    16              /* control frames at once: others get their turn between */
 #define WS_CLOSE_MS    5000            /* for the peer's close frame, or to take our last frames */
 #define WS_ACCEPT_SIZE 28              /* characters of Sec-WebSocket-Accept */
 

@@ -19,8 +19,8 @@ bool address_is_literal(const char *text);
  * this is how it notices. errno says why not. */
 bool address_is_free(const struct sockaddr_storage *addr);
 
-/* Puts into PROBLEM why the daemon cannot listen on TEXT and PORT, ERROR being errno, and what helps.
- * IS_DEV: the options are those of berth dev. */
+/* Puts into PROBLEM why the daemon cannot listen on TEXT and PORT, ERROR being errno, and what
+ * helps. IS_DEV: the options are those of berth dev. */
 void address_explain(const char *text, unsigned short port, int error, bool is_dev, char *problem,
                      size_t problem_size);
 

@@ -139,7 +139,7 @@ static bool announce(const struct daemon *d)
 static void release(struct daemon *d)
 {
     for (size_t i = 0; i < d->worker_count; i++) {
-        if (!d->stopping && d->workers_ended == 0)
+        if (!d->stopping)
             worker_stop(d->workers[i]);
         worker_free(d->workers[i]);
     }

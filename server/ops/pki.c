@@ -74,9 +74,10 @@ static bool leaf_will_do(const struct pki_job *j, const struct leaf *l)
 static berth_err can_issue(struct pki_job *j, const struct leaf *l)
 {
     if (j->ca_key == NULL)
-        return pki_complain(j, BERTH_E_NOT_FOUND, l->chain_name,
-                            "must be made anew (names or validity), and ca.key is not there; put it "
-                            "back for this start");
+        return pki_complain(
+            j, BERTH_E_NOT_FOUND, l->chain_name,
+            "must be made anew (names or validity), and ca.key is not there; put it "
+            "back for this start");
     if (pki_days_left(j->ca, j->now_s) < 0)
         return pki_complain(j, BERTH_E_MISMATCH, "ca.pem",
                             "the CA has expired; move ca.pem and ca.key away for a new one, which "

@@ -23,8 +23,8 @@
 
 struct pki_report {
     bool made_ca;
-    bool made_leaf; /* first start, names were added, expiry is under 30 days away, it was made while
-                       the clock was ahead, or a step of a roll-over */
+    bool made_leaf; /* first start, names were added, expiry is under 30 days away, it was made
+                       while the clock was ahead, or a step of a roll-over */
 };
 
 /* Makes what is missing in DIRECTORY (which exists) so that the leaves cover all NAMES (DNS names

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include <openssl/rand.h>
@@ -115,12 +116,23 @@ static GENERAL_NAME *general_name(const char *name)
     return NULL;
 }
 
+/* The daemon's own name is its first hub's as a rule. */
+static bool stands_before(const char *const *names, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (strcasecmp(names[k], names[i]) == 0)
+            return true;
+    return false;
+}
+
 static bool add_alt_names(X509 *x, const char *const *names, size_t count)
 {
     GENERAL_NAMES *all = GENERAL_NAMES_new();
     bool ok = all != NULL;
 
     for (size_t i = 0; ok && i < count; i++) {
+        if (stands_before(names, i))
+            continue;
         GENERAL_NAME *g = general_name(names[i]);
 
         ok = g != NULL && sk_GENERAL_NAME_push(all, g) > 0;

@@ -81,11 +81,12 @@ static void warn_of_begin(const struct pki_item *item, int64_t now_s)
               LOG_TEXT("certificate", berth_str_of(item->name)),
               LOG_NUM("seconds_until", item->from_s - now_s),
               LOG_TEXT("remedy",
-                       is_ca ? BERTH_STR("set this machine's clock; if it is right, the CA was made "
-                                         "while it was ahead: berth ca rollover, and give devices "
-                                         "the new ca.pem")
-                             : BERTH_STR("set this machine's clock; if it is right, put another "
-                                         "certificate in its place and send SIGHUP")));
+                       is_ca
+                           ? BERTH_STR("set this machine's clock; if it is right, the CA was made "
+                                       "while it was ahead: berth ca rollover, and give devices "
+                                       "the new ca.pem")
+                           : BERTH_STR("set this machine's clock; if it is right, put another "
+                                       "certificate in its place and send SIGHUP")));
 }
 
 static void warn_of_name(const struct trust *t, const char *path)
@@ -112,9 +113,10 @@ void trust_warn(const struct trust *t, int64_t now_s)
 
 void trust_tell_new_ca(void)
 {
-    log_event(LOG_WARNING, "a new CA was made: the old one's files are gone",
-              LOG_TEXT("remedy", BERTH_STR("every device and tool must trust the new tls/ca.pem; or "
-                                           "stop, put the old ca.pem and ca.key back, and start")));
+    log_event(
+        LOG_WARNING, "a new CA was made: the old one's files are gone",
+        LOG_TEXT("remedy", BERTH_STR("every device and tool must trust the new tls/ca.pem; or "
+                                     "stop, put the old ca.pem and ca.key back, and start")));
 }
 
 static const char *reason_of(const struct trust_job *j)

@@ -249,7 +249,7 @@ static void begin_stop(void *arg)
 
 void worker_stop(struct worker *w)
 {
-    loop_post(w->loop, begin_stop, w);
+    (void)worker_post(w, begin_stop, w); /* else it has ended by itself */
 }
 
 void worker_free(struct worker *w)

@@ -105,7 +105,7 @@ static void on_paused(void *user, const char *why)
                   LOG_NUM("port", d->port));
         d->tell_from_ms = now_ms + PAUSE_TELL_MS;
         d->told_pause = true;
-    } else if (why == NULL && d->told_pause) {
+    } else if (why == NULL && d->told_pause && !d->w->front.stopping) {
         log_event(LOG_NOTICE, "accepting goes on", LOG_NUM("port", d->port));
         d->told_pause = false;
     }

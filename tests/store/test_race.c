@@ -9,6 +9,7 @@
 #include "berth/openssl.h"
 #include "berth/sas.h"
 #include "crypto/b64.h"
+#include "prov/hub.h"
 #include "prov/operation.h"
 #include "store/sqlite/sqlite_store.h"
 #include "tests/store/door.h"
@@ -303,7 +304,7 @@ static void close_race(struct race *race)
     sqlite_store_close(race->store);
 }
 
-static void put_group(struct race *race)
+static void put_group_and_hubs(struct race *race)
 {
     static unsigned char memory[64 * 1024];
     struct berth_change c = { .type = BERTH_PUT, .expect = BERTH_ABSENT };
@@ -319,6 +320,12 @@ static void put_group(struct race *race)
     assert_int_equal(berth_enrollment_encode(&e, &a, &c.rec), BERTH_OK);
     door_open(&d, &race->subject, race->store, 0);
     assert_int_equal(door_commit(&d, &c, 1, NOW_MS, NULL), STORE_OK);
+    for (size_t i = 0; i < ARRAY_LEN(hub_names); i++) {
+        const struct berth_hub hub = { berth_str_of(hub_names[i]), 1, true, 1 };
+
+        assert_int_equal(berth_hub_encode(&hub, &a, &c.rec), BERTH_OK);
+        assert_int_equal(door_commit(&d, &c, 1, NOW_MS, NULL), STORE_OK);
+    }
     door_close(&d);
 }
 
@@ -368,7 +375,7 @@ static void run_race(struct race *race, int window_ms)
 
     scratch_make(&dir);
     open_race(race, &dir, window_ms);
-    put_group(race);
+    put_group_and_hubs(race);
     for (unsigned i = 0; i < race->threads; i++) {
         racers[i] = calloc(1, sizeof *racers[i]);
         assert_non_null(racers[i]);

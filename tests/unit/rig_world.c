@@ -65,6 +65,8 @@ size_t world_count(const struct world *w, enum berth_kind kind)
 
 static bool holds(const struct world *w, const struct berth_change *c)
 {
+    if (c->rec.kind == BERTH_KIND_HUB) /* they stand in the catalog alone */
+        return c->expect == BERTH_PRESENT && berth_catalog_hub(&w->catalog, c->rec.key) != NULL;
     size_t i = find(w, c->rec.kind, c->rec.scope, c->rec.key);
     uint64_t version = i == w->count ? BERTH_ABSENT : w->records[i]->version;
 

@@ -281,6 +281,12 @@ static void test_refusals(void **state)
         (void)snprintf(member, sizeof member, "{\"errorCode\":%s,\"trackingId\":\"",
                        refusals[i].code);
         CHECK(refusals[i].name, strstr(h.head, header) != NULL);
+        CHECK(refusals[i].name,
+              (strstr(h.head, "\r\nAllow: PUT\r\n") != NULL) ==
+                  (h.status == 405 && strstr(refusals[i].line, "/register") != NULL));
+        CHECK(refusals[i].name,
+              (strstr(h.head, "\r\nAllow: GET\r\n") != NULL) ==
+                  (h.status == 405 && strstr(refusals[i].line, "/operations/") != NULL));
         CHECK(refusals[i].name, strstr(h.body, member) == h.body);
         CHECK(refusals[i].name, strstr(h.body, "\"timestampUtc\":\"") != NULL);
         CHECK(refusals[i].name, l.front.metrics.registrations_refused == 1);
@@ -300,6 +306,20 @@ static void test_throttled(void **state)
     assert_int_equal(h.status, 429);
     assert_non_null(strstr(h.head, "\r\nRetry-After: 60\r\n"));
     assert_non_null(strstr(h.body, "\"errorCode\":429001"));
+    close_link(&l);
+}
+
+static void test_daemon_is_stopping(void **state)
+{
+    struct link l;
+    struct heard h;
+
+    (void)state;
+    open_link(&l, &prompt, no_limits);
+    l.front.front.stopping = true;
+    h = ask(&l, "PUT " REGISTER, JSON, NULL, BODY);
+    assert_int_equal(h.status, 503);
+    assert_non_null(strstr(h.head, "\r\nRetry-After: 3\r\n"));
     close_link(&l);
 }
 
@@ -348,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_disabled),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_throttled),
+        cmocka_unit_test(test_daemon_is_stopping),
         cmocka_unit_test(test_strange_operation_and_slow_store),
         cmocka_unit_test(test_gone_meanwhile),
     };

@@ -198,6 +198,8 @@ static void test_handshakes(void **state)
         CHECK(handshakes[i].name,
               handshakes[i].status != 426 || (answered(&l, "\r\nUpgrade: websocket\r\n") &&
                                               answered(&l, "\r\nSec-WebSocket-Version: 13\r\n")));
+        CHECK(handshakes[i].name,
+              handshakes[i].status != 405 || answered(&l, "\r\nAllow: GET\r\n"));
         close_link(&l);
     }
 }

@@ -492,10 +492,18 @@ static void test_one_that_never_fits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ROW(test_order),       ROW(test_one_device),     ROW(test_count_bound),
-        ROW(test_bytes_bound), ROW(test_watch),          ROW(test_watches),
-        ROW(test_forget),      ROW(test_forget_watched), ROW(test_audit),
-        ROW(test_long_names),  ROW(test_audit_is_shown), ROW(test_one_that_never_fits),
+        ROW(test_order),
+        ROW(test_one_device),
+        ROW(test_count_bound),
+        ROW(test_bytes_bound),
+        ROW(test_watch),
+        ROW(test_watches),
+        ROW(test_forget),
+        ROW(test_forget_watched),
+        ROW(test_audit),
+        ROW(test_long_names),
+        ROW(test_audit_is_shown),
+        ROW(test_one_that_never_fits),
         ROW(test_cursor_of_a_process_before),
         ROW(test_cursor_of_a_hub_before),
         ROW(test_audit_cursor_of_a_process_before),

@@ -191,6 +191,8 @@ static const struct {
       true },
     { "an absolute target counts more than Host",
       "GET http://other:80/a?b HTTP/1.1\r\nHost: h\r\n\r\n", "[GET /a|b|other|]", 0, true },
+    { "a scheme in capitals", "GET HTTPS://other/a HTTP/1.1\r\nHost: h\r\n\r\n", "[GET /a||other|]",
+      0, true },
     { "HEAD", "HEAD /a HTTP/1.1\r\nHost: h\r\n\r\n", "[HEAD /a||h|]", 0, true },
     { "a method for others", "OPTIONS /a HTTP/1.1\r\nHost: h\r\n\r\n", "[OPTIONS /a||h|]", 0,
       true },

@@ -329,6 +329,26 @@ static void test_peer_reads_slowly(void **state)
     stop(&f);
 }
 
+/* In one flight: other connections have their turn between. */
+static void test_pings_have_turns(void **state)
+{
+    enum { COUNT = 2 * WS_TURN_MAX + 1, ANSWER = 2 };
+    struct rig_bytes b = { 0 };
+    struct fixture f;
+
+    (void)state;
+    start(&f);
+    for (int i = 0; i < COUNT; i++)
+        put_frame(&b, BERTH_WS_PING, true, "", 0);
+    rig_offer(&f.rig, b.p, b.n);
+    CHECK("one turn", f.rig.out.n == ANSWER * WS_TURN_MAX);
+    for (int i = 0; i < 10 && f.rig.out.n < ANSWER * COUNT; i++)
+        rig_turn(&f.rig);
+    CHECK("all in the end", f.rig.out.n == ANSWER * COUNT);
+    rig_bytes_free(&b);
+    stop(&f);
+}
+
 /* Pings cannot pile up answers: while one waits for room nothing is read. */
 static void test_flood_of_pings(void **state)
 {
@@ -341,7 +361,8 @@ static void test_flood_of_pings(void **state)
         say_frame(&f, BERTH_WS_PING, true, "0123456789");
     assert_true(f.rig.in.n >= 999 * 16);
     rig_drain(&f.rig, RIG_ALL);
-    rig_turn(&f.rig);
+    for (int i = 0; i < 1000 / WS_TURN_MAX + 1; i++)
+        rig_turn(&f.rig);
     assert_int_equal(f.top.writables, 0); /* which had nothing to write */
     assert_int_equal(f.rig.in.n, 0);
     assert_int_equal(f.rig.out.n, 1000 * 12);
@@ -602,6 +623,7 @@ int main(void)
         cmocka_unit_test(test_writes),
         cmocka_unit_test(test_long_write_is_cut),
         cmocka_unit_test(test_peer_reads_slowly),
+        cmocka_unit_test(test_pings_have_turns),
         cmocka_unit_test(test_flood_of_pings),
         cmocka_unit_test(test_peer_closes),
         cmocka_unit_test(test_above_closes),

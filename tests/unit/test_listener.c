@@ -717,6 +717,55 @@ static void test_out_of_files(void **state)
     stop(&f);
 }
 
+/* One who sends faster than it is read leaves the other connections their turns. */
+static void test_full_reads_have_turns(void **state)
+{
+    static const char piece[64 * 1024];
+    struct fixture f;
+    size_t total = 0;
+    ssize_t n;
+    (void)state;
+
+    start(&f, WITH_RECORD, 0);
+    int fd = dial(&f);
+    TURN_UNTIL(&f, f.accepted == 1);
+    while ((n = send(fd, piece, sizeof piece, MSG_DONTWAIT)) > 0)
+        total += (size_t)n;
+    assert_true(total > 2 * LOOP_SCRATCH_SIZE);
+    for (int i = 0; i < 1000 && f.tops[0].got.n < total; i++) {
+        size_t before = f.tops[0].got.n;
+
+        turn(&f);
+        assert_in_range(f.tops[0].got.n - before, 0, LOOP_SCRATCH_SIZE);
+    }
+    assert_int_equal(f.tops[0].got.n, total);
+    close(fd);
+    stop(&f);
+}
+
+/* Who asks while it stops sees no pause that will never end. */
+static void test_stops_while_paused(void **state)
+{
+    struct connection_room room = { .max = 0 };
+    struct fixture f;
+    (void)state;
+
+    start(&f, WITH_RECORD, 0);
+    listener_close(f.listener);
+    struct listener_options o = { .addr = loopback(AF_INET, 0),
+                                  .room = &room,
+                                  .accept = on_accept,
+                                  .paused = on_paused,
+                                  .user = &f };
+    assert_int_equal(listener_start(f.loop, &o, &f.listener), BERTH_OK);
+    int fd = dial(&f);
+    TURN_UNTIL(&f, f.pauses == 1);
+    listener_stop_accepting(f.listener);
+    assert_int_equal(f.resumes, 1);
+    close(fd);
+    stop(&f);
+}
+
 static void test_stop_accepting(void **state)
 {
     struct fixture f;
@@ -856,6 +905,8 @@ int main(void)
         cmocka_unit_test(test_write_after_reset),
         cmocka_unit_test(test_connections_max),
         cmocka_unit_test(test_shared_room),
+        cmocka_unit_test(test_stops_while_paused),
+        cmocka_unit_test(test_full_reads_have_turns),
         cmocka_unit_test(test_half_closed),
         cmocka_unit_test(test_out_of_files),
         cmocka_unit_test(test_stop_accepting),

@@ -394,6 +394,23 @@ static void test_overtaken_but_changed_decides_again(void **state)
     world_end(&two);
 }
 
+/* An operator who enabled the group is not answered by a "disabled" that was decided before. */
+static void test_enabled_between_decision_and_commit(void **state)
+{
+    struct world *w = *state;
+    struct world_op o;
+
+    world_add_group(w, "g", GROUP("g", ",\"provisioningStatus\":\"disabled\""));
+    world_start(w, &o, WORLD_ID, group_key_of(w), NULL);
+    world_run(&o, true);
+    world_change_group(w, "g", GROUP("g", ""));
+    assert_false(world_apply(&o));
+    world_run(&o, false);
+    assert_int_equal(o.answer.reason, BERTH_WHY_NONE);
+    assert_int_equal(o.answer.state.status, BERTH_ASSIGNED);
+    world_end(&o);
+}
+
 static void test_group_changed_between_decision_and_commit(void **state)
 {
     struct world *w = *state;
@@ -726,6 +743,7 @@ int main(void)
         TEST(test_two_deciders_one_record),
         TEST(test_overtaken_registrations_tell_the_winner),
         TEST(test_overtaken_but_changed_decides_again),
+        TEST(test_enabled_between_decision_and_commit),
         TEST(test_group_changed_between_decision_and_commit),
         TEST(test_always_stale_gives_up),
         TEST(test_store_failure_is_told),

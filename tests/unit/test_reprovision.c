@@ -65,6 +65,23 @@ static void test_individual_enrollment_comes_meanwhile(void **state)
     world_end(&o);
 }
 
+/* The hub that was chosen is deleted before the commit. */
+static void test_hub_goes_meanwhile(void **state)
+{
+    struct world *w = *state;
+    struct world_op o;
+
+    world_add_group(w, "g", GROUP(""));
+    world_start(w, &o, WORLD_ID, key_of(w), NULL);
+    world_run(&o, true);
+    w->catalog.hub_count = 0;
+    assert_false(world_apply(&o));
+    world_run(&o, false);
+    assert_int_equal(o.answer.reason, BERTH_WHY_NO_HUB);
+    assert_int_equal(world_count(w, BERTH_KIND_DEVICE), 0);
+    world_end(&o);
+}
+
 static void test_every_record_read_is_checked(void **state)
 {
     static const struct {
@@ -378,6 +395,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_individual_enrollment_comes_meanwhile),
+        TEST(test_hub_goes_meanwhile),
         cmocka_unit_test(test_every_record_read_is_checked),
         cmocka_unit_test(test_the_device_there_is_checked),
         TEST(test_changes_outlive_the_records),

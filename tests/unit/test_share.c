@@ -260,7 +260,7 @@ static void test_the_others_record_is_checked(void **state)
     register_as(w, "board-a", KEY_A, "", false);
     world_start(w, &b, "board-b", KEY_B, NULL);
     world_run(&b, true);
-    c = &b.actions.list[0].changes[3];
+    c = &b.actions.list[0].changes[4];
     assert_int_equal(c->type, BERTH_CHECK);
     assert_int_equal(c->rec.kind, BERTH_KIND_REGISTRATION);
     assert_true(is(c->rec.key, "board-a"));
