@@ -727,9 +727,34 @@ static void test_operation_id(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+static void test_time_to_wait(void **state)
+{
+    static const struct {
+        const char *name;
+        enum berth_reason reason;
+        int given, want;
+    } cases[] = {
+        { "assigned", BERTH_WHY_NONE, 0, 0 },
+        { "assigning", BERTH_WHY_NONE, BERTH_RETRY_AFTER_S, BERTH_RETRY_AFTER_S },
+        { "a state that is a refusal", BERTH_WHY_ENROLLMENT_DISABLED, 0, 0 },
+        { "the device's mistake", BERTH_WHY_SIGNATURE_WRONG, 0, 0 },
+        { "too often", BERTH_WHY_THROTTLED_DEVICE, 60, 60 },
+        { "the service's want", BERTH_WHY_OVERLOADED, 0, BERTH_RETRY_AFTER_S },
+        { "the same with a time of its own", BERTH_WHY_OVERLOADED, 60, 60 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct berth_answer a = { .reason = cases[i].reason, .retry_after_s = cases[i].given };
+
+        CHECK(cases[i].name, berth_answer_wait_s(&a) == cases[i].want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_time_to_wait),
         TEST(test_first_registration),
         TEST(test_secondary_key_and_group_of_mixed_case),
         TEST(test_again_writes_no_device),
