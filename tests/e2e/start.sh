@@ -137,6 +137,20 @@ check "and leads there" bash -c '"$1" service show --profile "$2" >"$3" 2>&1' - 
 stop
 https=$base mqtts=$((base + 1))
 
+# SIGHUP while the configuration is still being read: from a pipe that says nothing yet.
+hangs_up() {
+    mkfifo "$dir/slow.conf"
+    (
+        exec 3>"$dir/slow.conf" # goes on when the daemon reads
+        kill -HUP "$(pgrep -P $$ -f "$dir/slow.conf")"
+        echo "data-dir = $data" >&3
+    ) &
+    local teller=$!
+    serve --config "$dir/slow.conf" && wait "$teller"
+}
+check "SIGHUP before it can be obeyed" hangs_up
+stop
+
 # A start that failed after it had made its records is none: the next one tells what the first would have told.
 rm "$data/profile.ini"
 check "none has served yet" serve --data-dir "$data"

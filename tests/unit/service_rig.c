@@ -20,6 +20,8 @@
 #define OUT_MAX    (2 * 1024 * 1024)
 #define PATIENCE_S 60 /* a store of the caller's that has not answered by then never will */
 
+static const struct fake_options usual = { .seed = 1, .delay_max = 3, .reorder = true };
+
 struct rig {
     struct front front;
     struct common common;
@@ -297,6 +299,25 @@ void rig_before_commit(struct rig *r, void (*hook)(struct rig *r))
     r->hook = hook;
 }
 
+static void on_gone(void *user, const struct store_reply *reply)
+{
+    (void)user;
+    CHECK("it was there", reply->result == STORE_OK);
+}
+
+void rig_delete_at_once(struct rig *r, enum berth_kind kind, const char *scope, const char *key)
+{
+    struct berth_change change = {
+        .type = BERTH_DELETE,
+        .expect = BERTH_PRESENT,
+        .rec = { .kind = kind, .scope = berth_str_of(scope), .key = berth_str_of(key) },
+    };
+
+    fake_store_set(r->store, &(struct fake_options){ 0 });
+    store_commit(r->inner, &change, 1, loop_now_ms(r->front.loop), on_gone, NULL);
+    fake_store_set(r->store, &usual);
+}
+
 void rig_break_store(struct rig *r)
 {
     fake_store_set(r->store, &(struct fake_options){ .delay_max = 3, .fail_percent = 100 });
@@ -306,7 +327,6 @@ void rig_break_store(struct rig *r)
 
 static berth_err open_store(struct rig *r, const struct rig_store *s)
 {
-    struct fake_options o = { .seed = 1, .delay_max = 3, .reorder = true };
     struct store_attach attach = { .wake = wake,
                                    .wake_user = r,
                                    .watcher = front_watch,
@@ -316,7 +336,7 @@ static berth_err open_store(struct rig *r, const struct rig_store *s)
     r->wrapper.ops = &door_ops;
     if (s != NULL)
         return s->attach(s->store, &attach, &r->inner);
-    r->store = fake_store_new(&o);
+    r->store = fake_store_new(&usual);
     assert_non_null(r->store);
     return fake_store_attach(r->store, &attach, &r->inner);
 }

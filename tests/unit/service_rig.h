@@ -92,6 +92,8 @@ size_t rig_store_calls(const struct rig *r);
 void rig_make_stale(struct rig *r, int n);
 /* Once, between the next decision and its commit: what somebody else may do there. */
 void rig_before_commit(struct rig *r, void (*hook)(struct rig *r));
+/* For such a hook: gone at once. */
+void rig_delete_at_once(struct rig *r, enum berth_kind kind, const char *scope, const char *key);
 /* From now on the store cannot. */
 void rig_break_store(struct rig *r);
 /* "SharedAccessSignature .." for RESOURCE, expiring at EXPIRY_S. Static storage. */

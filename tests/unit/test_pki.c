@@ -455,6 +455,24 @@ static void test_long_and_odd_names(void **state)
     assert_false(report.made_leaf);
 }
 
+/* The daemon's own name is its first hub's, too, and letters' case makes no other name. */
+static void test_names_stand_once(void **state)
+{
+    static const char *const twice[] = { "localhost", "127.0.0.1", "Localhost",
+                                         "localhost", "127.0.0.1", "other.example" };
+    GENERAL_NAMES *all;
+    X509 *leaf = NULL;
+
+    (void)state;
+    assert_int_equal(ensure_names(twice, ARRAY_LEN(twice)), BERTH_OK);
+    assert_int_equal(pki_load_chain(path_of("server.pem"), &leaf, NULL), BERTH_OK);
+    all = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+    assert_non_null(all);
+    assert_int_equal(sk_GENERAL_NAME_num(all), 3);
+    GENERAL_NAMES_free(all);
+    X509_free(leaf);
+}
+
 /* RFC 5280 lets a common name have 64 characters; a longer name is in the SAN alone. */
 static void test_common_name(void **state)
 {
@@ -546,6 +564,7 @@ int main(void)
         PKI_TEST(test_clock_was_ahead),
         PKI_TEST(test_clock_is_behind),
         PKI_TEST(test_long_and_odd_names),
+        PKI_TEST(test_names_stand_once),
         PKI_TEST(test_common_name),
         PKI_TEST(test_largest_file),
         PKI_TEST(test_many_long_names),

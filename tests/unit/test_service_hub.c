@@ -369,6 +369,41 @@ static void test_races(void **state)
     }
 }
 
+static void delete_hub(struct rig *r)
+{
+    rig_delete_at_once(r, BERTH_KIND_HUB, "", RIG_HOST);
+}
+
+/* Between a decision and its commit: no device is left in a hub that is none. */
+static void test_hub_goes(void **state)
+{
+    static const struct {
+        const char *line, *headers, *body;
+        int status;
+    } cases[] = {
+        { "PUT /devices/e", NULL, "{\"deviceId\":\"e\"}", 409 },
+        { "PUT /devices/d", "If-Match: *\r\n", "{\"deviceId\":\"d\"}", 503 },
+        { "PATCH /twins/d", NULL, "{\"tags\":{\"a\":1}}", 503 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct rig *r = rig_new();
+        const struct rig_answer *a;
+
+        rig_ask(r,
+                &(struct rig_request){ .line = "PUT /devices/d", .body = "{\"deviceId\":\"d\"}" });
+        rig_before_commit(r, delete_hub);
+        a = rig_ask(r, &(struct rig_request){ .line = cases[i].line,
+                                              .headers = cases[i].headers,
+                                              .body = cases[i].body });
+        if (a->status != cases[i].status)
+            fail_msg("%s: %d %s", cases[i].line, a->status, a->body);
+        CHECK(cases[i].line, !rig_has(r, BERTH_KIND_DEVICE, RIG_HOST, "e"));
+        rig_free(r);
+    }
+}
+
 /* A document that is refused with the longest message: nested names of nothing but quotes. */
 static void put_longest(struct berth_buf *b)
 {
@@ -424,6 +459,7 @@ int main(void)
         cmocka_unit_test(test_hubs_by_host),
         cmocka_unit_test(test_list_pages),
         cmocka_unit_test(test_races),
+        cmocka_unit_test(test_hub_goes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
