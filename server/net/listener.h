@@ -11,9 +11,11 @@
 
 #define PEER_TEXT_SIZE 64 /* "[2001:db8::1]:65535" and NUL */
 /* Unsent bytes held before a connection counts as full: what anybody may cost by not reading. */
-#define TCP_TAIL_MAX  (64 * 1024)
-#define TCP_FLUSH_MS  5000 /* for them to leave once the connection is being closed */
-#define TCP_LINGER_MS 2000 /* then for the peer's own end, lest a reset eat our last bytes */
+#define TCP_TAIL_MAX (64 * 1024)
+/* Once the connection is being closed: each time for some of them to leave, and for all. */
+#define TCP_FLUSH_MS     5000
+#define TCP_FLUSH_ALL_MS 60000
+#define TCP_LINGER_MS    2000 /* then for the peer's own end, lest a reset eat our last bytes */
 
 struct listener;
 

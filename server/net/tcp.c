@@ -25,6 +25,8 @@ struct tcp {
     bool ended; /* the peer sent its end */
     bool wrote; /* since this was last cleared: an answer carries the ACK along */
     size_t tail;
+    size_t flushing; /* bytes of it, when that was last looked at */
+    int64_t flush_until_ms;
     struct bytes kept; /* input that the layer above did not take; not reading meanwhile */
     bool offering;     /* it is reading that: nothing within frees it */
     struct deadline again;
@@ -90,9 +92,28 @@ void tcp_drop(struct tcp *t)
     uv_close((uv_handle_t *)&t->uv, on_closed);
 }
 
+static struct tcp *tcp_of_linger(struct deadline *d)
+{
+    return (struct tcp *)(void *)((char *)d - offsetof(struct tcp, linger));
+}
+
 static void on_linger(struct deadline *d)
 {
-    tcp_drop((struct tcp *)(void *)((char *)d - offsetof(struct tcp, linger)));
+    tcp_drop(tcp_of_linger(d));
+}
+
+/* A slow line is not a dead one: as long as some of the tail leaves, it has time. */
+static void on_flush(struct deadline *d)
+{
+    struct tcp *t = tcp_of_linger(d);
+    size_t left = uv_stream_get_write_queue_size(stream(t));
+
+    if (left >= t->flushing || loop_mono_ms(t->l.loop) >= t->flush_until_ms) {
+        tcp_drop(t);
+        return;
+    }
+    t->flushing = left;
+    deadline_set(t->l.loop, d, TCP_FLUSH_MS, on_flush);
 }
 
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
@@ -127,7 +148,9 @@ static void finish(struct tcp *t)
         return;
     }
     t->state = TCP_FLUSHING;
-    deadline_set(t->l.loop, &t->linger, TCP_FLUSH_MS, on_linger);
+    t->flushing = uv_stream_get_write_queue_size(stream(t));
+    t->flush_until_ms = loop_mono_ms(t->l.loop) + TCP_FLUSH_ALL_MS;
+    deadline_set(t->l.loop, &t->linger, TCP_FLUSH_MS, on_flush);
 }
 
 static void on_written(uv_write_t *req, int status)

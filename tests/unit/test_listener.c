@@ -109,15 +109,26 @@ static void turn(struct fixture *f)
         assert_true(held_);                                                                        \
     } while (0)
 
-static int dial(const struct fixture *f)
+static int new_socket(void)
 {
-    struct sockaddr_storage a = loopback(AF_INET, listener_port(f->listener));
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     assert_true(fd >= 0);
+    return fd;
+}
+
+static int dial_by(const struct fixture *f, int fd)
+{
+    struct sockaddr_storage a = loopback(AF_INET, listener_port(f->listener));
+
     assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(struct sockaddr_in)), 0);
     assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
     return fd;
+}
+
+static int dial(const struct fixture *f)
+{
+    return dial_by(f, new_socket());
 }
 
 /* Bytes read; 0 at the end; -1 while there is nothing; -2 after a reset. */
@@ -544,6 +555,109 @@ static void test_close_has_limits(void **state)
     }
 }
 
+/* The listener's end of the connection that FD dialled. */
+static int accepted_end(int fd)
+{
+    struct sockaddr_in mine, peer;
+    socklen_t n = sizeof mine;
+
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&mine, &n), 0);
+    for (int i = 0; i < 1024; i++) {
+        n = sizeof peer;
+        if (i != fd && getpeername(i, (struct sockaddr *)&peer, &n) == 0 &&
+            peer.sin_family == AF_INET && peer.sin_port == mine.sin_port)
+            return i;
+    }
+    fail_msg("no such connection");
+    return -1;
+}
+
+/* Kernels hold a few KiB between the two, so that the tail moves whenever some is read. */
+static int dial_narrow(struct fixture *f)
+{
+    int segment = 1400, read_first = 16 * 1024, small = 4096;
+    int fd = new_socket();
+
+    assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment), 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &read_first, sizeof read_first), 0);
+    (void)dial_by(f, fd);
+    TURN_UNTIL(f, f->accepted == 1);
+    assert_int_equal(setsockopt(accepted_end(fd), SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    return fd;
+}
+
+/* Writes more than the tail holds, and closes; how much was taken. */
+static size_t close_with_tail(struct fixture *f)
+{
+    char *data = calloc(1, BIG);
+    size_t taken = layer_write(f->tops[0].l.below, data, BIG);
+
+    assert_true(taken > TCP_TAIL_MAX && taken < BIG);
+    layer_close(f->tops[0].l.below);
+    turn(f);
+    free(data);
+    return taken;
+}
+
+/* At most N bytes; how many. */
+static size_t read_some(struct fixture *f, int fd, size_t n)
+{
+    char *got = malloc(n);
+    size_t all = 0;
+
+    assert_non_null(got);
+    for (int i = 0; i < 1000 && all < n; i++) {
+        ssize_t some = take(fd, got, n - all);
+
+        assert_int_not_equal(some, -2); /* it is not cut off */
+        all += some > 0 ? (size_t)some : 0;
+        turn(f);
+    }
+    free(got);
+    return all;
+}
+
+/* A line that is slow: some of an answer leaves each time, and all of it in the end. */
+static void test_close_of_a_slow_line(void **state)
+{
+    struct fixture f;
+    size_t taken, got = 0;
+    (void)state;
+
+    start(&f, WITH_RECORD, 0);
+    int fd = dial_narrow(&f);
+    taken = close_with_tail(&f);
+    for (int i = 0; i < 100 && got < taken; i++) {
+        got += read_some(&f, fd, 16 * 1024);
+        if (i < 12)
+            loop_skip(f.loop, TCP_FLUSH_MS - 2000);
+    }
+    CHECK("all of it", got == taken);
+    close(fd);
+    TURN_UNTIL(&f, f.tops[0].closes == 1);
+    stop(&f);
+}
+
+/* But not for ever. */
+static void test_close_of_the_slowest_line(void **state)
+{
+    struct fixture f;
+    (void)state;
+
+    start(&f, WITH_RECORD, 0);
+    int fd = dial_narrow(&f);
+    (void)close_with_tail(&f);
+    assert_true(read_some(&f, fd, 16 * 1024) > 0);
+    loop_skip(f.loop, TCP_FLUSH_ALL_MS - 2000);
+    turn(&f);
+    assert_int_equal(f.tops[0].closes, 0);
+    assert_true(read_some(&f, fd, 32 * 1024) > 0);
+    loop_skip(f.loop, TCP_FLUSH_MS + LOOP_TICK_MS);
+    TURN_UNTIL(&f, f.tops[0].closes == 1);
+    close(fd);
+    stop(&f);
+}
+
 static void test_close_within_input(void **state)
 {
     struct fixture f;
@@ -902,6 +1016,8 @@ int main(void)
         cmocka_unit_test(test_kept_input_outlives_its_reading),
         cmocka_unit_test(test_close_with_data_in_flight),
         cmocka_unit_test(test_close_has_limits),
+        cmocka_unit_test(test_close_of_a_slow_line),
+        cmocka_unit_test(test_close_of_the_slowest_line),
         cmocka_unit_test(test_close_within_input),
         cmocka_unit_test(test_reset_by_peer),
         cmocka_unit_test(test_write_after_reset),
