@@ -4,6 +4,8 @@
 #include <string.h>
 #include <wchar.h>
 
+#include "base/utf8.h"
+
 #define ROOM_FIRST 4096
 
 void text_init(struct text *t, size_t max)
@@ -66,11 +68,15 @@ void text_deinit(struct text *t)
 
 void text_tame(char *text)
 {
-    for (unsigned char *p = (unsigned char *)text; *p != '\0'; p++) {
-        if ((*p < 0x20 && *p != '\n') || *p == 0x7f)
-            *p = '?';
-        else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
-            p[0] = p[1] = '?';
+    berth_str s = berth_str_of(text);
+
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned code;
+        size_t n = berth_utf8_control_size(berth_str_sub(s, i, s.n), &code);
+
+        if (n == 0 && (unsigned char)text[i] < 0x20 && text[i] != '\n')
+            n = 1;
+        memset(text + i, '?', n);
     }
 }
 

@@ -52,14 +52,24 @@ berth_str berth_utf8_cut(berth_str s, size_t max)
     return (berth_str){ s.p, max };
 }
 
-/* Size of the control character, of those that JSON does not escape, at S.p[AT]; 0: it is none. */
-static size_t control_size(berth_str s, size_t at)
+size_t berth_utf8_control_size(berth_str s, unsigned *code)
 {
-    if (s.p[at] == 0x7f)
-        return 1;
-    if (s.p[at] != '\xc2' || at + 1 == s.n)
+    static const struct {
+        unsigned from, to;
+    } controls[] = {
+        { 0x7f, 0x9f }, { 0x61c, 0x61c }, { 0x200e, 0x200f }, { 0x2028, 0x202e }, { 0x2066, 0x2069 }
+    };
+    size_t size = berth_utf8_size(s);
+
+    if (size == 0 || size > 3)
         return 0;
-    return (unsigned char)s.p[at + 1] >= 0x80 && (unsigned char)s.p[at + 1] < 0xa0 ? 2 : 0;
+    *code = (unsigned char)s.p[0] & (size == 1 ? 0x7f : size == 2 ? 0x1f : 0x0f);
+    for (size_t i = 1; i < size; i++)
+        *code = *code << 6 | ((unsigned char)s.p[i] & 0x3f);
+    for (size_t i = 0; i < sizeof controls / sizeof *controls; i++)
+        if (*code >= controls[i].from && *code <= controls[i].to)
+            return size;
+    return 0;
 }
 
 berth_str berth_utf8_cut_control(berth_str *s, unsigned *code)
@@ -67,9 +77,15 @@ berth_str berth_utf8_cut_control(berth_str *s, unsigned *code)
     berth_str whole = *s;
     size_t n = 0, size = 0;
 
-    while (n < whole.n && (size = control_size(whole, n)) == 0)
+    while (n < whole.n) {
+        if ((unsigned char)whole.p[n] >= 0x7f)
+            size = berth_utf8_control_size(berth_str_sub(whole, n, whole.n), code);
+        if (size > 0)
+            break;
         n++;
-    *code = size == 0 ? 0 : (unsigned char)whole.p[n + size - 1];
+    }
+    if (size == 0)
+        *code = 0;
     *s = berth_str_sub(whole, n + size, whole.n);
     return berth_str_sub(whole, 0, n);
 }

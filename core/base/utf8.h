@@ -10,9 +10,13 @@ size_t berth_utf8_size(berth_str s);
 bool berth_utf8_is_valid(berth_str s);
 /* At most MAX bytes of S, never ending within a character. */
 berth_str berth_utf8_cut(berth_str s, size_t max);
-/* Of the control characters those that JSON does not escape, DEL and U+0080 to U+009F: terminals
- * take some for commands. Returns what stands before the first one in *S, and leaves in *S what
- * stands behind it; *CODE is its code point, 0 when there is none. */
+/* What JSON does not escape and no terminal should be shown: DEL and U+0080 to U+009F, which may be
+ * commands; line ends U+2028 and U+2029; and those that turn the direction of what stands around
+ * them (Bidi_Control of Unicode), so that a line reads as another. Size of the one that S begins
+ * with and its code point; 0 when it is none. */
+size_t berth_utf8_control_size(berth_str s, unsigned *code);
+/* Returns what stands before the first of those in *S, and leaves in *S what stands behind it;
+ * *CODE is its code point, 0 when there is none. */
 berth_str berth_utf8_cut_control(berth_str *s, unsigned *code);
 
 #endif

@@ -137,12 +137,12 @@ static void test_text_line(void **state)
 static void test_no_command(void **state)
 {
     const berth_str said = BERTH_STR("a\x7f\xc2\x9b"
-                                     "2J\xc3\xa9");
+                                     "2J\xc3\xa9\xe2\x80\xae");
 
     (void)state;
     log_setup(LOG_INFO, true);
     log_event(LOG_INFO, "e", LOG_TEXT("id", said));
-    assert_string_equal(written() + 12, "info e id=\"a\\u007f\\u009b2J\xc3\xa9\"\n");
+    assert_string_equal(written() + 12, "info e id=\"a\\u007f\\u009b2J\xc3\xa9\\u202e\"\n");
     log_setup(LOG_INFO, false);
     log_event(LOG_INFO, "e", LOG_TEXT("id", said));
     CHECK("the same value", is(object_of(written(), '6'), "id", said.p));

@@ -186,6 +186,7 @@ static const struct {
       "\xc2\x9b"
       "31m",
       "??31m" },
+    { "right to left", "a\xe2\x80\xaez", "a???z" },
     { "no-break space stays", "\xc2\xa0", "\xc2\xa0" },
     { "cut in the middle", "\xc2", "\xc2" },
 };
