@@ -1235,8 +1235,7 @@ int main(void)
         cmocka_unit_test(test_not_taken),           cmocka_unit_test(test_wiped_when_not_taken),
         cmocka_unit_test(test_links_not_taken),     cmocka_unit_test(test_named_links_taken),
         cmocka_unit_test(test_one_at_a_time),       cmocka_unit_test(test_interrupted_backup),
-        cmocka_unit_test(test_interrupted_restore),
-        cmocka_unit_test(test_kept_in_one_second),
+        cmocka_unit_test(test_interrupted_restore), cmocka_unit_test(test_kept_in_one_second),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
