@@ -10,38 +10,8 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "ops/log.h"
+#include "log_pipe.h"
 #include "wire/json.h"
-
-static int ends[2];
-static char got[4 * LOG_LINE_MAX];
-
-static int make_pipe(void **state)
-{
-    (void)state;
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
-        return -1;
-    log_to(ends[1]);
-    return 0;
-}
-
-static int close_pipe(void **state)
-{
-    (void)state;
-    log_to(STDERR_FILENO);
-    (void)close(ends[0]);
-    (void)close(ends[1]);
-    return 0;
-}
-
-/* All that was written; "" when nothing. */
-static const char *written(void)
-{
-    ssize_t n = read(ends[0], got, sizeof got - 1);
-
-    got[n > 0 ? n : 0] = '\0';
-    return got;
-}
 
 /* Checks the line "<N>{...}\n" and returns its object. */
 static struct berth_json object_of(const char *line, char priority)
@@ -71,7 +41,7 @@ static void test_json_line(void **state)
     log_event(LOG_NOTICE, "registration assigned", LOG_TEXT("registrationId", BERTH_STR("sn-007")),
               LOG_TEXT("hub", BERTH_STR("a \"quoted\"\nname")), LOG_TEXT("empty", BERTH_STR("")),
               LOG_NUM("ms", -12));
-    j = object_of(written(), '5');
+    j = object_of(log_pipe_read(), '5');
     CHECK("level", is(j, "level", "notice"));
     CHECK("event", is(j, "event", "registration assigned"));
     CHECK("text", is(j, "registrationId", "sn-007"));
@@ -87,7 +57,7 @@ static void test_no_fields(void **state)
     (void)state;
     log_setup(LOG_INFO, false);
     log_write(LOG_ERROR, "bare", NULL, 0);
-    CHECK("three members", berth_json_count(object_of(written(), '3')) == 3);
+    CHECK("three members", berth_json_count(object_of(log_pipe_read(), '3')) == 3);
 }
 
 static const struct {
@@ -108,10 +78,10 @@ static void test_levels(void **state)
         CHECK(levels[i].name, level == levels[i].level);
         log_setup(levels[i].level, false);
         log_write(levels[i].level, "at the threshold", NULL, 0);
-        CHECK(levels[i].name,
-              is(object_of(written(), (char)('0' + levels[i].level)), "level", levels[i].name));
+        CHECK(levels[i].name, is(object_of(log_pipe_read(), (char)('0' + levels[i].level)), "level",
+                                 levels[i].name));
         log_write(levels[i].level + 1, "below it", NULL, 0);
-        CHECK(levels[i].name, written()[0] == '\0');
+        CHECK(levels[i].name, log_pipe_read()[0] == '\0');
     }
     CHECK("no such level", !log_level_of(BERTH_STR("loud"), &level));
 }
@@ -125,7 +95,7 @@ static void test_text_line(void **state)
     log_event(LOG_WARNING, "file limit", LOG_TEXT("plain", BERTH_STR("a-b/c")),
               LOG_TEXT("blank", BERTH_STR("a b")), LOG_TEXT("command", BERTH_STR("\033[2J")),
               LOG_TEXT("none", BERTH_STR("")), LOG_NUM("files", 1024));
-    line = written();
+    line = log_pipe_read();
     CHECK("priority", strncmp(line, "<4>", 3) == 0);
     CHECK("clock", line[5] == ':' && line[8] == ':' && line[11] == ' ');
     assert_string_equal(line + 12, "warning file limit plain=a-b/c blank=\"a b\" "
@@ -142,11 +112,11 @@ static void test_no_command(void **state)
     (void)state;
     log_setup(LOG_INFO, true);
     log_event(LOG_INFO, "e", LOG_TEXT("id", said));
-    assert_string_equal(written() + 12, "info e id=\"a\\u007f\\u009b2J\xc3\xa9\\u202e\"\n");
+    assert_string_equal(log_pipe_read() + 12, "info e id=\"a\\u007f\\u009b2J\xc3\xa9\\u202e\"\n");
     log_setup(LOG_INFO, false);
     log_event(LOG_INFO, "e", LOG_TEXT("id", said));
-    CHECK("the same value", is(object_of(written(), '6'), "id", said.p));
-    CHECK("and no command", strchr(written(), '\x7f') == NULL);
+    CHECK("the same value", is(object_of(log_pipe_read(), '6'), "id", said.p));
+    CHECK("and no command", strchr(log_pipe_read(), '\x7f') == NULL);
 }
 
 static void test_text_at_its_bound(void **state)
@@ -157,16 +127,16 @@ static void test_text_at_its_bound(void **state)
     (void)state;
     memset(text, 'x', sizeof text);
     log_event(LOG_ERROR, "e", LOG_TEXT("t", ((berth_str){ text, LOG_TEXT_MAX })));
-    j = object_of(written(), '3');
+    j = object_of(log_pipe_read(), '3');
     CHECK("fits", berth_json_get(j, BERTH_STR("t")).text.n == LOG_TEXT_MAX + 2);
     CHECK("fits", berth_json_get(j, BERTH_STR("truncated")).type == BERTH_JSON_ABSENT);
     log_event(LOG_ERROR, "e", LOG_TEXT("t", ((berth_str){ text, LOG_TEXT_MAX + 1 })));
-    j = object_of(written(), '3');
+    j = object_of(log_pipe_read(), '3');
     CHECK("cut", berth_json_get(j, BERTH_STR("t")).text.n == LOG_TEXT_MAX + 2);
     CHECK("cut", berth_json_get(j, BERTH_STR("truncated")).type == BERTH_JSON_TRUE);
     memcpy(text + LOG_TEXT_MAX - 1, "\xc3\xa4", 2);
     log_event(LOG_ERROR, "e", LOG_TEXT("t", ((berth_str){ text, LOG_TEXT_MAX + 1 })));
-    j = object_of(written(), '3');
+    j = object_of(log_pipe_read(), '3');
     CHECK("no half character", berth_json_get(j, BERTH_STR("t")).text.n == LOG_TEXT_MAX + 1);
 }
 
@@ -190,7 +160,7 @@ static void test_line_at_its_bound(void **state)
         fields[7].text.n = last;
         fields[8] = LOG_NUM("i", 7);
         log_write(LOG_ERROR, "e", fields, ARRAY_LEN(fields));
-        j = object_of(written(), '3');
+        j = object_of(log_pipe_read(), '3');
         truncated = berth_json_get(j, BERTH_STR("truncated")).type == BERTH_JSON_TRUE;
         CHECK("a whole field or none",
               (berth_json_get(j, BERTH_STR("h")).text.n == last + 2) != truncated ||
@@ -211,7 +181,7 @@ static void test_field_that_never_fits(void **state)
     memset(text, 1, sizeof text);
     log_event(LOG_ERROR, "e", LOG_TEXT("a", ((berth_str){ text, sizeof text })),
               LOG_TEXT("b", ((berth_str){ text, sizeof text })), LOG_NUM("c", 5));
-    j = object_of(written(), '3');
+    j = object_of(log_pipe_read(), '3');
     CHECK("first", berth_json_get(j, BERTH_STR("a")).type == BERTH_JSON_STRING);
     CHECK("left out", berth_json_get(j, BERTH_STR("b")).type == BERTH_JSON_ABSENT);
     CHECK("later ones still come", berth_json_get(j, BERTH_STR("c")).type == BERTH_JSON_NUMBER);
@@ -224,7 +194,7 @@ static void test_invalid_utf8(void **state)
     log_event(LOG_ERROR, "e",
               LOG_TEXT("t", BERTH_STR("a\xff"
                                       "b")));
-    CHECK("replaced", is(object_of(written(), '3'), "t",
+    CHECK("replaced", is(object_of(log_pipe_read(), '3'), "t",
                          "a\xef\xbf\xbd"
                          "b"));
 }
@@ -236,7 +206,7 @@ static void test_errno_is_kept(void **state)
     errno = ENOSPC;
     log_write(LOG_ERROR, "e", NULL, 0);
     assert_int_equal(errno, ENOSPC);
-    log_to(ends[1]);
+    log_to(log_pipe[1]);
 }
 
 static void test_gathered(void **state)
@@ -248,23 +218,24 @@ static void test_gathered(void **state)
     log_gather(true);
     log_event(LOG_INFO, "one", LOG_NUM("n", 1));
     log_event(LOG_WARNING, "two", LOG_NUM("n", 2));
-    CHECK("kept", written()[0] == '\0');
+    CHECK("kept", log_pipe_read()[0] == '\0');
     log_flush();
-    two = strstr(written(), "\"two\"");
-    CHECK("in order", two != NULL && strstr(got, "\"one\"") < two);
+    two = strstr(log_pipe_read(), "\"two\"");
+    CHECK("in order", two != NULL && strstr(log_pipe_got, "\"one\"") < two);
     log_flush();
-    CHECK("once", written()[0] == '\0');
+    CHECK("once", log_pipe_read()[0] == '\0');
 
     log_event(LOG_INFO, "before", LOG_NUM("n", 3));
     log_event(LOG_ERROR, "a failure", LOG_NUM("n", 4));
     CHECK("a failure is written at once, with what came before",
-          strstr(written(), "\"before\"") != NULL && strstr(got, "\"a failure\"") != NULL);
+          strstr(log_pipe_read(), "\"before\"") != NULL &&
+              strstr(log_pipe_got, "\"a failure\"") != NULL);
 
     log_event(LOG_INFO, "the last", LOG_NUM("n", 5));
     log_gather(false);
-    CHECK("nothing is left behind", strstr(written(), "\"the last\"") != NULL);
+    CHECK("nothing is left behind", strstr(log_pipe_read(), "\"the last\"") != NULL);
     log_event(LOG_INFO, "at once", LOG_NUM("n", 6));
-    CHECK("not kept", strstr(written(), "\"at once\"") != NULL);
+    CHECK("not kept", strstr(log_pipe_read(), "\"at once\"") != NULL);
 }
 
 /* What is written at once fits a pipe as a whole, and ends with a line. */
@@ -277,11 +248,11 @@ static void test_gathered_at_the_bound(void **state)
     memset(text, 'x', sizeof text - 1);
     log_setup(LOG_INFO, false);
     log_gather(true);
-    for (lines = 0; lines < 100 && written()[0] == '\0'; lines++)
+    for (lines = 0; lines < 100 && log_pipe_read()[0] == '\0'; lines++)
         log_event(LOG_INFO, "much", LOG_TEXT("text", berth_str_of(text)));
-    n = strlen(got);
+    n = strlen(log_pipe_got);
     CHECK("several lines", lines > 2 && lines < 100);
-    CHECK("whole", n <= LOG_LINE_MAX && n > LOG_LINE_MAX / 2 && got[n - 1] == '\n');
+    CHECK("whole", n <= LOG_LINE_MAX && n > LOG_LINE_MAX / 2 && log_pipe_got[n - 1] == '\n');
     log_gather(false);
 }
 
@@ -345,30 +316,31 @@ static void test_dies_of_a_fault(void **state)
             die(ends_of_life[i].number);
         assert_int_equal(waitpid(child, &status, 0), child);
         CHECK(name, WIFSIGNALED(status) && WTERMSIG(status) == ends_of_life[i].want);
-        (void)written();
-        CHECK(name, (strstr(got, "\"the last\"") != NULL) == ends_of_life[i].kept);
-        CHECK(name, (strstr(got, "\"of another thread\"") != NULL) == ends_of_life[i].kept);
+        (void)log_pipe_read();
+        CHECK(name, (strstr(log_pipe_got, "\"the last\"") != NULL) == ends_of_life[i].kept);
+        CHECK(name,
+              (strstr(log_pipe_got, "\"of another thread\"") != NULL) == ends_of_life[i].kept);
     }
 }
 
 /* A reader that sleeps holds up nobody's death. */
 static void test_dies_unread(void **state)
 {
-    int flags = fcntl(ends[1], F_GETFL), status;
+    int flags = fcntl(log_pipe[1], F_GETFL), status;
     char junk[4096];
 
     (void)state;
-    while (write(ends[1], "x", 1) == 1)
+    while (write(log_pipe[1], "x", 1) == 1)
         continue;
-    assert_int_equal(fcntl(ends[1], F_SETFL, flags & ~O_NONBLOCK), 0); /* as it is in life */
+    assert_int_equal(fcntl(log_pipe[1], F_SETFL, flags & ~O_NONBLOCK), 0); /* as it is in life */
     pid_t child = fork();
     if (child == 0)
         die(0);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-    while (read(ends[0], junk, sizeof junk) > 0)
+    while (read(log_pipe[0], junk, sizeof junk) > 0)
         continue;
-    assert_int_equal(fcntl(ends[1], F_SETFL, flags), 0);
+    assert_int_equal(fcntl(log_pipe[1], F_SETFL, flags), 0);
 }
 
 /* Without its reader the log loses lines, says how many, and never holds anybody up. */
@@ -378,27 +350,27 @@ static void test_nobody_reads(void **state)
     struct berth_json j;
     size_t n;
     int64_t lines = 0;
-    int flags = fcntl(ends[1], F_GETFL);
+    int flags = fcntl(log_pipe[1], F_GETFL);
 
     (void)state;
-    while (write(ends[1], "x", 1) == 1)
+    while (write(log_pipe[1], "x", 1) == 1)
         continue;
-    assert_int_equal(fcntl(ends[1], F_SETFL, flags & ~O_NONBLOCK), 0); /* as it is in life */
+    assert_int_equal(fcntl(log_pipe[1], F_SETFL, flags & ~O_NONBLOCK), 0); /* as it is in life */
     for (int i = 0; i < 1000; i++)
         log_write(LOG_ERROR, "lost", NULL, 0);
-    while (read(ends[0], junk, sizeof junk) > 0)
+    while (read(log_pipe[0], junk, sizeof junk) > 0)
         continue;
     log_write(LOG_ERROR, "kept", NULL, 0);
     log_write(LOG_ERROR, "kept", NULL, 0);
-    (void)written();
-    assert_int_equal(fcntl(ends[1], F_SETFL, flags), 0);
-    n = strcspn(got, "\n") + 1;
-    snprintf(first, sizeof first, "%.*s", (int)n, got);
+    (void)log_pipe_read();
+    assert_int_equal(fcntl(log_pipe[1], F_SETFL, flags), 0);
+    n = strcspn(log_pipe_got, "\n") + 1;
+    snprintf(first, sizeof first, "%.*s", (int)n, log_pipe_got);
     j = object_of(first, '4');
     assert_int_equal(berth_json_i64(berth_json_get(j, BERTH_STR("lines")), &lines), BERTH_OK);
     assert_int_equal(lines, 1000);
-    n += strcspn(got + n, "\n") + 1;
-    assert_true(is(object_of(got + n, '3'), "event", "kept")); /* the last of two */
+    n += strcspn(log_pipe_got + n, "\n") + 1;
+    assert_true(is(object_of(log_pipe_got + n, '3'), "event", "kept")); /* the last of two */
 }
 
 int main(void)
@@ -421,5 +393,5 @@ int main(void)
         cmocka_unit_test(test_nobody_reads),
     };
 
-    return cmocka_run_group_tests(tests, make_pipe, close_pipe);
+    return cmocka_run_group_tests(tests, log_pipe_open, log_pipe_close);
 }
