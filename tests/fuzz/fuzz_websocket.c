@@ -87,6 +87,8 @@ static void settle(struct run *r, uint8_t mode)
         }
         if (r->rig.starved)
             rig_drain(&r->rig, 5);
+        if (r->rig.in.n > 0 && !r->rig.resumed) /* after some pings others have their turn */
+            (void)uv_run(loop_uv(loop), UV_RUN_NOWAIT);
         if (r->rig.resumed || r->rig.close_wanted)
             rig_turn(&r->rig);
         if (!r->rig.starved && r->rig.in.n == in && r->rig.out.n == out)
